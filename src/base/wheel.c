@@ -1,0 +1,111 @@
+/*
+ * Six levels of 64 slots: level n holds timers that are less than 64^(n+1) ms away. When the lower
+ * level has gone round, the next slot of the level above is dealt out again.
+ */
+#include "base/wheel.h"
+
+#define SLOT_MASK   (WHEEL_SLOTS - 1)
+#define SPAN_MS_MAX ((INT64_C(1) << (WHEEL_BITS * WHEEL_LEVELS)) - 1)
+
+void wheel_init(struct wheel *wheel, int64_t now_ms)
+{
+    for (int level = 0; level < WHEEL_LEVELS; level++) {
+        for (int slot = 0; slot < WHEEL_SLOTS; slot++)
+            list_init(&wheel->slots[level][slot]);
+        wheel->occupied[level] = 0;
+    }
+    wheel->now_ms = now_ms;
+}
+
+/* Places by the distance; the slot is the deadline's digit at that level. */
+static void place(struct wheel *wheel, struct wheel_timer *timer)
+{
+    int64_t when = timer->deadline_ms;
+    if (when <= wheel->now_ms)
+        when = wheel->now_ms + 1;
+    int64_t distance = when - wheel->now_ms;
+    if (distance > SPAN_MS_MAX) {
+        distance = SPAN_MS_MAX;
+        when = wheel->now_ms + distance;
+    }
+    int level =
+        distance < WHEEL_SLOTS ? 0 : (63 - __builtin_clzll((uint64_t)distance)) / WHEEL_BITS;
+    unsigned slot = (unsigned)(when >> (WHEEL_BITS * level)) & SLOT_MASK;
+    list_append(&wheel->slots[level][slot], &timer->link);
+    wheel->occupied[level] |= UINT64_C(1) << slot;
+}
+
+void wheel_arm(struct wheel *wheel, struct wheel_timer *timer, int64_t deadline_ms)
+{
+    list_remove(&timer->link);
+    timer->deadline_ms = deadline_ms;
+    place(wheel, timer);
+}
+
+static void empty_slot(struct wheel *wheel, int level, unsigned slot, struct list *ret_timers)
+{
+    list_take_all(ret_timers, &wheel->slots[level][slot]);
+    wheel->occupied[level] &= ~(UINT64_C(1) << slot);
+}
+
+/* Deals the slots of the upper levels that begin at this tick out to the lower ones. */
+static void cascade(struct wheel *wheel, int64_t tick, struct list *due)
+{
+    for (int level = 1; level < WHEEL_LEVELS; level++) {
+        if ((tick & ((INT64_C(1) << (WHEEL_BITS * level)) - 1)) != 0)
+            return;
+        struct list timers;
+        list_init(&timers);
+        empty_slot(wheel, level, (unsigned)(tick >> (WHEEL_BITS * level)) & SLOT_MASK, &timers);
+        LIST_FOR_EACH (&timers, link) {
+            struct wheel_timer *timer = CONTAINER_OF(link, struct wheel_timer, link);
+            list_remove(link);
+            if (timer->deadline_ms <= tick)
+                list_append(due, link);
+            else
+                place(wheel, timer);
+        }
+    }
+}
+
+/*
+ * The next tick at which an occupied slot begins, INT64_MAX when none is. A slot whose timers were
+ * all cancelled still counts until it is passed.
+ */
+static int64_t next_tick(const struct wheel *wheel)
+{
+    int64_t next = INT64_MAX;
+    for (int level = 0; level < WHEEL_LEVELS; level++) {
+        uint64_t occupied = wheel->occupied[level];
+        if (occupied == 0)
+            continue;
+        int64_t base = wheel->now_ms >> (WHEEL_BITS * level);
+        unsigned first = (unsigned)(base + 1) & SLOT_MASK;
+        uint64_t ahead = occupied >> first;
+        if (first != 0)
+            ahead |= occupied << (WHEEL_SLOTS - first);
+        int64_t tick = (base + 1 + __builtin_ctzll(ahead)) << (WHEEL_BITS * level);
+        if (tick < next)
+            next = tick;
+    }
+    return next;
+}
+
+void wheel_advance(struct wheel *wheel, int64_t now_ms, struct list *due)
+{
+    for (;;) {
+        int64_t tick = next_tick(wheel);
+        if (tick > now_ms)
+            break;
+        wheel->now_ms = tick;
+        cascade(wheel, tick, due);
+        empty_slot(wheel, 0, (unsigned)tick & SLOT_MASK, due);
+    }
+    if (wheel->now_ms < now_ms)
+        wheel->now_ms = now_ms;
+}
+
+int64_t wheel_next_ms(const struct wheel *wheel)
+{
+    return next_tick(wheel);
+}
