@@ -1,0 +1,33 @@
+/*
+ * Paths in one form (RFC 3986 §6.2). Routing, authorisation, cache key and origin all see this form
+ * and no other. A host is lower-cased and split from its port.
+ */
+#pragma once
+
+#include "base/slice.h"
+
+/*
+ * Normalises a raw path that begins with '/': percent-encoded unreserved characters are decoded,
+ * all other escapes get capital digits, dot segments are resolved, runs of slashes become one,
+ * bytes that must not stand in a path (RFC 3986 §3.3) are escaped. Refused with -EBADMSG: an escape
+ * that is not two hexadecimal digits, %00, a path that would leave the root, a backslash, and a
+ * segment in which an encoded slash or backslash stands beside dots as a dot segment would
+ * ("..%2f", "%5c.."): servers behind disagree on those. `out` has room for 3 * raw.len bytes.
+ * Returns 0; *ret_path is a slice of `out`, or of `raw` when it was in normal form already (then
+ * nothing is written).
+ */
+int uri_normalise_path(struct slice raw, char *out, struct slice *ret_path);
+
+/* Only characters of RFC 3986 §3.4, with well-formed escapes. */
+bool uri_is_query(struct slice query);
+
+/*
+ * Splits "host", "host:port", "[v6]:port" (RFC 3986 §3.2 without userinfo). The host is lower-cased
+ * into `out` (room for authority.len), brackets kept, one trailing dot removed. Returns 0, or
+ * -EBADMSG. *ret_port is 0 when there is none.
+ */
+int uri_split_authority(struct slice authority, char *out, struct slice *ret_host,
+                        unsigned *ret_port);
+
+/* Percent-decodes into `out` (room for s.len). Returns the length, or -EBADMSG. '+' stays '+'. */
+ptrdiff_t uri_decode(struct slice s, char *out);
