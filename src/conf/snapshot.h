@@ -1,0 +1,245 @@
+/*
+ * A snapshot: what a weir.yaml says, checked, with defaults filled in. It is immutable, counted,
+ * and holds no run-time state; all it points to lives in its arena. Names are unique within their
+ * kind, and identity across snapshots is by name.
+ *
+ * Times are milliseconds, sizes bytes. Slices end in NUL.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "wire/http/message.h"
+
+#include <stdatomic.h>
+
+/* Where a node stands in the user's file: for errors, and for `weir explain`. */
+struct conf_place {
+    unsigned line; /* from 1 */
+    unsigned column;
+};
+
+enum conf_address_kind { CONF_ADDRESS_IP, CONF_ADDRESS_NAME, CONF_ADDRESS_UNIX };
+
+/* "127.0.0.1:80", "[::1]:80", ":80" (all addresses, both families), "name:80", "unix:/path". */
+struct conf_address {
+    enum conf_address_kind kind;
+    struct slice text; /* as a person writes it, complete */
+    struct slice host; /* IP (no brackets), name, or path; empty for ":80" */
+    uint16_t port;     /* 0 for Unix sockets */
+};
+
+struct conf_listener {
+    struct conf_place place;
+    struct slice name;
+    struct conf_address address;
+};
+
+enum conf_pattern_kind { CONF_PATTERN_EXACT, CONF_PATTERN_PREFIX, CONF_PATTERN_WILDCARD };
+
+/*
+ * A path pattern. "/a" is EXACT; "/a/" and a star is PREFIX with text "/a/" and matches
+ * "/a" too; any other use of '*' is WILDCARD, where '*' stands for any run of bytes.
+ */
+struct conf_pattern {
+    enum conf_pattern_kind kind;
+    struct slice text;
+};
+
+/* `X-Name: value-pattern`, an empty pattern text with EXACT means that the field must be empty. */
+struct conf_field_match {
+    struct slice name;
+    struct conf_pattern value;
+};
+
+/* All parts that are given must hold; within a part one of its alternatives. */
+struct conf_match {
+    struct conf_pattern *paths;
+    unsigned paths_count;
+    struct slice *methods; /* "GET" also matches HEAD */
+    unsigned methods_count;
+    struct conf_field_match *fields;
+    unsigned fields_count;
+};
+
+enum conf_action_kind {
+    CONF_ACTION_FORWARD,
+    CONF_ACTION_FILES,
+    CONF_ACTION_REDIRECT,
+    CONF_ACTION_RESPOND,
+};
+
+struct conf_forward {
+    struct slice group; /* a target group's or service's name; it exists */
+};
+
+struct conf_files {
+    struct slice root;     /* absolute; the folder existed when the file was read */
+    struct slice index;    /* "index.html" */
+    struct slice fallback; /* a path below root that begins with '/', or empty */
+};
+
+struct conf_redirect {
+    unsigned status; /* 301, 302, 303, 307, 308 */
+    struct slice to; /* may hold {host} {path} {query} (with its '?') */
+};
+
+struct conf_respond {
+    unsigned status;
+    struct slice body;
+    struct slice content_type;
+};
+
+/* 0 is not "none": every timeout has a value. */
+struct conf_timeouts {
+    int64_t connect_ms;
+    int64_t response_ms; /* to the head of the response */
+    int64_t idle_ms;     /* without a byte in a body, either way */
+};
+
+struct conf_rule {
+    struct conf_place place;
+    unsigned number; /* from 1, within its site */
+    struct conf_match match;
+    enum conf_action_kind action;
+    union {
+        struct conf_forward forward;
+        struct conf_files files;
+        struct conf_redirect redirect;
+        struct conf_respond respond;
+    };
+    struct conf_timeouts timeouts;
+    unsigned retries;  /* further tries after the first */
+    uint64_t body_max; /* of a request; UINT64_MAX for no limit */
+};
+
+struct conf_site {
+    struct conf_place place;
+    struct slice name;
+    struct slice *domains; /* lower case; "*.x" for a wildcard, "*" for all */
+    unsigned domains_count;
+    struct conf_listener **listeners; /* where it answers; at least one */
+    unsigned listeners_count;
+    struct conf_rule *rules;
+    unsigned rules_count;
+};
+
+enum conf_balance { CONF_BALANCE_LEAST_REQUESTS, CONF_BALANCE_ROUND_ROBIN };
+
+struct conf_target {
+    struct conf_place place;
+    struct conf_address address;
+    unsigned weight; /* 1 to 256; 0 takes no new requests */
+};
+
+struct conf_health {
+    bool enabled;
+    struct slice path;
+    struct slice
+        host; /* Host of the health request: the first domain of a site that forwards here */
+    int64_t interval_ms;
+    int64_t timeout_ms;
+    int64_t grace_ms; /* a new task may fail so long */
+    unsigned healthy_threshold;
+    unsigned unhealthy_threshold;
+};
+
+enum conf_protocol { CONF_PROTOCOL_HTTP, CONF_PROTOCOL_TCP };
+
+/* A target group: of `target_groups:`, or made by a service, whose targets control fills in. */
+struct conf_group {
+    struct conf_place place;
+    struct slice name;
+    bool is_service;
+    enum conf_protocol protocol;
+    enum conf_balance balance;
+    struct conf_health health;
+    struct conf_target *targets;
+    unsigned targets_count;
+};
+
+struct conf_env {
+    struct slice name;
+    struct slice value; /* may hold ${name.field}; $NAME is left to the shell */
+};
+
+struct conf_service {
+    struct conf_place place;
+    struct slice name;
+    struct slice directory; /* absolute; it existed when the file was read */
+    struct slice command;   /* for `sh -c` */
+    struct slice build_run; /* to run in `directory` before the first start; may be empty */
+    struct conf_env *env;
+    unsigned env_count;
+    unsigned tasks_min; /* also how many run */
+    unsigned tasks_max;
+    int64_t drain_ms;         /* from draining to SIGTERM, and again to SIGKILL */
+    struct conf_group *group; /* NULL when no rule forwards to it: no port is chosen for it */
+};
+
+enum conf_log_format { CONF_LOG_OFF, CONF_LOG_JSON, CONF_LOG_COMBINED };
+
+struct conf_access_log {
+    enum conf_log_format format;
+    struct slice path; /* absolute; empty for standard output */
+};
+
+struct snapshot {
+    atomic_uint references;
+    struct arena arena;
+    struct slice file;   /* the path it was read from, as the user gave it */
+    struct slice folder; /* absolute, that file's */
+    struct slice app;    /* empty when the file names none */
+    unsigned workers;    /* threads of the edge; 0 for one per processor */
+    struct conf_access_log access_log;
+    struct conf_timeouts client_timeouts; /* connect_ms: unused; response_ms: to a complete head;
+                                             idle_ms: between requests, and within bodies */
+    int64_t drain_ms;                     /* from SIGTERM to closing what is still open */
+    struct conf_listener *listeners;
+    unsigned listeners_count;
+    struct conf_site *sites;
+    unsigned sites_count;
+    struct conf_group *groups;
+    unsigned groups_count;
+    struct conf_service *services;
+    unsigned services_count;
+};
+
+/* The errors of a file, all at once, in the file's order; at most 50 are kept. */
+struct conf_errors {
+    struct arena arena;
+    struct conf_error *at;
+    unsigned count;
+    unsigned dropped; /* more than were kept */
+};
+
+struct conf_error {
+    struct conf_place place;
+    struct slice text; /* what is wrong and what is allowed; may end in: did you mean "x"? */
+};
+
+/*
+ * Reads and checks the file's text. `file` is its path, for messages and to resolve relative paths
+ * (directories are looked at through os/file.h). On success 0 and a snapshot with one reference. On
+ * failure -EINVAL with at least one entry in *errors, or -ENOMEM.
+ */
+int snapshot_parse(struct slice file, struct slice text, struct snapshot **ret_snapshot,
+                   struct conf_errors *errors);
+
+/* snapshot_parse of a file on disk; unreadable files are an entry in *errors too (place 0:0). */
+int snapshot_read(const char *file, struct snapshot **ret_snapshot, struct conf_errors *errors);
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
+
+void conf_errors_init(struct conf_errors *errors);
+void conf_errors_finish(struct conf_errors *errors);
+
+struct buffer;
+
+/*
+ * For people: "file:line:column: error: text", the line, and a caret under the column, one block an
+ * error. `text` is the file's text (may be empty). Returns 0 or a buffer's error.
+ */
+int conf_errors_format(const struct conf_errors *errors, struct slice file, struct slice text,
+                       struct buffer *ret_text);

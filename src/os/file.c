@@ -1,0 +1,151 @@
+/* Blocking file calls with EINTR and short transfers seen to. */
+#include "os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_BYTES 65536
+
+/* The buffer is full: is there more in the file? */
+static int expect_end(int fd)
+{
+    char extra;
+    ssize_t more = read(fd, &extra, 1);
+    return more < 0 ? -errno : more > 0 ? -EMSGSIZE : 0;
+}
+
+static int read_to_end(int fd, struct buffer *buffer)
+{
+    for (;;) {
+        size_t room = buffer->max - buffer->len;
+        if (room == 0)
+            return expect_end(fd);
+        int rc = buffer_reserve(buffer, room < READ_BYTES ? room : READ_BYTES);
+        if (rc < 0)
+            return rc;
+        ssize_t got = read(fd, buffer->at + buffer->len, buffer->cap - buffer->len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : 0;
+        buffer->len += (size_t)got;
+    }
+}
+
+int file_read_all(const char *path, struct buffer *buffer)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = read_to_end(fd, buffer);
+    (void)close(fd);
+    return rc;
+}
+
+static int write_all(int fd, struct slice content)
+{
+    while (content.len > 0) {
+        ssize_t put = write(fd, content.at, content.len);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -errno;
+        content = slice_from(content, (size_t)put);
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    if (len >= sizeof folder)
+        return -ENAMETOOLONG;
+    memcpy(folder, path, len);
+    folder[len] = '\0';
+    const char *name = slash == NULL ? "." : len == 0 ? "/" : folder;
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = fsync(fd) < 0 ? -errno : 0;
+    (void)close(fd);
+    return rc;
+}
+
+int file_replace(const char *path, struct slice content, unsigned mode)
+{
+    char temporary[PATH_MAX];
+    int len = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    if (len < 0 || (size_t)len >= sizeof temporary)
+        return -ENAMETOOLONG;
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = write_all(fd, content);
+    if (rc == 0 && fchmod(fd, mode) < 0)
+        rc = -errno;
+    if (close(fd) < 0 && rc == 0)
+        rc = -errno;
+    if (rc == 0 && rename(temporary, path) < 0)
+        rc = -errno;
+    if (rc < 0) {
+        (void)unlink(temporary);
+        return rc;
+    }
+    return sync_folder_of(path);
+}
+
+int file_stat(const char *path, struct file_info *ret_info)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return -errno;
+    *ret_info = (struct file_info){
+        .size = (uint64_t)st.st_size,
+        .modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+        .inode = st.st_ino,
+        .device = st.st_dev,
+        .is_folder = S_ISDIR(st.st_mode),
+        .is_regular = S_ISREG(st.st_mode),
+    };
+    return 0;
+}
+
+int folder_make(const char *path, unsigned mode)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof part)
+        return -ENAMETOOLONG;
+    memcpy(part, path, len + 1);
+    for (size_t i = 1; i <= len; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        char kept = part[i];
+        part[i] = '\0';
+        if (mkdir(part, mode) < 0 && errno != EEXIST)
+            return -errno;
+        part[i] = kept;
+    }
+    struct file_info info;
+    int rc = file_stat(path, &info);
+    return rc < 0 ? rc : info.is_folder ? 0 : -ENOTDIR;
+}
+
+int file_real_path(const char *path, char *ret_path, size_t ret_size)
+{
+    char resolved[PATH_MAX];
+    if (realpath(path, resolved) == NULL)
+        return -errno;
+    size_t len = strlen(resolved);
+    if (len >= ret_size)
+        return -ENAMETOOLONG;
+    memcpy(ret_path, resolved, len + 1);
+    return (int)len;
+}

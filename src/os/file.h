@@ -1,0 +1,33 @@
+/*
+ * Files and folders, by calls that may block: for starting up, for worker threads (os/offload.h)
+ * and for programs without a loop. The data plane opens and reads what it serves through offload,
+ * or here when it is known to be in the page cache.
+ */
+#pragma once
+
+#include "base/buffer.h"
+
+#include <stdint.h>
+
+struct file_info {
+    uint64_t size;
+    int64_t modified_ns; /* since 1970 */
+    uint64_t inode;
+    uint64_t device;
+    bool is_folder;
+    bool is_regular;
+};
+
+/* Appends the whole file. Returns 0, or -EMSGSIZE when it is larger than the buffer's maximum. */
+int file_read_all(const char *path, struct buffer *buffer);
+
+/* Temporary file beside it, fsync, rename, fsync of the folder: the old content or the new. */
+int file_replace(const char *path, struct slice content, unsigned mode);
+
+int file_stat(const char *path, struct file_info *ret_info);
+
+/* Makes the folder and those above it that are missing. */
+int folder_make(const char *path, unsigned mode);
+
+/* An absolute path without links or dot segments. Returns its length, -ENAMETOOLONG, or -errno. */
+int file_real_path(const char *path, char *ret_path, size_t ret_size);
