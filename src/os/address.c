@@ -1,0 +1,87 @@
+/* Conversion of socket addresses to and from text. */
+#include "os/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+
+int address_from_ip(struct slice host, uint16_t port, struct address *ret_address)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (host.len == 0 || host.len >= sizeof text)
+        return -EINVAL;
+    memcpy(text, host.at, host.len);
+    text[host.len] = '\0';
+    struct address address = {0};
+    if (inet_pton(AF_INET, text, &address.v4.sin_addr) == 1) {
+        address.len = sizeof address.v4;
+        address.v4.sin_family = AF_INET;
+        address.v4.sin_port = htons(port);
+    } else if (inet_pton(AF_INET6, text, &address.v6.sin6_addr) == 1) {
+        address.len = sizeof address.v6;
+        address.v6.sin6_family = AF_INET6;
+        address.v6.sin6_port = htons(port);
+    } else {
+        return -EINVAL;
+    }
+    *ret_address = address;
+    return 0;
+}
+
+int address_from_path(struct slice path, struct address *ret_address)
+{
+    struct address address = {0};
+    if (path.len >= sizeof address.path.sun_path)
+        return -ENAMETOOLONG;
+    address.path.sun_family = AF_UNIX;
+    memcpy(address.path.sun_path, path.at, path.len);
+    address.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.len + 1);
+    *ret_address = address;
+    return 0;
+}
+
+size_t address_format_host(const struct address *address, char ret_text[static ADDRESS_TEXT_BYTES])
+{
+    const void *bytes = &address->v4.sin_addr;
+    int family = AF_INET;
+    if (address->len == 0 || address->any.sa_family == AF_UNIX) {
+        memcpy(ret_text, "unix", sizeof "unix");
+        return sizeof "unix" - 1;
+    }
+    if (address->any.sa_family == AF_INET6) {
+        const struct in6_addr *v6 = &address->v6.sin6_addr;
+        bool is_mapped = IN6_IS_ADDR_V4MAPPED(v6);
+        bytes = is_mapped ? (const void *)&v6->s6_addr[12] : v6;
+        family = is_mapped ? AF_INET : AF_INET6;
+    }
+    if (inet_ntop(family, bytes, ret_text, ADDRESS_TEXT_BYTES) == NULL)
+        ret_text[0] = '\0';
+    return strlen(ret_text);
+}
+
+size_t address_format(const struct address *address, char ret_text[static ADDRESS_TEXT_BYTES])
+{
+    int len;
+    if (address->len != 0 && address->any.sa_family == AF_UNIX) {
+        len = snprintf(ret_text, ADDRESS_TEXT_BYTES, "unix:%s", address->path.sun_path);
+    } else {
+        char host[ADDRESS_TEXT_BYTES];
+        (void)address_format_host(address, host);
+        bool is_v6 = memchr(host, ':', strlen(host)) != NULL;
+        len = snprintf(ret_text, ADDRESS_TEXT_BYTES, is_v6 ? "[%.80s]:%u" : "%.80s:%u", host,
+                       address_port(address));
+    }
+    return len < 0 ? 0 : (size_t)len < ADDRESS_TEXT_BYTES ? (size_t)len : ADDRESS_TEXT_BYTES - 1;
+}
+
+uint16_t address_port(const struct address *address)
+{
+    if (address->len == 0 || address->any.sa_family == AF_UNIX)
+        return 0;
+    return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+    return a->len == b->len && memcmp(&a->any, &b->any, a->len) == 0;
+}

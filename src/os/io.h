@@ -1,0 +1,96 @@
+/*
+ * A descriptor on the loop. Readiness is tried first and remembered: reading and writing return
+ * -EAGAIN only when the kernel said so since the last event. At most one fiber waits for each
+ * direction; when none waits, `on_ready` is called on the loop's own stack.
+ *
+ * An io is embedded in its owner and belongs to one loop. io_close before its memory goes; events
+ * that are under way for a closed io are dropped.
+ */
+#pragma once
+
+#include "os/address.h"
+#include "os/loop.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+enum {
+    IO_READABLE = 1,
+    IO_WRITABLE = 2,
+    IO_PEER_DONE = 4, /* the other side has ended its half at least */
+};
+
+struct io {
+    int fd; /* owned; -1 when closed */
+    uint32_t slot;
+    uint8_t ready;
+    struct fiber *reading; /* borrowed while it waits */
+    struct fiber *writing;
+    void (*on_ready)(struct io *io); /* may be NULL */
+};
+
+void io_init(struct io *io, void (*on_ready)(struct io *io));
+
+/* Takes over a connected, non-blocking descriptor. On failure the descriptor is still the caller's.
+ */
+int io_open(struct io *io, int fd);
+
+/* Wakes whoever waits (with -ECONNABORTED from its wait), then closes. Harmless when closed. */
+void io_close(struct io *io);
+
+/* The same, so that the other side sees a reset. */
+void io_reset(struct io *io);
+
+static inline bool io_is_open(const struct io *io)
+{
+    return io->fd >= 0;
+}
+
+/*
+ * Begins to connect; wait for IO_WRITABLE, then io_connected tells how it went. Returns 0 or the
+ * error (no io_close needed then).
+ */
+int io_connect(struct io *io, const struct address *address);
+int io_connected(struct io *io);
+
+/* Connects and waits. 0, -ETIMEDOUT, -ECANCELED, or what connect says; closed on failure. */
+int io_connect_wait(struct io *io, const struct address *address, int64_t deadline_ms);
+
+/* Never wait. Bytes moved, 0 at the end (reading), -EAGAIN, or a negative errno. */
+ssize_t io_read(struct io *io, void *bytes, size_t len);
+ssize_t io_write(struct io *io, const struct iovec *parts, int parts_count);
+ssize_t io_send_file(struct io *io, int file, int64_t *offset, size_t len);
+
+/*
+ * Wait until one of `what` is ready. Returns the ready ones of `what` (> 0), -ETIMEDOUT,
+ * -ECANCELED, or -ECONNABORTED when closed meanwhile. IO_PEER_DONE alone waits for the other side
+ * to leave.
+ */
+int io_wait(struct io *io, unsigned what, int64_t deadline_ms);
+
+/* The same for two; returns 1 when one of them is ready. Either `what` may be 0. */
+int io_wait_either(struct io *a, unsigned a_what, struct io *b, unsigned b_what,
+                   int64_t deadline_ms);
+
+/* Reads at least one byte: bytes read, 0 at the end, or an error. */
+ssize_t io_read_wait(struct io *io, void *bytes, size_t len, int64_t deadline_ms);
+
+/* Writes all; `timeout_ms` is the longest time without progress. The parts are changed. 0 or error.
+ */
+int io_write_all(struct io *io, struct iovec *parts, int parts_count, int64_t timeout_ms);
+
+/* No more will be written. */
+void io_shutdown_write(struct io *io);
+
+/* A listening socket on this loop. `on_accept` owns the descriptor it is given. */
+struct acceptor {
+    struct io io;
+    int listening_fd; /* borrowed */
+    void (*on_accept)(struct acceptor *acceptor, int fd, const struct address *peer);
+    struct timer pause; /* armed while descriptors or memory are used up */
+};
+
+/* Watches a listening descriptor (borrowed: it is shared between loops and never closed here). */
+int acceptor_start(struct acceptor *acceptor, int listening_fd,
+                   void (*on_accept)(struct acceptor *, int fd, const struct address *peer));
+void acceptor_stop(struct acceptor *acceptor);

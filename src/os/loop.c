@@ -1,0 +1,211 @@
+/*
+ * One turn: what the kernel reports, due timers, posted jobs, then fibers and tasks until none is
+ * ready, with a look at the kernel in between so that a busy fiber cannot starve the rest.
+ */
+#include "os/loop.h"
+
+#include "base/cleanup.h"
+#include "os/loop_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#define EVENTS_MAX 256
+
+_Thread_local struct loop *loop_self;
+
+static void read_clocks(struct loop *loop)
+{
+    loop->now_us = loop->kernel->ops->now_us(loop->kernel);
+    loop->wall_us = loop->kernel->ops->wall_us(loop->kernel);
+}
+
+int loop_create(struct kernel *kernel, struct loop **ret_loop)
+{
+    assert(loop_self == NULL);
+    struct loop *loop = NEW(struct loop);
+    if (loop == NULL)
+        return -ENOMEM;
+    loop->kernel = kernel;
+    list_init(&loop->ready);
+    list_init(&loop->tasks);
+    int rc = -pthread_mutex_init(&loop->posted_lock, NULL);
+    if (rc < 0) {
+        memory_free(loop);
+        return rc;
+    }
+    fiber_pool_init(loop);
+    read_clocks(loop);
+    wheel_init(&loop->wheel, loop->now_us / 1000);
+    loop_self = loop;
+    *ret_loop = loop;
+    return 0;
+}
+
+void loop_destroy(struct loop *loop)
+{
+    if (loop == NULL)
+        return;
+    assert(loop_self == loop && loop->fibers.running == 0);
+    fiber_pool_finish(loop);
+    (void)pthread_mutex_destroy(&loop->posted_lock);
+    memory_free(loop->slots);
+    memory_free(loop);
+    loop_self = NULL;
+}
+
+static void fire_timers(struct loop *loop)
+{
+    struct list due;
+    list_init(&due);
+    wheel_advance(&loop->wheel, loop->now_us / 1000, &due);
+    while (!list_is_empty(&due)) {
+        struct wheel_timer *wheel_timer = CONTAINER_OF(due.next, struct wheel_timer, link);
+        list_remove(&wheel_timer->link);
+        struct timer *timer = CONTAINER_OF(wheel_timer, struct timer, wheel);
+        timer->fire(timer);
+    }
+}
+
+static void run_posted(struct loop *loop)
+{
+    (void)pthread_mutex_lock(&loop->posted_lock);
+    struct job *newest_first = loop->posted;
+    loop->posted = NULL;
+    (void)pthread_mutex_unlock(&loop->posted_lock);
+    struct job *jobs = NULL;
+    while (newest_first != NULL) {
+        struct job *next = newest_first->next;
+        newest_first->next = jobs;
+        jobs = newest_first;
+        newest_first = next;
+    }
+    while (jobs != NULL) {
+        struct job *next = jobs->next;
+        jobs->run(jobs);
+        jobs = next;
+    }
+}
+
+/* Runs what is ready now; what becomes ready meanwhile waits for the next round. */
+static void run_ready(struct loop *loop)
+{
+    struct list fibers, tasks;
+    list_init(&fibers);
+    list_init(&tasks);
+    list_take_all(&fibers, &loop->ready);
+    list_take_all(&tasks, &loop->tasks);
+    while (!list_is_empty(&fibers)) {
+        struct list *link = fibers.next;
+        list_remove(link);
+        fiber_resume(fiber_of_link(link));
+    }
+    while (!list_is_empty(&tasks)) {
+        struct task *task = CONTAINER_OF(tasks.next, struct task, link);
+        list_remove(&task->link);
+        task->run(task);
+    }
+}
+
+static int64_t next_deadline_us(struct loop *loop)
+{
+    if (!list_is_empty(&loop->ready) || !list_is_empty(&loop->tasks))
+        return 0;
+    int64_t next_ms = wheel_next_ms(&loop->wheel);
+    return next_ms > INT64_MAX / 1000 ? INT64_MAX : next_ms * 1000;
+}
+
+static int run_turn(struct loop *loop)
+{
+    struct kernel_event events[EVENTS_MAX];
+    int count = loop->kernel->ops->wait(loop->kernel, events, EVENTS_MAX, next_deadline_us(loop));
+    if (count < 0)
+        return count;
+    read_clocks(loop);
+    for (int i = 0; i < count; i++)
+        io_dispatch(loop, events[i].tag, events[i].what);
+    fire_timers(loop);
+    run_posted(loop);
+    run_ready(loop);
+    return 0;
+}
+
+int loop_run(struct loop *loop)
+{
+    assert(loop_self == loop);
+    int rc = 0;
+    while (rc == 0 && !atomic_load_explicit(&loop->stopping, memory_order_relaxed))
+        rc = run_turn(loop);
+    atomic_store(&loop->stopping, false);
+    return rc;
+}
+
+void loop_stop(struct loop *loop)
+{
+    atomic_store(&loop->stopping, true);
+    loop->kernel->ops->interrupt(loop->kernel);
+}
+
+struct loop *loop_current(void)
+{
+    return loop_self;
+}
+
+int64_t loop_now_ms(void)
+{
+    return loop_self->now_us / 1000;
+}
+
+int64_t loop_now_us(void)
+{
+    return loop_self->now_us;
+}
+
+int64_t loop_wall_us(void)
+{
+    return loop_self->wall_us;
+}
+
+void loop_set_context(struct loop *loop, void *context)
+{
+    loop->context = context;
+}
+
+void *loop_context(void)
+{
+    return loop_self->context;
+}
+
+void timer_init(struct timer *timer, void (*fire)(struct timer *timer))
+{
+    wheel_timer_init(&timer->wheel);
+    timer->fire = fire;
+}
+
+void timer_arm(struct timer *timer, int64_t deadline_ms)
+{
+    wheel_arm(&loop_self->wheel, &timer->wheel, deadline_ms);
+}
+
+void loop_post(struct loop *loop, struct job *job)
+{
+    (void)pthread_mutex_lock(&loop->posted_lock);
+    bool was_empty = loop->posted == NULL;
+    job->next = loop->posted;
+    loop->posted = job;
+    (void)pthread_mutex_unlock(&loop->posted_lock);
+    if (was_empty)
+        loop->kernel->ops->interrupt(loop->kernel);
+}
+
+void task_init(struct task *task, void (*run)(struct task *task))
+{
+    list_init(&task->link);
+    task->run = run;
+}
+
+void task_queue(struct task *task)
+{
+    if (list_is_empty(&task->link))
+        list_append(&loop_self->tasks, &task->link);
+}
