@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static size_t fill(struct error *error, int code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static size_t fill(struct error *error, int code,
+                                                         const char *format, va_list args)
 {
     *error = (struct error){.code = code};
     int len = vsnprintf(error->text, sizeof error->text, format, args);
