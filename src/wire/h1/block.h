@@ -75,22 +75,29 @@ static inline const char *bytes_find_portable(const char *at, const char *end, c
 
 #ifdef __SSE2__
 
+/* Adds the masks of 16 bytes at bit `place`. */
+static inline void block_add_sse2(struct block_masks *masks, const char *at, unsigned place)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i is_cr = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r'));
+    __m128i is_lf = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n'));
+    __m128i is_tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+    __m128i is_del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    __m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    __m128i is_fine = _mm_or_si128(_mm_or_si128(is_cr, is_lf), is_tab);
+    __m128i is_other = _mm_or_si128(_mm_andnot_si128(is_fine, is_low), is_del);
+    masks->cr |= (uint64_t)(unsigned)_mm_movemask_epi8(is_cr) << place;
+    masks->lf |= (uint64_t)(unsigned)_mm_movemask_epi8(is_lf) << place;
+    masks->other |= (uint64_t)(unsigned)_mm_movemask_epi8(is_other) << place;
+}
+
 static inline struct block_masks block_classify_sse2(const char at[BLOCK_BYTES])
 {
-    const __m128i cr = _mm_set1_epi8('\r'), lf = _mm_set1_epi8('\n'), tab = _mm_set1_epi8('\t');
-    const __m128i del = _mm_set1_epi8(0x7f), last_control = _mm_set1_epi8(0x1f);
     struct block_masks masks = {0, 0, 0};
-    for (unsigned i = 0; i < BLOCK_BYTES; i += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
-        __m128i is_cr = _mm_cmpeq_epi8(bytes, cr), is_lf = _mm_cmpeq_epi8(bytes, lf);
-        __m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-        __m128i is_taken = _mm_or_si128(_mm_or_si128(is_cr, is_lf), _mm_cmpeq_epi8(bytes, tab));
-        __m128i is_other =
-            _mm_or_si128(_mm_andnot_si128(is_taken, is_low), _mm_cmpeq_epi8(bytes, del));
-        masks.cr |= (uint64_t)(unsigned)_mm_movemask_epi8(is_cr) << i;
-        masks.lf |= (uint64_t)(unsigned)_mm_movemask_epi8(is_lf) << i;
-        masks.other |= (uint64_t)(unsigned)_mm_movemask_epi8(is_other) << i;
-    }
+    block_add_sse2(&masks, at, 0);
+    block_add_sse2(&masks, at + 16, 16);
+    block_add_sse2(&masks, at + 32, 32);
+    block_add_sse2(&masks, at + 48, 48);
     return masks;
 }
 

@@ -45,7 +45,7 @@ static enum turn take_extension(struct h1_chunked *chunked, char c, struct h1_re
 {
     if (c == '\r')
         chunked->state = H1_CHUNK_SIZE_LF;
-    else if (!char_is(c, CHAR_VALUE))
+    else if (!char_is(c, CHAR_VALUE) || c == ' ' || c == '\t')
         return refuse(ret_refusal, "bad chunk extension");
     else if (++chunked->extension_bytes > EXTENSION_BYTES_MAX)
         return refuse(ret_refusal, "chunk extension too long");

@@ -19,20 +19,36 @@ int h1_refuse(struct h1_refusal *ret_refusal, unsigned status, const char *text)
     return -EBADMSG;
 }
 
+static unsigned lowest_bit(uint64_t bits)
+{
+    return (unsigned)__builtin_ctzll(bits);
+}
+
 /* The first `count` bits, at most 64. */
 static uint64_t low_bits(unsigned count)
 {
     return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
 }
 
-/* Classifies fewer bytes than a block has without reading behind them. */
-static struct block_masks classify_part(const char *at, unsigned count)
+/*
+ * Classifies fewer bytes than a block has, without reading behind them: with as many bytes before
+ * them as make a block or, at the beginning of a message, in a copy.
+ */
+static struct block_masks classify_part(const char *at, unsigned count, uint32_t before)
 {
-    char padded[BLOCK_BYTES] = {0};
+    unsigned missing = BLOCK_BYTES - count;
+    struct block_masks masks;
+    if (LIKELY(before >= missing)) {
+        masks = block_classify(at - missing);
+        masks.cr >>= missing;
+        masks.lf >>= missing;
+        masks.other >>= missing;
+        return masks;
+    }
+    char padded[BLOCK_BYTES];
+    memset(padded, ' ', sizeof padded);
     memcpy(padded, at, count);
-    struct block_masks masks = block_classify(padded);
-    masks.other &= low_bits(count);
-    return masks;
+    return block_classify(padded);
 }
 
 /* Line ends of which the line before ended two bytes earlier: empty lines. */
@@ -55,23 +71,25 @@ static int refuse_byte(const struct block_masks *masks, uint64_t bad,
     return h1_refuse(ret_refusal, 400, "a control character");
 }
 
-/* Counts the lines that end in `line_ends`; the line that is still open reaches to `end`. */
+/*
+ * Counts the lines that end in `line_ends`, bits of the bytes from scan->scanned on; the line that
+ * is still open reaches to `end`.
+ */
 static int count_lines(struct h1_scan *scan, uint64_t line_ends, uint32_t end, bool has_start_line,
                        struct h1_refusal *ret_refusal)
 {
     bool in_start_line = has_start_line && scan->lines == 0;
     uint32_t bytes_max = in_start_line ? START_LINE_BYTES_MAX : HTTP_LINE_BYTES_MAX;
-    /* Lines that begin in this block and end in it are short. */
-    uint32_t first_end =
-        line_ends == 0 ? end : scan->scanned + (unsigned)__builtin_ctzll(line_ends) - 1;
-    if (first_end > scan->line_start && first_end - scan->line_start > bytes_max)
+    /* Only the first can be long: the others begin and end in this block. */
+    uint32_t first_end = line_ends == 0 ? end : scan->scanned + lowest_bit(line_ends) - 1;
+    if (UNLIKELY(first_end > scan->line_start + bytes_max))
         return in_start_line ? h1_refuse(ret_refusal, 414, "start line too long")
                              : h1_refuse(ret_refusal, 431, "field line too long");
-    if (line_ends != 0) {
-        scan->lines += (unsigned)__builtin_popcountll(line_ends);
-        scan->line_start = scan->scanned + 64 - (unsigned)__builtin_clzll(line_ends);
+    for (; line_ends != 0; line_ends &= line_ends - 1) {
+        scan->lines++;
+        scan->line_start = scan->scanned + lowest_bit(line_ends) + 1;
     }
-    if (scan->lines > HTTP_FIELDS_MAX + 1U + has_start_line)
+    if (UNLIKELY(scan->lines > HTTP_FIELDS_MAX + 1U + has_start_line))
         return h1_refuse(ret_refusal, 431, "too many fields");
     return 0;
 }
@@ -79,23 +97,23 @@ static int count_lines(struct h1_scan *scan, uint64_t line_ends, uint32_t end, b
 static int scan_block(struct h1_scan *scan, const char *at, unsigned count, bool has_start_line,
                       struct h1_refusal *ret_refusal)
 {
-    struct block_masks masks = count == BLOCK_BYTES ? block_classify(at) : classify_part(at, count);
+    struct block_masks masks =
+        count == BLOCK_BYTES ? block_classify(at) : classify_part(at, count, scan->scanned);
     /* A CR at the end waits for what follows it. */
-    uint64_t last = UINT64_C(1) << (count - 1);
-    if (masks.cr & last) {
-        masks.cr &= ~last;
+    if (masks.cr >> (count - 1)) {
         count--;
+        masks.cr &= low_bits(count);
     }
 
     uint64_t empty = empty_line_ends(scan, masks.lf);
     /* Up to the end of the head; what lies behind is not ours. */
-    uint64_t head = empty == 0 ? low_bits(count) : empty ^ (empty - 1);
-    uint64_t bad = ((masks.lf ^ (masks.cr << 1)) | masks.other) & head;
+    unsigned len = empty == 0 ? count : lowest_bit(empty) + 1;
+    uint64_t bad = ((masks.lf ^ (masks.cr << 1)) | masks.other) & low_bits(len);
     if (UNLIKELY(bad != 0))
-        head = (bad & -bad) - 1;
+        len = lowest_bit(bad);
 
-    uint32_t end = scan->scanned + (unsigned)__builtin_popcountll(head);
-    int result = count_lines(scan, masks.lf & head, end, has_start_line, ret_refusal);
+    uint32_t end = scan->scanned + len;
+    int result = count_lines(scan, masks.lf & low_bits(len), end, has_start_line, ret_refusal);
     if (result < 0)
         return result;
     if (UNLIKELY(bad != 0))

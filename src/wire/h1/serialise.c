@@ -98,7 +98,9 @@ static bool note_connection(const struct fields *fields, struct named *named)
 {
     for (unsigned i = 0; i < fields->count; i++) {
         const struct field *field = &fields->at[i];
-        if (field->id == FIELD_CONNECTION && !note_options(field->value, named))
+        if (field->id != FIELD_CONNECTION || field_id_of(field->value) == FIELD_KEEP_ALIVE)
+            continue;
+        if (!note_options(field->value, named))
             return false;
     }
     return true;
