@@ -99,18 +99,14 @@ static int scan_block(struct h1_scan *scan, const char *at, unsigned count, bool
 {
     struct block_masks masks =
         count == BLOCK_BYTES ? block_classify(at) : classify_part(at, count, scan->scanned);
-    /* A CR at the end waits for what follows it. */
-    if (masks.cr >> (count - 1)) {
-        count--;
-        masks.cr &= low_bits(count);
-    }
-
     uint64_t empty = empty_line_ends(scan, masks.lf);
     /* Up to the end of the head; what lies behind is not ours. */
     unsigned len = empty == 0 ? count : lowest_bit(empty) + 1;
     uint64_t bad = ((masks.lf ^ (masks.cr << 1)) | masks.other) & low_bits(len);
     if (UNLIKELY(bad != 0))
         len = lowest_bit(bad);
+    else if (empty == 0 && masks.cr >> (count - 1))
+        len--; /* a CR at the end waits for what follows it */
 
     uint32_t end = scan->scanned + len;
     int result = count_lines(scan, masks.lf & low_bits(len), end, has_start_line, ret_refusal);
