@@ -8,10 +8,12 @@
 #include "base/slice.h"
 
 /* Limits of what is taken from outside; each has a metric when it is hit. */
-#define HTTP_FIELDS_MAX     100   /* 431 */
-#define HTTP_LINE_BYTES_MAX 8192  /* 431, a field line */
-#define HTTP_HEAD_BYTES_MAX 32768 /* 431 */
-#define HTTP_URI_BYTES_MAX  16384 /* 414 */
+#define HTTP_FIELDS_MAX             100   /* 431 */
+#define HTTP_LINE_BYTES_MAX         8192  /* 431, a field line */
+#define HTTP_HEAD_BYTES_MAX         32768 /* 431 */
+#define HTTP_URI_BYTES_MAX          16384 /* 414 */
+#define HTTP_METHOD_BYTES_MAX       32    /* 501 */
+#define HTTP_CONNECTION_OPTIONS_MAX 32    /* 431, names in all Connection fields of a message */
 
 /* The methods of RFC 9110 §9 and PATCH; METHOD_OTHER is any other token. */
 enum http_method {
@@ -29,39 +31,61 @@ enum http_method {
 
 /*
  * Fields that Weir itself looks at: found by number, not by name. One row each: id, name as it is
- * written. wire/http/field.c makes its look-up from the same table.
+ * written, in the order of the alphabet. wire/http/field.c makes its look-up from the same table.
  */
-#define FIELD_TABLE(row)                                                                           \
-    row(ACCEPT_ENCODING, "Accept-Encoding") row(ACCEPT_RANGES, "Accept-Ranges") row(               \
-        AGE, "Age") row(ALLOW, "Allow") row(AUTHORIZATION, "Authorization") row(CACHE_CONTROL,     \
-                                                                                "Cache-Control")   \
-        row(CONNECTION, "Connection") row(CONTENT_ENCODING, "Content-Encoding") row(               \
-            CONTENT_LENGTH, "Content-Length") row(CONTENT_RANGE, "Content-Range")                  \
-            row(CONTENT_TYPE, "Content-Type") row(COOKIE, "Cookie") row(DATE, "Date") row(         \
-                ETAG, "ETag") row(EXPECT, "Expect") row(EXPIRES, "Expires")                        \
-                row(FORWARDED, "Forwarded") row(HOST, "Host") row(IF_MATCH, "If-Match") row(       \
-                    IF_MODIFIED_SINCE, "If-Modified-Since") row(IF_NONE_MATCH, "If-None-Match")    \
-                    row(IF_RANGE, "If-Range") row(IF_UNMODIFIED_SINCE, "If-Unmodified-Since") row( \
-                        KEEP_ALIVE, "Keep-Alive") row(LAST_MODIFIED, "Last-Modified")              \
-                        row(LOCATION, "Location") row(MAX_FORWARDS, "Max-Forwards") row(           \
-                            PROXY_AUTHENTICATE, "Proxy-Authenticate") row(PROXY_AUTHORIZATION,     \
-                                                                          "Proxy-Authorization")   \
-                            row(PROXY_CONNECTION, "Proxy-Connection") row(RANGE, "Range")          \
-                                row(REFERER, "Referer") row(RETRY_AFTER, "Retry-After")            \
-                                    row(SEC_FETCH_MODE, "Sec-Fetch-Mode") row(SERVER, "Server")    \
-                                        row(SET_COOKIE, "Set-Cookie") row(TE, "TE") row(TRAILER,   \
-                                                                                        "Trailer") \
-                                            row(TRANSFER_ENCODING, "Transfer-Encoding") row(       \
-                                                UPGRADE, "Upgrade") row(USER_AGENT, "User-Agent")  \
-                                                row(VARY, "Vary") row(VIA, "Via") row(             \
-                                                    WWW_AUTHENTICATE,                              \
-                                                    "WWW-Authenticate") row(ACCEPT, "Accept")      \
-                                                    row(X_FORWARDED_FOR, "X-Forwarded-For") row(   \
-                                                        X_FORWARDED_HOST, "X-Forwarded-Host")      \
-                                                        row(X_FORWARDED_PORT, "X-Forwarded-Port")  \
-                                                            row(X_FORWARDED_PROTO,                 \
-                                                                "X-Forwarded-Proto")               \
-                                                                row(X_REQUEST_ID, "X-Request-Id")
+/* clang-format off */
+#define FIELD_TABLE(row)                            \
+    row(ACCEPT, "Accept")                           \
+    row(ACCEPT_ENCODING, "Accept-Encoding")         \
+    row(ACCEPT_RANGES, "Accept-Ranges")             \
+    row(AGE, "Age")                                 \
+    row(ALLOW, "Allow")                             \
+    row(AUTHORIZATION, "Authorization")             \
+    row(CACHE_CONTROL, "Cache-Control")             \
+    row(CONNECTION, "Connection")                   \
+    row(CONTENT_ENCODING, "Content-Encoding")       \
+    row(CONTENT_LENGTH, "Content-Length")           \
+    row(CONTENT_RANGE, "Content-Range")             \
+    row(CONTENT_TYPE, "Content-Type")               \
+    row(COOKIE, "Cookie")                           \
+    row(DATE, "Date")                               \
+    row(ETAG, "ETag")                               \
+    row(EXPECT, "Expect")                           \
+    row(EXPIRES, "Expires")                         \
+    row(FORWARDED, "Forwarded")                     \
+    row(HOST, "Host")                               \
+    row(IF_MATCH, "If-Match")                       \
+    row(IF_MODIFIED_SINCE, "If-Modified-Since")     \
+    row(IF_NONE_MATCH, "If-None-Match")             \
+    row(IF_RANGE, "If-Range")                       \
+    row(IF_UNMODIFIED_SINCE, "If-Unmodified-Since") \
+    row(KEEP_ALIVE, "Keep-Alive")                   \
+    row(LAST_MODIFIED, "Last-Modified")             \
+    row(LOCATION, "Location")                       \
+    row(MAX_FORWARDS, "Max-Forwards")               \
+    row(PROXY_AUTHENTICATE, "Proxy-Authenticate")   \
+    row(PROXY_AUTHORIZATION, "Proxy-Authorization") \
+    row(PROXY_CONNECTION, "Proxy-Connection")       \
+    row(RANGE, "Range")                             \
+    row(REFERER, "Referer")                         \
+    row(RETRY_AFTER, "Retry-After")                 \
+    row(SEC_FETCH_MODE, "Sec-Fetch-Mode")           \
+    row(SERVER, "Server")                           \
+    row(SET_COOKIE, "Set-Cookie")                   \
+    row(TE, "TE")                                   \
+    row(TRAILER, "Trailer")                         \
+    row(TRANSFER_ENCODING, "Transfer-Encoding")     \
+    row(UPGRADE, "Upgrade")                         \
+    row(USER_AGENT, "User-Agent")                   \
+    row(VARY, "Vary")                               \
+    row(VIA, "Via")                                 \
+    row(WWW_AUTHENTICATE, "WWW-Authenticate")       \
+    row(X_FORWARDED_FOR, "X-Forwarded-For")         \
+    row(X_FORWARDED_HOST, "X-Forwarded-Host")       \
+    row(X_FORWARDED_PORT, "X-Forwarded-Port")       \
+    row(X_FORWARDED_PROTO, "X-Forwarded-Proto")     \
+    row(X_REQUEST_ID, "X-Request-Id")
+/* clang-format on */
 
 enum field_id {
     FIELD_OTHER,
@@ -98,6 +122,8 @@ struct framing {
     bool has_content_length; /* the field was there, 0 included */
 };
 
+/* OPTIONS with an absolute form that has neither path nor query counts as asterisk form, with
+ * scheme and authority set (RFC 9112 §3.2.4). */
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
 
 struct request_head {
@@ -110,8 +136,9 @@ struct request_head {
     struct slice method_name;
     struct slice target;    /* as received */
     struct slice scheme;    /* of absolute form, else empty */
-    struct slice authority; /* absolute form's, else Host's value, else empty; syntax checked */
-    struct slice path;      /* raw, from '/' up to '?'; "/" where absolute form has none; "*" */
+    struct slice authority; /* the target's, else Host's value, else empty; syntax checked */
+    struct slice path;      /* raw, from '/' up to '?'; "/" where absolute form has none; "*" of
+                             * asterisk form; empty for CONNECT */
     struct slice query;     /* raw, without '?'; NULL start when there is none */
     struct framing framing;
     struct fields fields;
@@ -120,8 +147,8 @@ struct request_head {
 struct response_head {
     unsigned status; /* 100 to 599 */
     uint8_t version_minor;
-    bool keep_alive; /* the connection may carry another message after this one's body */
-    bool has_upgrade;
+    bool keep_alive;  /* the connection may carry another message after this one's body */
+    bool has_upgrade; /* Upgrade, named by Connection */
     struct slice reason;
     struct framing framing;
     struct fields fields;
@@ -171,6 +198,22 @@ const char *http_status_reason(unsigned status);
 
 /*
  * Fields that belong to one connection and never go on: those of RFC 9110 §7.6.1, and the obsolete
- * Keep-Alive and Proxy-Connection.
+ * Keep-Alive and Proxy-Connection. Proxy-Authenticate and Proxy-Authorization are between a client
+ * and the next proxy (RFC 9110 §11.7).
  */
-bool field_is_hop_by_hop(enum field_id id);
+static inline bool field_is_hop_by_hop(enum field_id id)
+{
+    switch (id) {
+    case FIELD_CONNECTION:
+    case FIELD_KEEP_ALIVE:
+    case FIELD_PROXY_AUTHENTICATE:
+    case FIELD_PROXY_AUTHORIZATION:
+    case FIELD_PROXY_CONNECTION:
+    case FIELD_TE:
+    case FIELD_TRANSFER_ENCODING:
+    case FIELD_UPGRADE:
+        return true;
+    default:
+        return false;
+    }
+}

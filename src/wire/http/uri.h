@@ -10,11 +10,11 @@
  * Normalises a raw path that begins with '/': percent-encoded unreserved characters are decoded,
  * all other escapes get capital digits, dot segments are resolved, runs of slashes become one,
  * bytes that must not stand in a path (RFC 3986 §3.3) are escaped. Refused with -EBADMSG: an escape
- * that is not two hexadecimal digits, %00, a path that would leave the root, a backslash, and a
- * segment in which an encoded slash or backslash stands beside dots as a dot segment would
- * ("..%2f", "%5c.."): servers behind disagree on those. `out` has room for 3 * raw.len bytes.
- * Returns 0; *ret_path is a slice of `out`, or of `raw` when it was in normal form already (then
- * nothing is written).
+ * that is not two hexadecimal digits, %00, a path that would leave the root, a backslash, a segment
+ * in which an encoded slash or backslash stands beside dots as a dot segment would ("..%2f",
+ * "%5c.."), and a dot segment with parameters ("..;a"): servers behind disagree on those. `out` has
+ * room for 3 * raw.len bytes. Returns 0; *ret_path is a slice of `out`, or of `raw` when it was in
+ * normal form already (then nothing is written).
  */
 int uri_normalise_path(struct slice raw, char *out, struct slice *ret_path);
 
@@ -22,10 +22,15 @@ int uri_normalise_path(struct slice raw, char *out, struct slice *ret_path);
 bool uri_is_query(struct slice query);
 
 /*
- * Splits "host", "host:port", "[v6]:port" (RFC 3986 §3.2 without userinfo). The host is lower-cased
- * into `out` (room for authority.len), brackets kept, one trailing dot removed. Returns 0, or
- * -EBADMSG. *ret_port is 0 when there is none.
+ * Splits "host", "host:port", "[v6]:port" (RFC 3986 §3.2 without userinfo). Stricter than the RFC:
+ * a name holds letters, digits and "-._~" only, without escapes, its labels are not empty; a v6
+ * address has no zone; a port is 1 to 65535 without leading zeros, or empty. One trailing dot is
+ * left out of *ret_host, brackets are kept. Returns 0, or -EBADMSG. *ret_port is 0 when there is
+ * none.
  */
+int uri_parse_authority(struct slice authority, struct slice *ret_host, unsigned *ret_port);
+
+/* The same, with the host lower-cased into `out` (room for authority.len). */
 int uri_split_authority(struct slice authority, char *out, struct slice *ret_host,
                         unsigned *ret_port);
 
