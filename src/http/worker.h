@@ -1,0 +1,64 @@
+/*
+ * What one thread of the data plane keeps for all its sessions: buffers, a generator, the date. It
+ * hangs on the thread's loop and is found by worker_current.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "wire/http/date.h"
+
+#include <stdint.h>
+
+/* Two sizes: a request's head with little else, and what moves bodies. */
+enum block_size { BLOCK_SMALL, BLOCK_LARGE };
+
+#define BLOCK_SMALL_BYTES 4096
+#define BLOCK_LARGE_BYTES 65536
+
+struct block; /* an idle one */
+
+struct worker_counters {
+    uint64_t connections_accepted;
+    uint64_t connections_open;
+    uint64_t requests;
+    uint64_t requests_refused; /* not valid HTTP, or over a limit */
+    uint64_t responses[6];     /* by hundreds; [0] for those that were never sent */
+    uint64_t bytes_received;   /* bodies of requests */
+    uint64_t bytes_sent;       /* bodies of responses */
+    uint64_t head_timeouts;
+    uint64_t upstream_connects;
+    uint64_t upstream_reuses;
+    uint64_t upstream_retries;
+    uint64_t blocks_refused;
+    uint64_t sessions_refused; /* no memory, no fiber, or over the limit */
+};
+
+struct worker {
+    unsigned number; /* from 0 */
+    struct prng prng;
+    struct block *idle[2]; /* last in, first out: their cache lines are warm */
+    size_t idle_count[2];
+    size_t block_bytes; /* taken and idle */
+    size_t block_bytes_max;
+    int64_t date_s;
+    char date[HTTP_DATE_BYTES];
+    struct list sessions;
+    struct worker_counters counters; /* written by this thread alone, read by any */
+    void *edge;                      /* the layer above hangs its own here; borrowed */
+};
+
+/* Binds a worker to this thread's loop. */
+void worker_init(struct worker *worker, unsigned number, uint64_t seed, size_t block_bytes_max);
+void worker_finish(struct worker *worker);
+
+struct worker *worker_current(void);
+
+/* BLOCK_*_BYTES of memory, or NULL when the budget is used up. */
+char *block_take(enum block_size size);
+
+/* NULL is fine. */
+void block_give(char *block, enum block_size size);
+
+/* The Date field's value for now; valid until the next call. */
+struct slice worker_date(void);
