@@ -23,6 +23,11 @@ static void drop_block(struct inflow *inflow)
     inflow->start = inflow->end = 0;
 }
 
+void inflow_init(struct inflow *inflow, enum block_size head_block_size)
+{
+    *inflow = (struct inflow){.head_block_size = (uint8_t)head_block_size, .body_ended = true};
+}
+
 void inflow_finish(struct inflow *inflow)
 {
     drop_block(inflow);
@@ -68,7 +73,7 @@ static int take_block(struct inflow *inflow, enum block_size size)
 static int make_room(struct inflow *inflow)
 {
     if (inflow->block == NULL)
-        return take_block(inflow, inflow->body_ended ? BLOCK_SMALL : BLOCK_LARGE);
+        return take_block(inflow, inflow->body_ended ? inflow->head_block_size : BLOCK_LARGE);
     bool is_pinned = inflow->block == inflow->pinned;
     if (inflow_is_empty(inflow) && is_pinned) {
         drop_block(inflow);

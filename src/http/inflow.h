@@ -18,7 +18,8 @@ struct inflow {
     uint32_t start, end; /* received and not yet consumed */
     uint8_t block_size;  /* enum block_size */
     uint8_t pinned_size;
-    uint8_t body_kind; /* enum body_kind */
+    uint8_t head_block_size; /* of the block that a head is received in */
+    uint8_t body_kind;       /* enum body_kind */
     bool body_ended;
     struct h1_scan scan;
     struct h1_chunked chunked;
@@ -37,6 +38,8 @@ static inline bool inflow_is_empty(const struct inflow *inflow)
     return inflow->start == inflow->end;
 }
 
+/* No body is being read. */
+void inflow_init(struct inflow *inflow, enum block_size head_block_size);
 void inflow_finish(struct inflow *inflow);
 
 /*

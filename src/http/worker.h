@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "wire/http/date.h"
+#include "wire/http/message.h"
 
 #include <stdint.h>
 
@@ -44,8 +45,9 @@ struct worker {
     int64_t date_s;
     char date[HTTP_DATE_BYTES];
     struct list sessions;
-    struct worker_counters counters; /* written by this thread alone, read by any */
-    void *edge;                      /* the layer above hangs its own here; borrowed */
+    struct field fields[HTTP_FIELDS_MAX]; /* room for a parser; not kept over a wait */
+    struct worker_counters counters;      /* written by this thread alone, read by any */
+    void *edge;                           /* the layer above hangs its own here; borrowed */
 };
 
 /* Binds a worker to this thread's loop. */

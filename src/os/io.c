@@ -112,6 +112,20 @@ void io_close(struct io *io)
         ops()->close(loop_self->kernel, stop_watching(io));
 }
 
+void io_discard(int fd)
+{
+    ops()->close(loop_self->kernel, fd);
+}
+
+void io_move(struct io *to, struct io *from, void (*on_ready)(struct io *io))
+{
+    assert(from->fd >= 0 && from->reading == NULL && from->writing == NULL);
+    *to = *from;
+    to->on_ready = on_ready;
+    loop_self->slots[to->slot].io = to;
+    from->fd = -1;
+}
+
 void io_reset(struct io *io)
 {
     if (io->fd < 0)

@@ -18,6 +18,7 @@ enum {
     IO_READABLE = 1,
     IO_WRITABLE = 2,
     IO_PEER_DONE = 4, /* the other side has ended its half at least */
+    IO_FAILED = 8,    /* reset, or both halves ended */
 };
 
 struct io {
@@ -38,7 +39,13 @@ int io_open(struct io *io, int fd);
 /* Wakes whoever waits (with -ECONNABORTED from its wait), then closes. Harmless when closed. */
 void io_close(struct io *io);
 
-/* The same, so that the other side sees a reset. */
+/* Closes a descriptor that never became an io. */
+void io_discard(int fd);
+
+/* Moves an open io to other memory; nobody may wait for it. `from` is closed afterwards. */
+void io_move(struct io *to, struct io *from, void (*on_ready)(struct io *io));
+
+/* As io_close, so that the other side sees a reset. */
 void io_reset(struct io *io);
 
 static inline bool io_is_open(const struct io *io)

@@ -16,6 +16,7 @@ enum {
     KERNEL_READABLE = 1, /* data, a connection, an end, or an error to be read */
     KERNEL_WRITABLE = 2,
     KERNEL_PEER_DONE = 4, /* the other side has ended its half, or all */
+    KERNEL_FAILED = 8,    /* reset, or both halves ended; the three above come with it */
 };
 
 struct kernel_event {

@@ -69,6 +69,8 @@ static unsigned what_happened(uint32_t events)
         what |= KERNEL_WRITABLE;
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
         what |= KERNEL_PEER_DONE;
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+        what |= KERNEL_FAILED;
     return what;
 }
 

@@ -1,0 +1,145 @@
+/* Taking, making and keeping connections to targets. */
+#include "http/client.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+
+#define IDLE_MS_MAX 60000
+
+void client_pool_init(struct client_pool *pool, const struct address *address, unsigned idle_max)
+{
+    *pool = (struct client_pool){.idle_max = idle_max, .address = *address};
+    list_init(&pool->idle);
+}
+
+static void leave_pool(struct upstream *upstream)
+{
+    if (list_is_empty(&upstream->link))
+        return;
+    list_remove(&upstream->link);
+    upstream->pool->idle_count--;
+    timer_cancel(&upstream->timer);
+}
+
+void client_drop(struct upstream *upstream)
+{
+    if (upstream == NULL)
+        return;
+    leave_pool(upstream);
+    inflow_finish(&upstream->inflow);
+    io_close(&upstream->io);
+    memory_free(upstream);
+}
+
+void client_pool_finish(struct client_pool *pool)
+{
+    while (!list_is_empty(&pool->idle))
+        client_drop(CONTAINER_OF(pool->idle.next, struct upstream, link));
+}
+
+/* An idle connection that says something, or ends, is of no more use. */
+static void upstream_ready(struct io *io)
+{
+    struct upstream *upstream = CONTAINER_OF(io, struct upstream, io);
+    if (!list_is_empty(&upstream->link) && (io->ready & IO_READABLE) != 0)
+        client_drop(upstream);
+}
+
+static void idle_too_long(struct timer *timer)
+{
+    client_drop(CONTAINER_OF(timer, struct upstream, timer));
+}
+
+struct upstream *client_take_idle(struct client_pool *pool, int64_t only_fresh_ms)
+{
+    if (list_is_empty(&pool->idle))
+        return NULL;
+    struct upstream *upstream = CONTAINER_OF(pool->idle.next, struct upstream, link);
+    if (only_fresh_ms > 0 && loop_now_ms() - upstream->idle_since_ms > only_fresh_ms)
+        return NULL;
+    leave_pool(upstream);
+    upstream->is_reused = true;
+    worker_current()->counters.upstream_reuses++;
+    return upstream;
+}
+
+int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream)
+{
+    struct upstream *upstream = memory_alloc_raw(sizeof *upstream);
+    if (upstream == NULL)
+        return -ENOMEM;
+    *upstream = (struct upstream){.pool = pool};
+    list_init(&upstream->link);
+    timer_init(&upstream->timer, idle_too_long);
+    inflow_init(&upstream->inflow, BLOCK_LARGE);
+    io_init(&upstream->io, upstream_ready);
+    worker_current()->counters.upstream_connects++;
+    int rc = io_connect_wait(&upstream->io, &pool->address, deadline_ms);
+    if (rc < 0) {
+        memory_free(upstream);
+        return rc;
+    }
+    *ret_upstream = upstream;
+    return 0;
+}
+
+void client_give_back(struct upstream *upstream)
+{
+    struct client_pool *pool = upstream->pool;
+    bool is_clean = inflow_is_empty(&upstream->inflow) && io_is_open(&upstream->io) &&
+                    (upstream->io.ready & (IO_READABLE | IO_PEER_DONE)) == 0;
+    if (!is_clean || pool->idle_count >= pool->idle_max) {
+        client_drop(upstream);
+        return;
+    }
+    inflow_trim(&upstream->inflow);
+    upstream->idle_since_ms = loop_now_ms();
+    list_prepend(&pool->idle, &upstream->link);
+    pool->idle_count++;
+    timer_arm(&upstream->timer, loop_deadline(IDLE_MS_MAX));
+}
+
+/* Receives until a head is complete: its length, or an error. */
+static int receive_head(struct upstream *upstream, int64_t deadline_ms,
+                        struct h1_refusal *ret_refusal)
+{
+    struct inflow *inflow = &upstream->inflow;
+    for (;;) {
+        int rc = inflow_is_empty(inflow) ? 0 : inflow_scan_head(inflow, ret_refusal);
+        if (rc != 0)
+            return rc;
+        if ((upstream->io.ready & IO_READABLE) == 0) {
+            rc = io_wait(&upstream->io, IO_READABLE, deadline_ms);
+            if (rc < 0)
+                return rc;
+        }
+        ssize_t got = inflow_fill(inflow, &upstream->io);
+        bool is_first = inflow_is_empty(inflow);
+        *ret_refusal = (struct h1_refusal){502, "the target cut its response's head short"};
+        if (got == 0)
+            return is_first ? -ECONNRESET : -EBADMSG;
+        if (got == -EAGAIN)
+            inflow_trim(inflow);
+        else if (got < 0)
+            return is_first && got == -EPIPE ? -ECONNRESET : (int)got;
+    }
+}
+
+int client_read_head(struct upstream *upstream, enum http_method method, int64_t deadline_ms,
+                     struct response_head *ret_head, const char **ret_why)
+{
+    struct inflow *inflow = &upstream->inflow;
+    struct h1_refusal refusal = {0};
+    int len = receive_head(upstream, deadline_ms, &refusal);
+    *ret_why = refusal.text;
+    if (len < 0)
+        return len;
+    struct slice head = slice_first(inflow_bytes(inflow), (size_t)len);
+    int rc = h1_parse_response(head, method, ret_head, &refusal);
+    *ret_why = refusal.text;
+    if (rc < 0)
+        return rc;
+    inflow_begin_body(inflow, head.len, &ret_head->framing);
+    return 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * Connections to targets, and the pool of idle ones that each worker keeps for each target. HTTP/1.
+ */
+#pragma once
+
+#include "http/inflow.h"
+#include "os/io.h"
+#include "wire/http/message.h"
+
+/* Idle connections of one worker to one target. */
+struct client_pool {
+    struct list idle; /* newest first */
+    unsigned idle_count;
+    unsigned idle_max;
+    struct address address;
+};
+
+struct upstream {
+    struct io io;
+    struct list link;         /* in its pool while idle */
+    struct client_pool *pool; /* borrowed; outlives it */
+    struct timer timer;       /* idle */
+    struct inflow inflow;
+    int64_t idle_since_ms;
+    bool is_reused;
+};
+
+void client_pool_init(struct client_pool *pool, const struct address *address, unsigned idle_max);
+
+/* Closes the idle ones. */
+void client_pool_finish(struct client_pool *pool);
+
+/*
+ * An idle connection, or NULL. With `only_fresh_ms` above 0, none that was idle for longer: a
+ * target may just be closing it.
+ */
+struct upstream *client_take_idle(struct client_pool *pool, int64_t only_fresh_ms);
+
+/* A new connection; waits. 0 or the error. */
+int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream);
+
+/* Back to the pool; only after a complete response that keeps the connection. */
+void client_give_back(struct upstream *upstream);
+
+/* Closes it. NULL is fine. */
+void client_drop(struct upstream *upstream);
+
+/*
+ * Waits for and parses the next response head, an interim one too. Fields are parsed into
+ * ret_head->fields.at, which the caller provides; slices live until the body is read. Returns 0,
+ * -ETIMEDOUT, -ECONNRESET when the connection ended before the first byte, -EBADMSG for what is not
+ * HTTP or was cut short, or another error.
+ */
+int client_read_head(struct upstream *upstream, enum http_method method, int64_t deadline_ms,
+                     struct response_head *ret_head, const char **ret_why);

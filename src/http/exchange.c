@@ -1,0 +1,338 @@
+/* Requests read and responses written over HTTP/1, for handlers. Runs on the session's fiber. */
+#include "http/exchange.h"
+
+#include "base/cleanup.h"
+#include "http/session_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+static const struct slice server_name = SLICE("weir");
+
+struct io *exchange_io(struct exchange *exchange)
+{
+    return &exchange->session->io;
+}
+
+static void fail(struct exchange *exchange)
+{
+    exchange->state = RESPONSE_BROKEN;
+    exchange->keep_alive = false;
+}
+
+static int write_parts(struct exchange *exchange, struct iovec *parts, int count)
+{
+    int rc = io_write_all(exchange_io(exchange), parts, count, exchange->timeout_idle_ms);
+    if (rc < 0)
+        fail(exchange);
+    return rc;
+}
+
+static int send_continue(struct exchange *exchange)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    exchange->continue_sent = true;
+    struct iovec part = {(void *)(uintptr_t)interim, sizeof interim - 1};
+    return write_parts(exchange, &part, 1);
+}
+
+static int count_body(struct exchange *exchange, int rc, struct slice data)
+{
+    if (rc != 1)
+        return rc;
+    exchange->request_bytes += data.len;
+    return exchange->request_bytes > exchange->body_max ? -EFBIG : 1;
+}
+
+int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
+{
+    struct session *session = exchange->session;
+    int rc = inflow_try_body(&session->inflow, &session->io, ret_data);
+    if (rc == -EAGAIN && exchange->request.expects_continue && !exchange->continue_sent &&
+        exchange->state == RESPONSE_NONE) {
+        int sent = send_continue(exchange);
+        return sent < 0 ? sent : -EAGAIN;
+    }
+    return count_body(exchange, rc, *ret_data);
+}
+
+int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
+{
+    for (;;) {
+        int rc = exchange_try_body(exchange, ret_data);
+        if (rc != -EAGAIN)
+            return rc;
+        rc = io_wait(exchange_io(exchange), IO_READABLE, loop_deadline(exchange->timeout_idle_ms));
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static void free_head(struct exchange *exchange)
+{
+    block_give(exchange->head.start, BLOCK_LARGE);
+    exchange->head.start = NULL;
+}
+
+static bool has_no_body(const struct exchange *exchange, unsigned status)
+{
+    return exchange->request.method == METHOD_HEAD || status < 200 || status == 204 ||
+           status == 304;
+}
+
+/* RFC 9112 §6: which framing the response gets, and what must then be written about it. */
+static void write_framing(struct exchange *exchange, unsigned status, uint64_t length)
+{
+    struct writer *head = &exchange->head;
+    bool is_known = length != EXCHANGE_LENGTH_UNKNOWN;
+    bool may_tell_length = status >= 200 && status != 204;
+    exchange->response_left = 0;
+    if (has_no_body(exchange, status)) {
+        exchange->response_kind = BODY_NONE;
+        if (is_known && may_tell_length)
+            h1_write_length(head, length);
+    } else if (is_known) {
+        exchange->response_kind = length == 0 ? BODY_NONE : BODY_LENGTH;
+        exchange->response_left = length;
+        h1_write_length(head, length);
+    } else if (exchange->request.version_minor >= 1) {
+        exchange->response_kind = BODY_CHUNKED;
+        write_literal(head, "Transfer-Encoding: chunked\r\n");
+    } else {
+        exchange->response_kind = BODY_UNTIL_CLOSE;
+        exchange->keep_alive = false;
+    }
+}
+
+static void write_connection(struct exchange *exchange, unsigned status)
+{
+    struct writer *head = &exchange->head;
+    if (status == 101)
+        return;
+    if (!exchange->keep_alive)
+        write_literal(head, "Connection: close\r\n");
+    else if (exchange->request.version_minor == 0)
+        write_literal(head, "Connection: keep-alive\r\n");
+}
+
+struct writer *exchange_begin(struct exchange *exchange, unsigned status, struct slice reason,
+                              uint64_t length)
+{
+    assert(exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD);
+    char *block = exchange->head.start;
+    if (block == NULL)
+        block = block_take(BLOCK_LARGE);
+    if (block == NULL) {
+        fail(exchange);
+        return NULL;
+    }
+    struct writer *head = &exchange->head;
+    writer_init(head, block, BLOCK_LARGE_BYTES);
+    exchange->state = RESPONSE_HEAD;
+    exchange->status = status;
+    if (session_is_draining(exchange->session))
+        exchange->keep_alive = false;
+    h1_write_status_line(head, status, reason);
+    write_framing(exchange, status, length);
+    write_connection(exchange, status);
+    write_literal(head, "X-Request-Id: ");
+    write_hex(head, exchange->id, 16);
+    write_literal(head, "\r\n");
+    return head;
+}
+
+void exchange_write_own_fields(struct writer *head)
+{
+    h1_write_field(head, field_name(FIELD_DATE), worker_date());
+    h1_write_field(head, field_name(FIELD_SERVER), server_name);
+}
+
+/* Adds the head to the parts when it has not left yet. */
+static int add_head(struct exchange *exchange, struct iovec *parts, int *count)
+{
+    if (exchange->state != RESPONSE_HEAD)
+        return 0;
+    h1_write_end(&exchange->head);
+    if (exchange->head.overflown) {
+        fail(exchange);
+        return -EMSGSIZE;
+    }
+    struct slice head = writer_slice(&exchange->head);
+    parts[(*count)++] = (struct iovec){exchange->head.start, head.len};
+    return 0;
+}
+
+static void add_part(struct iovec *parts, int *count, const void *bytes, size_t len)
+{
+    if (len > 0)
+        parts[(*count)++] = (struct iovec){(void *)(uintptr_t)bytes, len};
+}
+
+static int send_parts(struct exchange *exchange, struct iovec *parts, int count, size_t body_bytes,
+                      bool more)
+{
+    int rc = count == 0 ? 0 : write_parts(exchange, parts, count);
+    free_head(exchange);
+    if (rc < 0)
+        return rc;
+    exchange->response_bytes += body_bytes;
+    exchange->state = more ? RESPONSE_BODY : RESPONSE_COMPLETE;
+    return 0;
+}
+
+/* A body longer or shorter than its Content-Length would shift all that follows. */
+static int check_length(struct exchange *exchange, size_t len, bool more)
+{
+    if (exchange->response_kind != BODY_LENGTH)
+        return 0;
+    if (len > exchange->response_left || (!more && len != exchange->response_left)) {
+        exchange_break(exchange);
+        return -EPROTO;
+    }
+    exchange->response_left -= len;
+    return 0;
+}
+
+int exchange_send(struct exchange *exchange, struct slice data, bool more)
+{
+    assert(exchange->state == RESPONSE_HEAD || exchange->state == RESPONSE_BODY);
+    if (exchange->response_kind == BODY_NONE)
+        data.len = 0;
+    int rc = check_length(exchange, data.len, more);
+    struct iovec parts[4];
+    int count = 0;
+    if (rc == 0)
+        rc = add_head(exchange, parts, &count);
+    if (rc < 0)
+        return rc;
+    if (exchange->response_kind != BODY_CHUNKED) {
+        add_part(parts, &count, data.at, data.len);
+        return send_parts(exchange, parts, count, data.len, more);
+    }
+    char chunk_head[H1_CHUNK_HEAD_BYTES];
+    if (data.len > 0) {
+        add_part(parts, &count, chunk_head, h1_chunk_head(chunk_head, data.len));
+        add_part(parts, &count, data.at, data.len);
+    }
+    static const char more_follows[] = "\r\n", last_chunk[] = "\r\n0\r\n\r\n";
+    const char *after = more ? more_follows : last_chunk;
+    size_t skip = data.len > 0 ? 0 : 2;
+    add_part(parts, &count, after + skip, strlen(after) - skip);
+    return send_parts(exchange, parts, count, data.len, more);
+}
+
+int exchange_flush(struct exchange *exchange)
+{
+    struct iovec parts[1];
+    int count = 0;
+    int rc = add_head(exchange, parts, &count);
+    return rc < 0 ? rc : send_parts(exchange, parts, count, 0, true);
+}
+
+int exchange_end(struct exchange *exchange, struct slice trailers)
+{
+    if (exchange->response_kind != BODY_CHUNKED || trailers.len == 0)
+        return exchange_send(exchange, (struct slice){0}, false);
+    struct iovec parts[4];
+    int count = 0;
+    int rc = add_head(exchange, parts, &count);
+    if (rc < 0)
+        return rc;
+    add_part(parts, &count, "0\r\n", 3);
+    add_part(parts, &count, trailers.at, trailers.len);
+    add_part(parts, &count, "\r\n", 2);
+    return send_parts(exchange, parts, count, 0, false);
+}
+
+static int send_file_part(struct exchange *exchange, int file, int64_t *offset, size_t len)
+{
+    struct io *io = exchange_io(exchange);
+    for (;;) {
+        ssize_t put = io_send_file(io, file, offset, len);
+        if (put == 0)
+            return -EPROTO; /* the file was cut short under us */
+        if (put != -EAGAIN)
+            return (int)put;
+        int rc = io_wait(io, IO_WRITABLE, loop_deadline(exchange->timeout_idle_ms));
+        if (rc < 0)
+            return rc;
+    }
+}
+
+int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len)
+{
+    enum { PART_BYTES = 256 * 1024 };
+    if (exchange->response_kind == BODY_NONE)
+        return exchange_send(exchange, (struct slice){0}, false);
+    assert(exchange->response_kind == BODY_LENGTH && exchange->response_left >= len);
+    int rc = exchange_flush(exchange);
+    int64_t at = (int64_t)offset;
+    while (rc >= 0 && len > 0) {
+        rc = send_file_part(exchange, file, &at, len < PART_BYTES ? len : PART_BYTES);
+        if (rc > 0) {
+            len -= (uint64_t)rc;
+            exchange->response_left -= (uint64_t)rc;
+            exchange->response_bytes += (uint64_t)rc;
+            if (len > 0)
+                fiber_yield();
+        }
+    }
+    if (rc < 0) {
+        fail(exchange);
+        return rc;
+    }
+    exchange->state = RESPONSE_COMPLETE;
+    return 0;
+}
+
+void exchange_break(struct exchange *exchange)
+{
+    free_head(exchange);
+    fail(exchange);
+}
+
+void exchange_respond(struct exchange *exchange, unsigned status, struct slice content_type,
+                      struct slice body, const char *reason)
+{
+    exchange->notes.reason = reason;
+    struct writer *head = exchange_begin(exchange, status, (struct slice){0}, body.len);
+    if (head == NULL)
+        return;
+    exchange_write_own_fields(head);
+    if (body.len > 0)
+        h1_write_field(head, field_name(FIELD_CONTENT_TYPE), content_type);
+    (void)exchange_send(exchange, body, false);
+}
+
+void exchange_respond_error(struct exchange *exchange, unsigned status, const char *reason)
+{
+    char text[256];
+    struct writer body;
+    writer_init(&body, text, sizeof text);
+    write_u64(&body, status);
+    write_char(&body, ' ');
+    write_slice(&body, slice_of_cstr(http_status_reason(status)));
+    write_literal(&body, "\nrequest ");
+    write_hex(&body, exchange->id, 16);
+    write_char(&body, '\n');
+    exchange_respond(exchange, status, SLICE("text/plain; charset=utf-8"), writer_slice(&body),
+                     reason);
+}
+
+int exchange_send_interim(struct exchange *exchange, const struct response_head *interim)
+{
+    if (exchange->request.version_minor == 0 || exchange->state != RESPONSE_NONE)
+        return 0;
+    char *block = block_take(BLOCK_LARGE);
+    if (block == NULL)
+        return -ENOMEM;
+    struct writer writer;
+    writer_init(&writer, block, BLOCK_LARGE_BYTES);
+    h1_write_status_line(&writer, interim->status, interim->reason);
+    h1_write_forwarded(&writer, &interim->fields, NULL);
+    h1_write_end(&writer);
+    struct iovec part = {block, writer_slice(&writer).len};
+    int rc = writer.overflown ? -EMSGSIZE : write_parts(exchange, &part, 1);
+    block_give(block, BLOCK_LARGE);
+    return rc;
+}

@@ -1,0 +1,129 @@
+/*
+ * One request and its answer: the only object that handlers see. Which version of HTTP it came by
+ * does not matter to them. It lives on its fiber's stack, from a complete head to the response's
+ * last byte; slices in it are borrowed from the received bytes or its arena.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "os/address.h"
+#include "wire/h1/serialise.h"
+#include "wire/http/message.h"
+
+struct exchange;
+struct session;
+
+typedef void exchange_handler(struct exchange *exchange);
+
+/* How far the response has come. */
+enum response_state {
+    RESPONSE_NONE, /* nothing decided: the request may still be tried elsewhere */
+    RESPONSE_HEAD, /* the head is written down but has not left */
+    RESPONSE_BODY, /* bytes have left */
+    RESPONSE_COMPLETE,
+    RESPONSE_BROKEN,   /* the client is gone, or was told of a truncation: only log */
+    RESPONSE_UPGRADED, /* the connection belongs to a relay now */
+};
+
+/* For the access log, `explain` and metrics; set by whoever knows. Slices outlive the exchange. */
+struct exchange_notes {
+    struct slice site;
+    unsigned rule; /* number in its site, 0: none */
+    struct slice group;
+    struct slice target;
+    unsigned tries;
+    int64_t upstream_us; /* from the request's first byte to the response's head */
+    const char *reason;  /* why Weir itself answered with an error; NULL otherwise */
+};
+
+struct exchange {
+    struct session *session;
+    const struct server *server; /* of its listener */
+    struct arena arena;
+    struct request_head request;
+    struct slice host;  /* normalised, without port; empty when the client named none */
+    unsigned port;      /* named beside the host; 0: none */
+    struct slice path;  /* normalised; "*" for OPTIONS * */
+    struct slice query; /* raw; NULL start when there is none */
+    struct address peer;
+    uint64_t id;             /* shown as 16 hexadecimal digits */
+    int64_t started_us;      /* loop_now_us */
+    int64_t timeout_idle_ms; /* for reading and writing bodies on the client's side */
+    uint64_t body_max;       /* of the request; exceeding it is -EFBIG */
+
+    enum response_state state;
+    unsigned status;         /* 0 until decided */
+    uint64_t request_bytes;  /* of body, received */
+    uint64_t response_bytes; /* of body, sent */
+    struct exchange_notes notes;
+
+    /* The session's own. */
+    struct writer head; /* the response's head, in a pooled block */
+    uint8_t head_block_size;
+    enum body_kind response_kind;
+    uint64_t response_left; /* of BODY_LENGTH */
+    bool keep_alive;
+    bool continue_sent;
+};
+
+/*
+ * The next part of the request's body; the slice is valid until the next call. Sends 100 Continue
+ * first where the client waits for it. Returns 1, 0 at the end, -EFBIG over body_max, -ETIMEDOUT,
+ * -EBADMSG, or the connection's error.
+ */
+int exchange_read_body(struct exchange *exchange, struct slice *ret_data);
+
+/* The same without waiting: -EAGAIN too. */
+int exchange_try_body(struct exchange *exchange, struct slice *ret_data);
+
+/* The descriptor to wait for when -EAGAIN came, readable then. */
+struct io *exchange_io(struct exchange *exchange);
+
+static inline bool exchange_has_body(const struct exchange *exchange)
+{
+    return exchange->request.framing.kind != BODY_NONE;
+}
+
+/*
+ * Begins the response and writes its framing. `length` is the body's, or EXCHANGE_LENGTH_UNKNOWN;
+ * for HEAD and 304 it is what the body would have. Write the other fields into the writer that is
+ * returned (h1_write_field, h1_write_forwarded), never framing, Connection or X-Request-Id. NULL
+ * when memory is used up: the caller just returns. May be called again until bytes have left: what
+ * was begun before is forgotten.
+ */
+#define EXCHANGE_LENGTH_UNKNOWN UINT64_MAX
+struct writer *exchange_begin(struct exchange *exchange, unsigned status, struct slice reason,
+                              uint64_t length);
+
+/* Date and Server, for responses that Weir itself makes. */
+void exchange_write_own_fields(struct writer *head);
+
+/* A whole response with a body from memory, its fields written by exchange_begin's caller: this is
+ * begin, own fields, Content-Type and send in one. `reason` (may be NULL) goes to the notes. */
+void exchange_respond(struct exchange *exchange, unsigned status, struct slice content_type,
+                      struct slice body, const char *reason);
+
+/*
+ * Sends a part of the body, and the head before it. With `more` false it is the last part. Waits
+ * for the client. Body bytes of a response that has none (HEAD, 304) are dropped. 0, or the error:
+ * the caller then stops and returns.
+ */
+int exchange_send(struct exchange *exchange, struct slice data, bool more);
+
+/* Sends the head at once, without waiting for the body's first bytes. */
+int exchange_flush(struct exchange *exchange);
+
+/* Sends `len` bytes of an open file as the whole body, the head before it. */
+int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len);
+
+/* The last part of a chunked body, with trailer fields (may be empty). */
+int exchange_end(struct exchange *exchange, struct slice trailers);
+
+/* The body cannot be completed: the client must see a truncation, not a clean end. */
+void exchange_break(struct exchange *exchange);
+
+/* A whole response with a short text body. `reason` goes to the notes. */
+void exchange_respond_error(struct exchange *exchange, unsigned status, const char *reason);
+
+/* 1xx other than 101, passed on to a 1.1 client before the final response. */
+int exchange_send_interim(struct exchange *exchange, const struct response_head *head);

@@ -1,0 +1,176 @@
+/* Two connections joined: one pump for each direction, both driven by readiness. */
+#include "http/relay.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+
+#define TURN_BYTES_MAX 65536
+
+enum { TO_TARGET, TO_CLIENT };
+
+struct pump {
+    struct io io; /* the side it reads from; the other pump's is written to */
+    char *block;  /* owned; NULL while nothing waits */
+    uint8_t block_size;
+    uint32_t start, end;
+    bool source_ended;
+    bool end_passed_on;
+    uint64_t bytes;
+};
+
+struct relay {
+    struct pump pumps[2]; /* by direction */
+    struct task task;
+    struct timer timer;
+    int64_t idle_ms;
+    void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes);
+    void *arg;
+};
+
+static void destroy(struct relay *relay)
+{
+    list_remove(&relay->task.link);
+    timer_cancel(&relay->timer);
+    if (relay->on_end != NULL)
+        relay->on_end(relay->arg, relay->pumps[TO_TARGET].bytes, relay->pumps[TO_CLIENT].bytes);
+    for (int i = 0; i < 2; i++) {
+        block_give(relay->pumps[i].block, relay->pumps[i].block_size);
+        io_close(&relay->pumps[i].io);
+    }
+    memory_free(relay);
+}
+
+static ssize_t write_waiting(struct pump *pump, struct io *out)
+{
+    struct iovec part = {pump->block + pump->start, pump->end - pump->start};
+    ssize_t put = io_write(out, &part, 1);
+    if (put <= 0)
+        return put;
+    pump->start += (uint32_t)put;
+    pump->bytes += (uint64_t)put;
+    return put;
+}
+
+static void drop_block(struct pump *pump)
+{
+    block_give(pump->block, pump->block_size);
+    pump->block = NULL;
+    pump->start = pump->end = 0;
+}
+
+static ssize_t read_more(struct pump *pump)
+{
+    if (pump->block == NULL) {
+        pump->block = block_take(BLOCK_LARGE);
+        pump->block_size = BLOCK_LARGE;
+        if (pump->block == NULL)
+            return -ENOMEM;
+    }
+    ssize_t got = io_read(&pump->io, pump->block, BLOCK_LARGE_BYTES);
+    if (got > 0) {
+        pump->start = 0;
+        pump->end = (uint32_t)got;
+    } else {
+        drop_block(pump);
+    }
+    return got;
+}
+
+/* Moves bytes one way until one side is not ready: 0, 1 when its turn is used up, or an error. */
+static int run_pump(struct pump *pump, struct io *out)
+{
+    size_t moved = 0;
+    while (moved < TURN_BYTES_MAX) {
+        ssize_t rc;
+        if (pump->start < pump->end) {
+            rc = write_waiting(pump, out);
+            moved += rc > 0 ? (size_t)rc : 0;
+        } else if (pump->source_ended) {
+            if (!pump->end_passed_on)
+                io_shutdown_write(out);
+            pump->end_passed_on = true;
+            return 0;
+        } else {
+            rc = read_more(pump);
+            pump->source_ended = rc == 0;
+        }
+        if (rc < 0)
+            return rc == -EAGAIN ? 0 : (int)rc;
+        if (pump->block != NULL && pump->start == pump->end)
+            drop_block(pump);
+    }
+    return 1;
+}
+
+static void run_relay(struct task *task)
+{
+    struct relay *relay = CONTAINER_OF(task, struct relay, task);
+    struct pump *to_target = &relay->pumps[TO_TARGET], *to_client = &relay->pumps[TO_CLIENT];
+    int down = run_pump(to_client, &to_target->io);
+    int up = down < 0 ? down : run_pump(to_target, &to_client->io);
+    if (up < 0 || down < 0 || (to_target->end_passed_on && to_client->end_passed_on)) {
+        destroy(relay);
+        return;
+    }
+    timer_arm(&relay->timer, loop_deadline(relay->idle_ms));
+    if (up == 1 || down == 1)
+        task_queue(task);
+}
+
+static void client_ready(struct io *io)
+{
+    task_queue(&CONTAINER_OF(io, struct relay, pumps[TO_TARGET].io)->task);
+}
+
+static void target_ready(struct io *io)
+{
+    task_queue(&CONTAINER_OF(io, struct relay, pumps[TO_CLIENT].io)->task);
+}
+
+static void idle_too_long(struct timer *timer)
+{
+    destroy(CONTAINER_OF(timer, struct relay, timer));
+}
+
+/* Takes over what was received already; pinned bytes are copied, since their block is not ours. */
+static int take_received(struct pump *pump, struct inflow *inflow)
+{
+    struct slice bytes = inflow_bytes(inflow);
+    if (bytes.len == 0)
+        return 0;
+    pump->block = block_take(BLOCK_LARGE);
+    if (pump->block == NULL)
+        return -ENOMEM;
+    pump->block_size = BLOCK_LARGE;
+    memcpy(pump->block, bytes.at, bytes.len);
+    pump->end = (uint32_t)bytes.len;
+    return 0;
+}
+
+int relay_start(struct io *client, struct inflow *from_client, struct io *target,
+                struct inflow *from_target, int64_t idle_ms,
+                void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes),
+                void *arg)
+{
+    struct relay *relay = NEW(struct relay);
+    if (relay == NULL)
+        return -ENOMEM;
+    if (take_received(&relay->pumps[TO_TARGET], from_client) < 0 ||
+        take_received(&relay->pumps[TO_CLIENT], from_target) < 0) {
+        block_give(relay->pumps[TO_TARGET].block, BLOCK_LARGE);
+        memory_free(relay);
+        return -ENOMEM;
+    }
+    from_client->start = from_client->end;
+    from_target->start = from_target->end;
+    task_init(&relay->task, run_relay);
+    timer_init(&relay->timer, idle_too_long);
+    relay->idle_ms = idle_ms;
+    relay->on_end = on_end;
+    relay->arg = arg;
+    io_move(&relay->pumps[TO_TARGET].io, client, client_ready);
+    io_move(&relay->pumps[TO_CLIENT].io, target, target_ready);
+    task_queue(&relay->task);
+    return 0;
+}

@@ -1,0 +1,19 @@
+/*
+ * Two connections joined for good: after an upgrade or a CONNECT. An object on the loop, no fiber;
+ * a block is held only while bytes wait in it. A half-close is passed on. It ends when both sides
+ * have ended, one fails, or nothing moved for the idle time-out.
+ */
+#pragma once
+
+#include "http/inflow.h"
+
+struct relay;
+
+/*
+ * Takes over both descriptors and what was already received from either side. On failure nothing
+ * was taken. `on_end` (may be NULL) is told the bytes that went each way, before the relay goes.
+ */
+int relay_start(struct io *client, struct inflow *from_client, struct io *target,
+                struct inflow *from_target, int64_t idle_ms,
+                void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes),
+                void *arg);

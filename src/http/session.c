@@ -1,0 +1,358 @@
+/*
+ * The life of a client's connection: idle, a head coming in, a fiber that answers one request after
+ * another, and the lingering close that lets the client read the last answer.
+ */
+#include "http/session.h"
+
+#include "base/cleanup.h"
+#include "http/session_internal.h"
+#include "wire/http/uri.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#define ARENA_FIRST_BYTES 1024
+#define ARENA_BYTES_MAX   (256 * 1024)
+#define REQUESTS_A_TURN   16
+#define LINGER_MS         2000
+#define LINGER_BYTES_MAX  (256 * 1024)
+#define SHIELD_MS         5000
+
+static void session_main(void *arg);
+
+static void destroy(struct session *session)
+{
+    timer_cancel(&session->timer);
+    inflow_finish(&session->inflow);
+    list_remove(&session->link);
+    worker_current()->counters.connections_open--;
+    io_close(&session->io);
+    memory_free(session);
+}
+
+static void await_request(struct session *session)
+{
+    session->state = inflow_is_empty(&session->inflow) ? SESSION_IDLE : SESSION_HEAD;
+    inflow_trim(&session->inflow);
+    int64_t timeout_ms = session->state == SESSION_IDLE ? session->server->idle_timeout_ms
+                                                        : session->server->head_timeout_ms;
+    timer_arm(&session->timer, loop_deadline(timeout_ms));
+}
+
+static void start_fiber(struct session *session)
+{
+    timer_cancel(&session->timer);
+    session->state = SESSION_ACTIVE;
+    if (fiber_start(session_main, session, &session->fiber) < 0) {
+        worker_current()->counters.sessions_refused++;
+        destroy(session);
+    }
+}
+
+/* Reads until a head is complete, refused, or there is no more. */
+static void read_head(struct session *session)
+{
+    for (;;) {
+        ssize_t got = inflow_fill(&session->inflow, &session->io);
+        if (got == -EAGAIN) {
+            inflow_trim(&session->inflow);
+            return;
+        }
+        if (got <= 0) {
+            destroy(session);
+            return;
+        }
+        if (session->state == SESSION_IDLE)
+            await_request(session);
+        int rc = inflow_scan_head(&session->inflow, &session->refusal);
+        if (rc != 0) {
+            if (rc > 0)
+                session->refusal.status = 0;
+            start_fiber(session);
+            return;
+        }
+    }
+}
+
+static void session_ready(struct io *io)
+{
+    struct session *session = CONTAINER_OF(io, struct session, io);
+    switch (session->state) {
+    case SESSION_IDLE:
+    case SESSION_HEAD:
+        if ((io->ready & IO_READABLE) != 0)
+            read_head(session);
+        break;
+    case SESSION_ACTIVE:
+        if ((io->ready & IO_FAILED) != 0)
+            fiber_cancel(session->fiber);
+        break;
+    case SESSION_CLOSING:
+        break;
+    }
+}
+
+static void session_timed_out(struct timer *timer)
+{
+    struct session *session = CONTAINER_OF(timer, struct session, timer);
+    if (session->state == SESSION_IDLE) {
+        destroy(session);
+        return;
+    }
+    worker_current()->counters.head_timeouts++;
+    session->refusal = (struct h1_refusal){408, "the head did not arrive in time"};
+    start_fiber(session);
+}
+
+void session_accept(const struct server *server, int fd, const struct address *peer)
+{
+    struct worker *worker = worker_current();
+    struct session *session = memory_alloc_raw(sizeof *session);
+    if (session == NULL) {
+        worker->counters.sessions_refused++;
+        io_discard(fd);
+        return;
+    }
+    *session = (struct session){.server = server, .peer = *peer};
+    io_init(&session->io, session_ready);
+    inflow_init(&session->inflow, BLOCK_SMALL);
+    timer_init(&session->timer, session_timed_out);
+    list_init(&session->link);
+    worker->counters.connections_accepted++;
+    worker->counters.connections_open++;
+    list_append(&worker->sessions, &session->link);
+    if (io_open(&session->io, fd) < 0) {
+        io_discard(fd);
+        destroy(session);
+        return;
+    }
+    await_request(session);
+}
+
+/* Fields are parsed into the worker's room, then kept in the arena at their true number. */
+static int parse(struct exchange *exchange, struct slice head, struct h1_refusal *ret_refusal)
+{
+    struct field *fields = worker_current()->fields;
+    struct request_head *request = &exchange->request;
+    request->fields = (struct fields){fields, 0, HTTP_FIELDS_MAX};
+    int rc = h1_parse_request(head, request, ret_refusal);
+    if (rc < 0)
+        return rc;
+    size_t bytes = request->fields.count * sizeof *fields;
+    struct field *kept = arena_alloc(&exchange->arena, bytes);
+    if (kept == NULL)
+        return -ENOMEM;
+    if (bytes > 0)
+        memcpy(kept, fields, bytes);
+    request->fields.at = kept;
+    request->fields.max = request->fields.count;
+    return 0;
+}
+
+/* The one form of host and path that all later decisions see. */
+static int normalise(struct exchange *exchange, struct h1_refusal *ret_refusal)
+{
+    struct request_head *request = &exchange->request;
+    char *host = arena_alloc(&exchange->arena, request->authority.len + 1);
+    char *path = arena_alloc(&exchange->arena, request->path.len * 3 + 1);
+    if (host == NULL || path == NULL)
+        return -ENOMEM;
+    *ret_refusal = (struct h1_refusal){400, "Host is not a host"};
+    if (request->authority.len > 0 &&
+        uri_split_authority(request->authority, host, &exchange->host, &exchange->port) < 0)
+        return -EBADMSG;
+    *ret_refusal = (struct h1_refusal){400, "the path is malformed or leaves the root"};
+    exchange->path = request->path;
+    exchange->query = request->query;
+    if (request->form == TARGET_ORIGIN || request->form == TARGET_ABSOLUTE)
+        return uri_normalise_path(request->path, path, &exchange->path);
+    return 0;
+}
+
+static void begin_exchange(struct exchange *exchange, struct session *session, void *memory)
+{
+    *exchange = (struct exchange){
+        .session = session,
+        .server = session->server,
+        .peer = session->peer,
+        .id = prng_next(&worker_current()->prng),
+        .started_us = loop_now_us(),
+        .timeout_idle_ms = session->server->idle_timeout_ms,
+        .body_max = session->server->body_max,
+        .request.version_minor = 1,
+    };
+    arena_init(&exchange->arena, memory, ARENA_FIRST_BYTES, ARENA_BYTES_MAX);
+}
+
+static void refuse(struct exchange *exchange, const struct h1_refusal *refusal)
+{
+    worker_current()->counters.requests_refused++;
+    exchange->keep_alive = false;
+    exchange_respond_error(exchange, refusal->status, refusal->text);
+}
+
+static int read_request(struct exchange *exchange)
+{
+    struct session *session = exchange->session;
+    struct h1_refusal refusal = session->refusal;
+    if (refusal.status == 0) {
+        struct slice head =
+            slice_of(session->inflow.block + session->inflow.start, session->inflow.scan.scanned);
+        int rc = parse(exchange, head, &refusal);
+        if (rc == 0) {
+            inflow_begin_body(&session->inflow, head.len, &exchange->request.framing);
+            inflow_pin(&session->inflow);
+            exchange->keep_alive = exchange->request.keep_alive;
+            rc = normalise(exchange, &refusal);
+        }
+        if (rc == 0)
+            return 0;
+        if (rc == -ENOMEM)
+            refusal = (struct h1_refusal){503, "out of memory for this request"};
+    }
+    refuse(exchange, &refusal);
+    return -EBADMSG;
+}
+
+/* A handler that returns without a response, or in its middle, leaves the rest to us. */
+static void settle(struct exchange *exchange)
+{
+    switch (exchange->state) {
+    case RESPONSE_NONE:
+        exchange_respond_error(exchange, 500, "no action answered");
+        break;
+    case RESPONSE_HEAD:
+    case RESPONSE_BODY:
+        exchange_break(exchange);
+        break;
+    case RESPONSE_COMPLETE:
+    case RESPONSE_BROKEN:
+    case RESPONSE_UPGRADED:
+        break;
+    }
+}
+
+static void count(const struct exchange *exchange)
+{
+    struct worker_counters *counters = &worker_current()->counters;
+    counters->requests++;
+    counters->responses[exchange->status >= 100 && exchange->status < 600 ? exchange->status / 100
+                                                                          : 0]++;
+    counters->bytes_received += exchange->request_bytes;
+    counters->bytes_sent += exchange->response_bytes;
+}
+
+/* After an early response: what is left of the request's body goes by within a bound, or we close.
+ */
+static bool skip_body(struct exchange *exchange)
+{
+    struct session *session = exchange->session;
+    if (exchange->request.expects_continue && !exchange->continue_sent &&
+        exchange->request_bytes == 0)
+        return false;
+    struct slice data;
+    size_t skipped = 0;
+    int rc;
+    do {
+        rc = inflow_try_body(&session->inflow, &session->io, &data);
+        skipped += rc == 1 ? data.len : 0;
+    } while (rc == 1 && skipped < LINGER_BYTES_MAX);
+    return rc == 0;
+}
+
+/* Returns whether the connection goes on to the next request. */
+static bool serve_one(struct session *session)
+{
+    struct exchange exchange;
+    _Alignas(16) char memory[ARENA_FIRST_BYTES];
+    begin_exchange(&exchange, session, memory);
+    if (read_request(&exchange) == 0)
+        session->server->handle(&exchange);
+    settle(&exchange);
+    count(&exchange);
+    if (session->server->log != NULL)
+        session->server->log(&exchange);
+    bool goes_on = exchange.state == RESPONSE_COMPLETE && exchange.keep_alive &&
+                   (session->inflow.body_ended || skip_body(&exchange));
+    arena_finish(&exchange.arena);
+    inflow_unpin(&session->inflow);
+    return goes_on;
+}
+
+/* Lets the client read the answer before a reset could take it away (RFC 9112 §9.6). */
+static int linger(void *arg)
+{
+    struct session *session = arg;
+    io_shutdown_write(&session->io);
+    int64_t deadline_ms = loop_deadline(LINGER_MS);
+    char *block = block_take(BLOCK_LARGE);
+    size_t left = block == NULL ? 0 : LINGER_BYTES_MAX;
+    while (left > 0) {
+        ssize_t got = io_read_wait(&session->io, block, BLOCK_LARGE_BYTES, deadline_ms);
+        if (got <= 0)
+            break;
+        left -= (size_t)got < left ? (size_t)got : left;
+    }
+    block_give(block, BLOCK_LARGE);
+    return 0;
+}
+
+/* 1: the next head is there. 0: it is not yet. */
+static int next_head(struct session *session)
+{
+    if (inflow_is_empty(&session->inflow))
+        return 0;
+    int rc = inflow_scan_head(&session->inflow, &session->refusal);
+    if (rc > 0)
+        session->refusal.status = 0;
+    return rc != 0;
+}
+
+static void session_main(void *arg)
+{
+    struct session *session = arg;
+    unsigned served = 0;
+    while (serve_one(session)) {
+        if (!next_head(session)) {
+            session->fiber = NULL;
+            if (session->is_draining) {
+                destroy(session);
+                return;
+            }
+            await_request(session);
+            if ((session->io.ready & IO_READABLE) != 0)
+                read_head(session);
+            return;
+        }
+        if (++served % REQUESTS_A_TURN == 0)
+            fiber_yield();
+    }
+    if (io_is_open(&session->io)) {
+        session->state = SESSION_CLOSING;
+        (void)fiber_shield(linger, session, loop_deadline(SHIELD_MS));
+    }
+    destroy(session);
+}
+
+size_t sessions_drain(void)
+{
+    struct worker *worker = worker_current();
+    LIST_FOR_EACH (&worker->sessions, link) {
+        struct session *session = CONTAINER_OF(link, struct session, link);
+        session->is_draining = true;
+        if (session->state == SESSION_IDLE)
+            destroy(session);
+    }
+    return (size_t)worker->counters.connections_open;
+}
+
+void sessions_close(void)
+{
+    LIST_FOR_EACH (&worker_current()->sessions, link) {
+        struct session *session = CONTAINER_OF(link, struct session, link);
+        if (session->fiber != NULL)
+            fiber_cancel(session->fiber);
+        else
+            destroy(session);
+    }
+}
