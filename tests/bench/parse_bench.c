@@ -115,7 +115,7 @@ static struct field parsed_fields[COUNT_OF(requests)][HTTP_FIELDS_MAX];
 static void write_one(unsigned round)
 {
     const struct request_head *head = &parsed[round % COUNT_OF(requests)];
-    char memory[4096];
+    static char memory[4096];
     struct writer writer;
     writer_init(&writer, memory, sizeof memory);
     h1_write_request_line(&writer, head->method_name, head->target);

@@ -39,11 +39,10 @@ void h1_write_length(struct writer *writer, uint64_t length)
     write_literal(writer, "\r\n");
 }
 
-/* What is left out of a message: ids by the caller's wish, and what its Connection fields name. */
-struct named {
-    struct field_set known;
-    struct slice others[HTTP_CONNECTION_OPTIONS_MAX]; /* borrowed from the fields */
-    unsigned others_count;
+/* Names without an id in a message's Connection fields. */
+struct options {
+    struct slice at[HTTP_CONNECTION_OPTIONS_MAX]; /* borrowed from the fields */
+    unsigned count;
 };
 
 /*
@@ -77,50 +76,51 @@ static bool is_end_to_end(enum field_id id)
 }
 
 /* False when more is named than the parser lets through: then the message is not from it. */
-static bool note_options(struct slice list, struct named *named)
+static bool note_options(struct slice list, struct field_set *drops, struct options *options)
 {
     struct slice option;
     while (http_list_next(&list, &option)) {
         enum field_id id = field_id_of(option);
         if (id != FIELD_OTHER) {
             if (!is_end_to_end(id))
-                field_set_add(&named->known, id);
+                field_set_add(drops, id);
         } else if (!slice_equal_nocase(option, SLICE("close"))) {
-            if (named->others_count == COUNT_OF(named->others))
+            if (options->count == COUNT_OF(options->at))
                 return false;
-            named->others[named->others_count++] = option;
+            options->at[options->count++] = option;
         }
     }
     return true;
 }
 
-static bool note_connection(const struct fields *fields, struct named *named)
+static bool options_have(const struct options *options, struct slice name)
 {
-    for (unsigned i = 0; i < fields->count; i++) {
-        const struct field *field = &fields->at[i];
-        if (field->id != FIELD_CONNECTION || field_id_of(field->value) == FIELD_KEEP_ALIVE)
-            continue;
-        if (!note_options(field->value, named))
-            return false;
-    }
-    return true;
-}
-
-static bool names(const struct named *named, struct slice name)
-{
-    for (unsigned i = 0; i < named->others_count; i++) {
-        if (slice_equal_nocase(named->others[i], name))
+    for (unsigned i = 0; i < options->count; i++) {
+        if (slice_equal_nocase(options->at[i], name))
             return true;
     }
     return false;
 }
 
-static bool is_dropped(const struct field *field, const struct named *named)
+/* Connection: keep-alive names nothing that is not left out anyway. */
+static bool names_fields(const struct fields *fields)
+{
+    for (unsigned i = 0; i < fields->count; i++) {
+        const struct field *field = &fields->at[i];
+        if (field->id == FIELD_CONNECTION && field_id_of(field->value) != FIELD_KEEP_ALIVE)
+            return true;
+    }
+    return false;
+}
+
+/* `options` is NULL when there are none. */
+static bool is_dropped(const struct field *field, const struct field_set *drops,
+                       const struct options *options)
 {
     if (field->id == FIELD_OTHER)
-        return named->others_count > 0 && names(named, field->name);
+        return options != NULL && options_have(options, field->name);
     return field_is_hop_by_hop(field->id) || field->id == FIELD_CONTENT_LENGTH ||
-           field->id == FIELD_HOST || field_set_has(&named->known, field->id);
+           field->id == FIELD_HOST || field_set_has(drops, field->id);
 }
 
 /* Does this field stand in memory as h1_write_field would write it, up to its CRLF? */
@@ -152,20 +152,13 @@ static bool run_goes_on(const struct run *run, const struct field *field)
            run->end[1] == '\n';
 }
 
-void h1_write_forwarded(struct writer *writer, const struct fields *fields,
-                        const struct field_set *leave_out)
+static void write_kept(struct writer *writer, const struct fields *fields,
+                       const struct field_set *drops, const struct options *options)
 {
-    struct named named;
-    named.known = leave_out == NULL ? (struct field_set){{0}} : *leave_out;
-    named.others_count = 0;
-    if (!note_connection(fields, &named)) {
-        writer->overflown = true;
-        return;
-    }
     struct run run = {NULL, NULL};
     for (unsigned i = 0; i < fields->count; i++) {
         const struct field *field = &fields->at[i];
-        if (is_dropped(field, &named))
+        if (is_dropped(field, drops, options))
             continue;
         if (!is_as_written(field)) {
             write_run(writer, &run);
@@ -179,4 +172,30 @@ void h1_write_forwarded(struct writer *writer, const struct fields *fields,
         run.end = field->value.at + field->value.len;
     }
     write_run(writer, &run);
+}
+
+/* Apart from the usual way, which shall not pay for the room of `options`. */
+static __attribute__((noinline)) void
+write_with_options(struct writer *writer, const struct fields *fields, struct field_set drops)
+{
+    struct options options = {.count = 0};
+    for (unsigned i = 0; i < fields->count; i++) {
+        const struct field *field = &fields->at[i];
+        if (field->id == FIELD_CONNECTION && !note_options(field->value, &drops, &options)) {
+            writer->overflown = true;
+            return;
+        }
+    }
+    write_kept(writer, fields, &drops, &options);
+}
+
+void h1_write_forwarded(struct writer *writer, const struct fields *fields,
+                        const struct field_set *leave_out)
+{
+    static const struct field_set nothing = {{0}};
+    const struct field_set *drops = leave_out == NULL ? &nothing : leave_out;
+    if (names_fields(fields))
+        write_with_options(writer, fields, *drops);
+    else
+        write_kept(writer, fields, drops, NULL);
 }
