@@ -12,7 +12,7 @@
 
 #define ARENA_BYTES_MAX 262144
 #define TEXT_BYTES_MAX  600
-#define LINE_BYTES_MAX  160 /* shown of a line */
+#define LINE_LEN_MAX    160 /* characters shown of a line */
 
 void conf_errors_init(struct conf_errors *errors)
 {
@@ -26,6 +26,20 @@ void conf_errors_finish(struct conf_errors *errors)
         return;
     arena_finish(&errors->arena);
     *errors = (struct conf_errors){.count = 0};
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* What a terminal could take for a command becomes '?'. Texts quote what stands in the file. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (is_control(*text))
+            *text = '?';
+    }
 }
 
 int conf_errors_add(struct conf_errors *errors, struct conf_place place, const char *format, ...)
@@ -44,6 +58,7 @@ int conf_errors_add(struct conf_errors *errors, struct conf_place place, const c
     va_start(args, format);
     int len = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    make_printable(text);
     size_t kept = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     struct slice copy = arena_copy(&errors->arena, slice_of(text, kept));
     if (copy.at == NULL)
@@ -100,17 +115,35 @@ static bool is_continuation(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* What a terminal could take for a command is shown as '?'; tabs stay, for the caret below. */
+/* The bytes of the UTF-8 character at the slice's start; 0 when there is none. */
+static size_t character_len(struct slice s)
+{
+    unsigned char lead = (unsigned char)s.at[0];
+    size_t len = lead < 0x80   ? 1
+                 : lead < 0xc2 ? 0
+                 : lead < 0xe0 ? 2
+                 : lead < 0xf0 ? 3
+                 : lead < 0xf5 ? 4
+                               : 0;
+    if (len > s.len)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if (!is_continuation(s.at[i]))
+            return 0;
+    }
+    bool is_c1 = lead == 0xc2 && (unsigned char)s.at[1] < 0xa0;
+    return is_c1 ? 0 : len;
+}
+
+/* Tabs stay, for the caret below; other controls and broken characters are shown as '?'. */
 static int append_shown(struct buffer *out, struct slice line)
 {
-    struct slice shown = slice_first(line, LINE_BYTES_MAX);
-    while (shown.len < line.len && shown.len > 0 && is_continuation(line.at[shown.len]))
-        shown.len--;
     int rc = 0;
-    for (size_t i = 0; i < shown.len && rc == 0; i++) {
-        unsigned char c = (unsigned char)shown.at[i];
-        bool is_control = (c < 0x20 && c != '\t') || c == 0x7f;
-        rc = buffer_append_char(out, is_control ? '?' : shown.at[i]);
+    for (unsigned shown = 0; shown < LINE_LEN_MAX && line.len > 0 && rc == 0; shown++) {
+        size_t len = character_len(line);
+        bool is_bad = len == 0 || (is_control(line.at[0]) && line.at[0] != '\t');
+        rc = is_bad ? buffer_append_char(out, '?') : buffer_append(out, slice_first(line, len));
+        line = slice_from(line, len == 0 ? 1 : len);
     }
     return rc;
 }
@@ -136,7 +169,7 @@ static int append_line(struct buffer *out, struct slice line, unsigned column)
         rc = append_shown(out, line);
     if (rc == 0)
         rc = buffer_append_char(out, '\n');
-    if (rc == 0 && column <= LINE_BYTES_MAX)
+    if (rc == 0 && column <= LINE_LEN_MAX)
         rc = append_caret(out, line, column);
     return rc;
 }

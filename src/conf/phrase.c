@@ -122,7 +122,9 @@ void phrase_quantity(enum schema_kind kind, int64_t value, struct phrase *ret_ph
     const struct unit *unit = kind == SCHEMA_DURATION ? durations
                               : kind == SCHEMA_SIZE   ? sizes
                                                       : none;
-    while (unit->factor > 1 && (value == 0 || value % unit->factor != 0))
+    /* Zero divides by all: "0s" and "0" are how people write it. */
+    int64_t most = value != 0 ? INT64_MAX : kind == SCHEMA_DURATION ? 1000 : 1;
+    while (unit->factor > most || value % unit->factor != 0)
         unit++;
     (void)snprintf(ret_phrase->text, sizeof ret_phrase->text, "%lld%s",
                    (long long)(value / unit->factor), unit->name);

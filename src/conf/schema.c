@@ -211,7 +211,7 @@ static const struct schema_row respond_rows[] = {
 
 static const struct schema_struct respond_type = {
     .noun = "a response",
-    .doc = "Answers without asking anybody. A number alone is the status, a text the body.",
+    .doc = "Answers without asking anybody.",
     ROWS(respond_rows),
     .shorthand = "body",
     .shorthand_number = "status",
@@ -480,7 +480,7 @@ static const struct schema_row group_rows[] = {
      .kind = SCHEMA_STRUCT,
      .type = &health_type,
      AT(struct conf_group, health),
-     .doc = "checks whether targets work; without it all are taken to"},
+     .doc = "checks whether targets work; without it all count as working"},
     {.name = "protocol",
      .kind = SCHEMA_WORD,
      .words = group_protocols,
@@ -541,7 +541,7 @@ static const struct schema_row tasks_rows[] = {
 
 static const struct schema_struct tasks_type = {
     .noun = "tasks",
-    .doc = "How many tasks of a service run. A number alone is `min`.",
+    .doc = "How many tasks of a service run.",
     ROWS(tasks_rows),
     .shorthand = "min",
     .check = check_tasks,
@@ -670,7 +670,7 @@ static const struct schema_row log_rows[] = {
 
 static const struct schema_struct log_type = {
     .noun = "the access log",
-    .doc = "One line a request. A word alone is the format.",
+    .doc = "One line a request.",
     ROWS(log_rows),
     .shorthand = "format",
 };

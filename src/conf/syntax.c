@@ -18,9 +18,8 @@ static const struct syntax_hint {
     const char *text;
 } syntax_hints[] = {
     {"mapping values are not allowed in this context", NULL, false,
-     "a \":\" cannot stand here: is the line indented as its neighbours are? Text with \": \" in "
-     "it "
-     "needs quotes"},
+     "a \":\" cannot stand here: is the line above complete, and this one indented as it is? Text "
+     "with \": \" in it needs quotes"},
     {"could not find expected ':'", NULL, true,
      "a key without a value: write \"key: value\", with a blank behind the colon"},
     {"block sequence entries are not allowed in this context", NULL, false,

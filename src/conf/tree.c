@@ -70,7 +70,7 @@ static int index_key(struct level *level, struct tree_node *child)
     if (level->node->count <= KEYS_COMPARED_MAX)
         return 0;
     if (level->keys.used > 0)
-        return map_set(&level->keys, child->key, child);
+        return find_key(level, child->key) != NULL ? 0 : map_set(&level->keys, child->key, child);
     for (struct tree_node *each = level->node->first; each != NULL; each = each->next) {
         int rc = map_set(&level->keys, each->key, each);
         if (rc < 0)
@@ -108,19 +108,18 @@ static bool expects_key(const struct builder *builder)
     return level->node->kind == TREE_MAP && level->key.at == NULL;
 }
 
+/* A key given twice is noted, and reading goes on: the file is refused in the end. */
 static int take_key(struct builder *builder, struct slice key, struct conf_place place)
 {
     struct level *level = &builder->levels[builder->depth - 1];
     const struct tree_node *first = find_key(level, key);
-    if (first != NULL) {
-        int rc = conf_errors_add(builder->errors, place,
-                                 "\"%.*s\" is given twice, first in line %u: keep one",
-                                 SLICE_ARG(key), first->key_place.line);
-        return rc < 0 ? rc : -EINVAL;
-    }
     level->key = key;
     level->key_place = place;
-    return 0;
+    if (first == NULL)
+        return 0;
+    return conf_errors_add(builder->errors, place,
+                           "\"%.*s\" is given twice, first in line %u: keep one", SLICE_ARG(key),
+                           first->key_place.line);
 }
 
 static struct tree_node *make_node(struct builder *builder, enum tree_kind kind,

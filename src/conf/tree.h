@@ -1,8 +1,9 @@
 /*
  * A YAML file as a tree in which every node knows its place. Scalars are kept as they are written;
  * what they mean is for the schema to say, so that `on` is a word and 1.10 is not a number. Not
- * taken: more than one document, tags, keys that are not plain text, keys given twice, NUL bytes.
- * An alias (`*name`) is a copy of what its anchor (`&name`) names, places included.
+ * taken: more than one document, tags, keys that are not plain text, NUL bytes. A key given twice
+ * is noted as an error but is in the tree twice. An alias (`*name`) is a copy of what its anchor
+ * (`&name`) names, places included.
  */
 #pragma once
 
@@ -28,8 +29,9 @@ struct tree_node {
 };
 
 /*
- * Parses `text` into `arena`, in which all nodes and slices live. Returns 0; -EINVAL with an entry
- * in *errors (a YAML file that is broken shows only its first fault); or -ENOMEM.
+ * Parses `text` into `arena`, in which all nodes and slices live. Returns 0 (look at *errors too);
+ * -EINVAL with an entry in *errors (a YAML file that is broken shows only its first fault); or
+ * -ENOMEM.
  */
 int tree_parse(struct slice text, struct arena *arena, struct conf_errors *errors,
                struct tree_node **ret_root);
