@@ -2,6 +2,7 @@
 #include "conf/checks.h"
 
 #include "base/cleanup.h"
+#include "conf/value.h"
 
 static const struct action_name {
     const char *name;
@@ -23,6 +24,20 @@ static const struct tree_node *value_of(const struct tree_node *node, const char
     return child != NULL ? child : node;
 }
 
+/* Is some key probably meant to be an action (or `rules`)? Then it has been noted as unknown. */
+static bool has_misspelt_action(const struct tree_node *node)
+{
+    for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
+        unsigned distance = VALUE_DISTANCE_FAR;
+        bool is_close = value_is_closer(child->key, SLICE("rules"), &distance);
+        for (size_t i = 0; i < COUNT_OF(action_names); i++)
+            is_close |= value_is_closer(child->key, slice_of_cstr(action_names[i].name), &distance);
+        if (is_close)
+            return true;
+    }
+    return false;
+}
+
 /* A rule has exactly one action. */
 static void check_actions(struct reading *reading, const struct tree_node *node,
                           struct draft_rule *rule)
@@ -41,7 +56,9 @@ static void check_actions(struct reading *reading, const struct tree_node *node,
             rule->action = action_names[i].kind;
         first = first != NULL ? first : child;
     }
-    if (first == NULL)
+    /* A site's own rule beside `rules` is wrong as a whole; check_site says so. */
+    bool is_beside_rules = tree_get(node, "rules") != NULL;
+    if (first == NULL && !is_beside_rules && !has_misspelt_action(node))
         reading_error(reading, rule->place,
                       "a rule without an action: give it forward, files, redirect or respond");
 }
@@ -76,8 +93,9 @@ void check_site(struct reading *reading, const struct tree_node *node, void *obj
     struct draft_site *site = object;
     const struct tree_node *rules = tree_get(node, "rules");
     if (rules == NULL && !site->has_own) {
-        reading_error(reading, site->place,
-                      "a site without rules: give it \"rules\", or one action such as forward");
+        if (!has_misspelt_action(node))
+            reading_error(reading, site->place,
+                          "a site without rules: give it \"rules\", or one action such as forward");
         return;
     }
     if (rules != NULL && site->has_own) {

@@ -360,13 +360,26 @@ static void read_keys(struct reading *reading, const struct tree_node *node,
     }
 }
 
+/* A key that is missing because it is misspelt has been noted as unknown already. */
+static bool is_misspelt(const struct tree_node *node, const struct schema_struct *type,
+                        const char *name)
+{
+    for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
+        if (schema_find(type, child->key) == NULL && !is_in_also(type, child->key) &&
+            phrase_closest_key(type, child->key) == name)
+            return true;
+    }
+    return false;
+}
+
 static void check_required(struct reading *reading, const struct tree_node *node,
                            const struct schema_struct *type)
 {
     struct conf_place place = node->key.at != NULL ? node->key_place : node->place;
     for (unsigned i = 0; i < type->rows_count; i++) {
         const struct schema_row *row = &type->rows[i];
-        if (row->is_required && tree_get(node, row->name) == NULL)
+        if (row->is_required && tree_get(node, row->name) == NULL &&
+            !is_misspelt(node, type, row->name))
             reading_error(reading, place, "%s needs \"%s\": %s", type->noun, row->name, row->doc);
     }
 }

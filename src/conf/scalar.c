@@ -77,7 +77,7 @@ static const char *why_not_domain(struct slice text)
         return "only the name; paths are matched by rules";
     if (slice_find(text, ':') >= 0)
         return "only the name; ports stand in `listeners`";
-    if (slice_find(text, '*') > 0 || slice_starts_with(text, SLICE("*")))
+    if (slice_find(text, '*') >= 0)
         return "a star stands alone, or as the whole first label: *.example.org";
     return allowed(SCHEMA_DOMAIN);
 }
@@ -132,11 +132,11 @@ static const char *parse_folder(struct reading *reading, struct slice text, void
         *(struct slice *)field = path;
         return NULL;
     }
-    const char *state = rc == -EACCES ? "it may not be looked at"
-                        : rc < 0      ? "nothing is there"
-                                      : "it is a file";
-    struct slice why = arena_format(reading->scratch, "%.*s: %s", SLICE_ARG(path), state);
-    return why.at == NULL ? allowed(SCHEMA_FOLDER) : why.at;
+    const char *before = rc == -EACCES ? "no right to look at " : rc < 0 ? "nothing is at " : "";
+    const char *after = rc == 0 ? " is a file" : "";
+    struct slice why = arena_format(reading->scratch, "%s%.*s%s", before, SLICE_ARG(path), after);
+    reading->out_of_memory |= why.at == NULL;
+    return why.at;
 }
 
 static const char *parse_file(struct reading *reading, struct slice text, void *field)

@@ -215,6 +215,9 @@ int value_address(struct slice text, struct conf_address *ret_address, const cha
         return parse_unix(text, ret_address, ret_why);
     struct slice host, port_text;
     uint64_t port;
+    *ret_why = "only host and port, without http://";
+    if (slice_search(text, SLICE("://")) >= 0)
+        return -EINVAL;
     *ret_why = "the port is missing: write host:port, [v6]:port or unix:/path";
     if (!split_port(text, &host, &port_text))
         return -EINVAL;
