@@ -189,7 +189,10 @@ static int append_head(struct buffer *out, struct slice file, const struct conf_
 int conf_errors_format(const struct conf_errors *errors, struct slice file, struct slice text,
                        struct buffer *ret_text)
 {
-    struct slice rest = text, line = {NULL, 0};
+    struct slice rest = text;
+    if (slice_starts_with(rest, SLICE(UTF8_MARK)))
+        rest = slice_from(rest, strlen(UTF8_MARK));
+    struct slice line = {NULL, 0};
     unsigned at_line = 0;
     for (unsigned i = 0; i < errors->count; i++) {
         const struct conf_error *error = &errors->at[i];

@@ -5,6 +5,9 @@
 
 #define CONF_ERRORS_MAX 50
 
+/* The byte order mark that some editors put at the front of a file. */
+#define UTF8_MARK "\357\273\277"
+
 /* Notes one. Returns 0, also when it was dropped because there are many, or -ENOMEM. */
 int conf_errors_add(struct conf_errors *errors, struct conf_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

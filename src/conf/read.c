@@ -419,7 +419,8 @@ static const struct schema_row *shorthand_row(const struct tree_node *node,
         name = type->shorthand_number;
     const struct schema_row *row = schema_find(type, slice_of_cstr(name));
     bool takes_list = row->kind == SCHEMA_LIST || row->kind == SCHEMA_ONE_OR_LIST;
-    return takes_list == (node->kind == TREE_LIST) ? row : NULL;
+    bool takes_single = row->kind != SCHEMA_LIST;
+    return (node->kind == TREE_LIST ? takes_list : takes_single) ? row : NULL;
 }
 
 void read_struct(struct reading *reading, const struct tree_node *node,

@@ -5,8 +5,12 @@
 #include "conf/read.h"
 #include "conf/value.h"
 #include "os/file.h"
+#include "wire/http/uri.h"
 
 #include <errno.h>
+
+#define PATTERN_LEN_MAX 1000
+#define METHOD_LEN_MAX  32
 
 static const char *keep(struct reading *reading, struct slice text, void *field)
 {
@@ -48,15 +52,14 @@ static const char *parse_variable(struct reading *reading, struct slice text, vo
     return value_is_variable(text) ? keep(reading, text, field) : allowed(SCHEMA_VARIABLE);
 }
 
-/* A token of RFC 9110 §5.6.2 without the signs that no field in use has. */
 static const char *parse_field_name(struct reading *reading, struct slice text, void *field)
 {
-    return value_is_name(text, true) ? keep(reading, text, field) : allowed(SCHEMA_FIELD_NAME);
+    return http_is_token(text) ? keep(reading, text, field) : allowed(SCHEMA_FIELD_NAME);
 }
 
 static const char *parse_method(struct reading *reading, struct slice text, void *field)
 {
-    if (text.len == 0 || text.len > 32)
+    if (text.len == 0 || text.len > METHOD_LEN_MAX)
         return allowed(SCHEMA_METHOD);
     for (size_t i = 0; i < text.len; i++) {
         if (!(text.at[i] >= 'A' && text.at[i] <= 'Z') && text.at[i] != '-')
@@ -234,14 +237,38 @@ static bool is_written_normally(struct slice path)
            !slice_ends_with(path, SLICE("/."));
 }
 
+/* In the one form in which paths are matched; `normal` has room for three times the text and '/'.
+ */
+static bool normalise_pattern(struct slice *text, char *normal)
+{
+    char rooted[PATTERN_LEN_MAX + 1] = "/";
+    bool is_rooted = slice_starts_with(*text, SLICE("/"));
+    struct slice raw = {rooted, text->len + !is_rooted};
+    memcpy(rooted + !is_rooted, text->at, text->len);
+    struct slice path;
+    if (uri_normalise_path(raw, normal, &path) < 0)
+        return false;
+    if (path.at == rooted) {
+        memcpy(normal, path.at, path.len);
+        path.at = normal;
+    }
+    *text = slice_from(path, !is_rooted);
+    return true;
+}
+
 static const char *parse_path_pattern(struct reading *reading, struct slice text, void *field)
 {
     if (text.len == 0 || (text.at[0] != '/' && text.at[0] != '*') || has_control(text))
         return allowed(SCHEMA_PATH_PATTERN);
+    if (text.len > PATTERN_LEN_MAX)
+        return "at most 1000 characters are taken";
     if (slice_find(text, '?') >= 0 || slice_find(text, '#') >= 0)
         return "a path ends before \"?\" or \"#\"";
     if (!is_written_normally(text))
         return "paths are matched without \"//\", \"/.\" and \"/..\"";
+    char normal[PATTERN_LEN_MAX * 3 + 3];
+    if (!normalise_pattern(&text, normal))
+        return "\"%\" stands before two hexadecimal digits, and \"\\\" never in a path";
     ptrdiff_t star = slice_find(text, '*');
     enum conf_pattern_kind kind = CONF_PATTERN_EXACT;
     if (star >= 0)
@@ -288,8 +315,8 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
                          "letters, digits and \"_\", no digit first, at most 255 in all",
                          "^[A-Za-z_][A-Za-z0-9_]*$", sizeof(struct slice), parse_variable},
     [SCHEMA_FIELD_NAME] = {"the name of a header field",
-                           "letters, digits, \"-\", \"_\" and \".\", at most 63 in all",
-                           "^[A-Za-z0-9][A-Za-z0-9_.-]*$", sizeof(struct slice), parse_field_name},
+                           "letters, digits and \"-\", as in X-Forwarded-For",
+                           "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", sizeof(struct slice), parse_field_name},
     [SCHEMA_METHOD] = {"a method", "capital letters, as in GET, POST, PUT or DELETE", "^[A-Z-]+$",
                        sizeof(struct slice), parse_method},
     [SCHEMA_DOMAIN] = {"a domain",

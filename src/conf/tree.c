@@ -325,6 +325,9 @@ int tree_parse(struct slice text, struct arena *arena, struct conf_errors *error
     if (text.len > TREE_TEXT_BYTES_MAX)
         return refuse(&builder, (struct conf_place){0, 0},
                       "the file is larger than 16 MiB, which is the most that is taken");
+    /* libyaml would count it as a column, and take the second line for less indented. */
+    if (slice_starts_with(text, SLICE(UTF8_MARK)))
+        text = slice_from(text, strlen(UTF8_MARK));
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return -ENOMEM;

@@ -3,12 +3,12 @@
 
 #include "base/cleanup.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 
 #define UNIX_PATH_LEN_MAX 107 /* sun_path without its NUL */
 #define VARIABLE_LEN_MAX  255
 #define LABEL_LEN_MAX     63
-#define GROUPS_NONE       99
 
 struct unit {
     struct slice name;
@@ -100,57 +100,25 @@ bool value_is_variable(struct slice text)
     return true;
 }
 
+static bool is_ip(struct slice text, int family)
+{
+    char copy[INET6_ADDRSTRLEN];
+    unsigned char address[sizeof(struct in6_addr)];
+    if (text.len == 0 || text.len >= sizeof copy)
+        return false;
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = '\0';
+    return inet_pton(family, copy, address) == 1;
+}
+
 bool value_is_ipv4(struct slice text)
 {
-    struct slice part;
-    unsigned parts = 0;
-    uint64_t number;
-    while (slice_cut(&text, '.', &part)) {
-        if (part.len == 0 || part.len > 3 || (part.len > 1 && part.at[0] == '0') ||
-            slice_parse_u64(part, &number) < 0 || number > 255)
-            return false;
-        parts++;
-    }
-    return parts == 4;
-}
-
-static bool is_hex_group(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char lower = ascii_lower(text.at[i]);
-        if (!ascii_is_digit(lower) && !(lower >= 'a' && lower <= 'f'))
-            return false;
-    }
-    return text.len >= 1 && text.len <= 4;
-}
-
-/* The 16-bit groups of one side of "::", or GROUPS_NONE. IPv4 may stand at the end and counts as
- * two. */
-static unsigned count_groups(struct slice side, bool may_end_in_ipv4)
-{
-    unsigned groups = 0;
-    struct slice group;
-    if (side.len == 0)
-        return 0;
-    while (groups <= 8 && slice_cut(&side, ':', &group)) {
-        bool is_last = side.at == NULL;
-        if (is_last && may_end_in_ipv4 && value_is_ipv4(group))
-            return groups + 2;
-        if (!is_hex_group(group))
-            return GROUPS_NONE;
-        groups++;
-    }
-    return groups;
+    return is_ip(text, AF_INET);
 }
 
 bool value_is_ipv6(struct slice text)
 {
-    ptrdiff_t gap = slice_search(text, SLICE("::"));
-    if (gap < 0)
-        return count_groups(text, true) == 8;
-    unsigned before = count_groups(slice_first(text, (size_t)gap), false);
-    unsigned after = count_groups(slice_from(text, (size_t)gap + 2), true);
-    return before + after <= 7;
+    return is_ip(text, AF_INET6);
 }
 
 static bool is_label(struct slice label)

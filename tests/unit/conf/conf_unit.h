@@ -8,8 +8,10 @@
 #include "conf/snapshot.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-/* The errors of a text, one "line:column: text" a line, in `out`. Returns snapshot_parse's result. */
+/* The errors of a text, one "line:column: text" a line, in `out`. Returns snapshot_parse's result.
+ */
 static inline int parse_to_messages(const char *text, struct buffer *out)
 {
     struct conf_errors errors;
