@@ -52,7 +52,10 @@ struct conf_field_match {
     struct conf_pattern value;
 };
 
-/* All parts that are given must hold; within a part one of its alternatives. */
+/*
+ * All parts that are given must hold: one of the paths, one of the methods, and each of the fields
+ * (a repeated field holds when one of its values does).
+ */
 struct conf_match {
     struct conf_pattern *paths;
     unsigned paths_count;
@@ -134,9 +137,10 @@ struct conf_target {
 
 struct conf_health {
     bool enabled;
+    bool any_below_500; /* no path was given: the target only has to answer, with any such status */
     struct slice path;
-    struct slice
-        host; /* Host of the health request: the first domain of a site that forwards here */
+    struct slice host; /* Host of the health request: the first domain of a site that forwards
+                          here ("health.x" for "*.x"); empty when there is none: the address */
     int64_t interval_ms;
     int64_t timeout_ms;
     int64_t grace_ms; /* a new task may fail so long */

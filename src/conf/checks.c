@@ -1,0 +1,241 @@
+/* The checks that the schema's structs name; see checks.h. */
+#include "conf/checks.h"
+
+#include "base/cleanup.h"
+#include "conf/value.h"
+
+static const struct action_name {
+    const char *name;
+    enum conf_action_kind kind; /* unused for what is refused as "not yet" */
+} action_names[] = {
+    {"forward", CONF_ACTION_FORWARD},
+    {"files", CONF_ACTION_FILES},
+    {"redirect", CONF_ACTION_REDIRECT},
+    {"respond", CONF_ACTION_RESPOND},
+    {"bucket", 0},
+    {"s3", 0},
+    {"registry", 0},
+};
+
+/* The value under that key; the whole node when it is the short form. */
+static const struct tree_node *value_of(const struct tree_node *node, const char *key)
+{
+    const struct tree_node *child = node->kind == TREE_MAP ? tree_get(node, key) : NULL;
+    return child != NULL ? child : node;
+}
+
+/* Is some key probably meant to be an action (or `rules`)? Then it has been noted as unknown. */
+static bool has_misspelt_action(const struct tree_node *node)
+{
+    for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
+        unsigned distance = VALUE_DISTANCE_FAR;
+        bool is_close = value_is_closer(child->key, SLICE("rules"), &distance);
+        for (size_t i = 0; i < COUNT_OF(action_names); i++)
+            is_close |= value_is_closer(child->key, slice_of_cstr(action_names[i].name), &distance);
+        if (is_close)
+            return true;
+    }
+    return false;
+}
+
+/* A rule has exactly one action. */
+static void check_actions(struct reading *reading, const struct tree_node *node,
+                          struct draft_rule *rule)
+{
+    const struct tree_node *first = NULL;
+    for (size_t i = 0; i < COUNT_OF(action_names); i++) {
+        const struct tree_node *child = tree_get(node, action_names[i].name);
+        if (child == NULL)
+            continue;
+        if (first != NULL)
+            reading_error(
+                reading, child->key_place,
+                "a rule has one action, and this one has \"%.*s\" already: make two rules",
+                SLICE_ARG(first->key));
+        else
+            rule->action = action_names[i].kind;
+        first = first != NULL ? first : child;
+    }
+    /* A site's own rule beside `rules` is wrong as a whole; check_site says so. */
+    bool is_beside_rules = tree_get(node, "rules") != NULL;
+    if (first == NULL && !is_beside_rules && !has_misspelt_action(node))
+        reading_error(reading, rule->place,
+                      "a rule without an action: give it forward, files, redirect or respond");
+}
+
+/* `fallback` may stand on the rule, beside a short `files: ./dist`. */
+static void check_fallback(struct reading *reading, const struct tree_node *node,
+                           struct draft_rule *rule)
+{
+    const struct tree_node *fallback = tree_get(node, "fallback");
+    if (fallback == NULL)
+        return;
+    if (tree_get(node, "files") == NULL && tree_get(node, "bucket") == NULL)
+        reading_error(reading, fallback->key_place,
+                      "\"fallback\" belongs to \"files\", and this rule has none");
+    else if (rule->files.fallback.len > 0)
+        reading_error(reading, fallback->key_place,
+                      "\"fallback\" stands here and in \"files\": keep one");
+    else
+        rule->files.fallback = rule->fallback;
+}
+
+void check_rule(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct draft_rule *rule = object;
+    rule->rule.place = rule->place;
+    check_actions(reading, node, rule);
+    check_fallback(reading, node, rule);
+}
+
+void check_site(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct draft_site *site = object;
+    const struct tree_node *rules = tree_get(node, "rules");
+    if (rules == NULL && !site->has_own) {
+        if (!has_misspelt_action(node))
+            reading_error(reading, site->place,
+                          "a site without rules: give it \"rules\", or one action such as forward");
+        return;
+    }
+    if (rules != NULL && site->has_own) {
+        reading_error(reading, site->own.place,
+                      "a rule's key on the site itself, which has \"rules\": move it into a rule");
+        return;
+    }
+    if (site->has_own) {
+        site->rules = &site->own;
+        site->rules_count = 1;
+    }
+}
+
+static bool is_placeholder(struct slice name)
+{
+    return slice_equal(name, SLICE("host")) || slice_equal(name, SLICE("path")) ||
+           slice_equal(name, SLICE("query"));
+}
+
+/* What is wrong with the new address, or NULL. */
+static const char *why_not_location(struct slice to)
+{
+    bool is_path = slice_starts_with(to, SLICE("/")) || slice_starts_with(to, SLICE("{path}"));
+    if (!is_path && slice_search(to, SLICE("://")) <= 0)
+        return "it begins with \"/\" or \"https://\"";
+    for (size_t i = 0; i < to.len; i++) {
+        if (to.at[i] == ' ' || (unsigned char)to.at[i] >= 0x80)
+            return "blanks and what is not ASCII are written as %XX";
+    }
+    for (ptrdiff_t open = slice_find(to, '{'); open >= 0; open = slice_find(to, '{')) {
+        to = slice_from(to, (size_t)open + 1);
+        ptrdiff_t close = slice_find(to, '}');
+        if (close < 0 || !is_placeholder(slice_first(to, (size_t)close)))
+            return "only {host}, {path} and {query} can stand in it";
+    }
+    return NULL;
+}
+
+void check_redirect(struct reading *reading, const struct tree_node *node, void *object)
+{
+    const struct conf_redirect *redirect = object;
+    unsigned status = redirect->status;
+    if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)
+        reading_error(reading, value_of(node, "status")->place,
+                      "a redirect's status is 301, 302, 303, 307 or 308, not %u", status);
+    const char *why = redirect->to.len == 0 ? NULL : why_not_location(redirect->to);
+    if (why != NULL)
+        reading_error(reading, value_of(node, "to")->place, "\"to\" is no address: %s", why);
+}
+
+void check_respond(struct reading *reading, const struct tree_node *node, void *object)
+{
+    const struct conf_respond *respond = object;
+    bool is_bodyless = respond->status == 204 || respond->status == 205 || respond->status == 304;
+    if (is_bodyless && respond->body.len > 0)
+        reading_error(reading, value_of(node, "body")->place,
+                      "a response with status %u has no body", respond->status);
+}
+
+void check_health(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)reading;
+    struct conf_health *health = object;
+    health->enabled = true;
+    health->any_below_500 = tree_get(node, "path") == NULL;
+}
+
+void check_tasks(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct draft_tasks *tasks = object;
+    if (tasks->max == 0)
+        tasks->max = tasks->min > 0 ? tasks->min : 1;
+    if (tasks->max < tasks->min)
+        reading_error(reading, value_of(node, "max")->place,
+                      "\"max\" is %u, less than \"min\", which is %u", tasks->max, tasks->min);
+}
+
+static void check_env(struct reading *reading, const struct tree_node *env)
+{
+    for (const struct tree_node *child = env->first; child != NULL; child = child->next) {
+        if (slice_equal(child->key, SLICE("PORT")))
+            reading_error(reading, child->key_place,
+                          "PORT is chosen by Weir, a free one for each task: the command reads it "
+                          "as $PORT");
+        else if (slice_search(child->text, SLICE("${")) >= 0)
+            reading_error(reading, child->place,
+                          "not yet: ${name.field}, addresses of other services, comes in a later "
+                          "version of Weir");
+    }
+}
+
+void check_service(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct draft_service *service = object;
+    bool is_http = service->group.protocol == CONF_PROTOCOL_HTTP;
+    const struct tree_node *health = tree_get(node, "health");
+    const struct tree_node *env = tree_get(node, "env");
+    if (env != NULL)
+        check_env(reading, env);
+    if (service->service.directory.at == NULL)
+        service->service.directory = reading_keep(reading, reading->folder);
+    if (service->tasks.max == 0)
+        service->tasks.max = service->tasks.min;
+    if (health == NULL) {
+        service->group.health.enabled = is_http;
+        service->group.health.any_below_500 = true;
+    } else if (!is_http && service->group.health.enabled) {
+        reading_error(reading, health->key_place,
+                      "\"health\" asks by HTTP, and this service speaks tcp: it is healthy when it "
+                      "listens");
+    }
+}
+
+/* Only a site that is alone has all domains without saying so. */
+static void check_domains(struct reading *reading, const struct tree_node *sites,
+                          struct draft *draft)
+{
+    struct draft_site *site = draft->sites;
+    for (const struct tree_node *child = sites->first; child != NULL; child = child->next, site++) {
+        if (child->kind != TREE_MAP || tree_get(child, "domains") != NULL)
+            continue;
+        if (draft->sites_count > 1) {
+            reading_error(reading, child->key_place,
+                          "a site needs \"domains\" when there are several: the names it answers "
+                          "to, or \"*\"");
+            continue;
+        }
+        site->domains = reading_alloc(reading, reading->scratch, 1, sizeof *site->domains);
+        if (site->domains == NULL)
+            return;
+        site->domains[0] = (struct named){child->key_place, SLICE("*")};
+        site->domains_count = 1;
+    }
+}
+
+void check_top(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct draft *draft = object;
+    draft->has_listeners = tree_get(node, "listeners") != NULL;
+    const struct tree_node *sites = tree_get(node, "sites");
+    if (draft->sites != NULL && sites != NULL)
+        check_domains(reading, sites, draft);
+}

@@ -1,0 +1,62 @@
+/*
+ * What the file says before its parts know each other: the schema's rows point into these structs,
+ * link.c makes a snapshot of them. Drafts live in the reading's scratch arena, what their slices
+ * and pointers name in the snapshot's.
+ */
+#pragma once
+
+#include "conf/schema.h"
+
+struct draft_rule {
+    struct conf_place place;
+    struct conf_rule rule; /* its action is set by link.c */
+    enum conf_action_kind action;
+    struct named forward;
+    struct conf_files files;
+    struct conf_redirect redirect;
+    struct conf_respond respond;
+    struct slice fallback;
+};
+
+struct draft_site {
+    struct conf_place place;
+    struct slice name;
+    struct named *domains;
+    unsigned domains_count;
+    struct named *listeners;
+    unsigned listeners_count;
+    struct draft_rule *rules;
+    unsigned rules_count;
+    struct draft_rule own; /* the rule on the site itself */
+    bool has_own;
+};
+
+struct draft_tasks {
+    unsigned min;
+    unsigned max;
+};
+
+/* A service, and the target group that it is when something forwards to it. */
+struct draft_service {
+    struct conf_place place;
+    struct slice name;
+    struct conf_service service;
+    struct conf_group group;
+    struct draft_tasks tasks;
+    struct slice from; /* done with by inherit.c */
+};
+
+struct draft {
+    struct slice app;
+    unsigned workers;
+    struct conf_access_log access_log;
+    struct conf_listener *listeners;
+    unsigned listeners_count;
+    struct draft_site *sites;
+    unsigned sites_count;
+    struct conf_group *groups;
+    unsigned groups_count;
+    struct draft_service *services;
+    unsigned services_count;
+    bool has_listeners; /* else there is one by default */
+};

@@ -1,0 +1,406 @@
+/*
+ * Cross references. All names of a kind go into a map first, so that ten thousand sites are read
+ * in linear time. Called by snapshot.c when the whole tree has been read.
+ */
+#include "conf/link.h"
+
+#include "base/cleanup.h"
+#include "base/map.h"
+#include "conf/phrase.h"
+#include "conf/value.h"
+
+/* What a rule can forward to. */
+struct destination {
+    struct conf_group *group;      /* in the draft */
+    struct draft_service *service; /* NULL for a target group */
+    bool is_used;
+};
+
+/* Who answers to a domain. */
+struct claim {
+    const struct draft_site *site;
+    const struct named *domain;
+    struct claim *next;
+};
+
+struct linking {
+    struct reading *reading; /* borrowed */
+    struct draft *draft;     /* borrowed */
+    struct snapshot *snapshot;
+    struct map destinations; /* name → struct destination */
+    struct map listeners;    /* name → struct conf_listener */
+    struct map domains;      /* domain → struct claim */
+    struct conf_listener **all_listeners;
+};
+
+static void set(struct linking *linking, struct map *map, struct slice key, void *value)
+{
+    if (map_set(map, key, value) < 0)
+        linking->reading->out_of_memory = true;
+}
+
+static bool is_out_of_memory(const struct linking *linking)
+{
+    return linking->reading->out_of_memory;
+}
+
+/* Notes that a name is unknown, with those that exist. */
+static void refuse_name(struct linking *linking, const struct named *named, const char *what,
+                        const struct map *known)
+{
+    struct phrase list;
+    struct phrase_list names;
+    const char *closest = NULL;
+    unsigned distance = VALUE_DISTANCE_FAR;
+    size_t cursor = 0;
+    const struct map_entry *entry;
+    phrase_list_init(&names, &list);
+    while ((entry = map_next(known, &cursor)) != NULL) {
+        phrase_list_add(&names, entry->key);
+        if (value_is_closer(named->name, entry->key, &distance))
+            closest = entry->key.at;
+    }
+    if (closest != NULL)
+        reading_error(linking->reading, named->place,
+                      "no %s is called \"%.*s\"; did you mean \"%s\"?", what,
+                      SLICE_ARG(named->name), closest);
+    else if (names.count > 0)
+        reading_error(linking->reading, named->place, "no %s is called \"%.*s\"; there are: %s",
+                      what, SLICE_ARG(named->name), list.text);
+    else
+        reading_error(linking->reading, named->place,
+                      "no %s is called \"%.*s\", and there are none in this file", what,
+                      SLICE_ARG(named->name));
+}
+
+/* Services and target groups are one set of names. */
+static void add_destination(struct linking *linking, struct conf_group *group,
+                            struct draft_service *service)
+{
+    struct reading *reading = linking->reading;
+    const struct destination *other = map_get(&linking->destinations, group->name);
+    if (other != NULL) {
+        reading_error(reading, group->place,
+                      "\"%.*s\" is also a target group, line %u: services and target groups "
+                      "share their names",
+                      SLICE_ARG(group->name), other->group->place.line);
+        return;
+    }
+    struct destination *destination =
+        reading_alloc(reading, reading->scratch, 1, sizeof *destination);
+    if (destination == NULL)
+        return;
+    *destination = (struct destination){.group = group, .service = service};
+    set(linking, &linking->destinations, group->name, destination);
+}
+
+static void add_destinations(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    for (unsigned i = 0; i < draft->groups_count; i++) {
+        if (draft->groups[i].name.len > 0)
+            add_destination(linking, &draft->groups[i], NULL);
+    }
+    for (unsigned i = 0; i < draft->services_count; i++) {
+        struct draft_service *service = &draft->services[i];
+        service->group.place = service->place;
+        service->group.name = service->name;
+        service->group.is_service = true;
+        if (service->name.len > 0)
+            add_destination(linking, &service->group, service);
+    }
+}
+
+/* Listeners. */
+
+static bool make_default_listener(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    draft->listeners =
+        reading_alloc(linking->reading, linking->reading->arena, 1, sizeof *draft->listeners);
+    if (draft->listeners == NULL)
+        return false;
+    draft->listeners[0] = (struct conf_listener){
+        .name = SLICE("http"), .address = {CONF_ADDRESS_IP, SLICE(":80"), SLICE(""), 80}};
+    draft->listeners_count = 1;
+    return true;
+}
+
+/* The same address twice would fail when it is opened, without a line to look at. */
+static void check_addresses(struct linking *linking)
+{
+    struct map addresses;
+    map_init(&addresses, (struct hash_key){1, 2});
+    for (unsigned i = 0; i < linking->draft->listeners_count; i++) {
+        struct conf_listener *listener = &linking->draft->listeners[i];
+        if (listener->address.text.at == NULL)
+            continue;
+        const struct conf_listener *other = map_get(&addresses, listener->address.text);
+        if (other != NULL)
+            reading_error(
+                linking->reading, listener->place,
+                "\"%.*s\" has the address of \"%.*s\" in line %u: a site may have several "
+                "domains at one listener",
+                SLICE_ARG(listener->name), SLICE_ARG(other->name), other->place.line);
+        else
+            set(linking, &addresses, listener->address.text, listener);
+    }
+    map_finish(&addresses);
+}
+
+static void link_listeners(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    struct reading *reading = linking->reading;
+    if (!draft->has_listeners && !make_default_listener(linking))
+        return;
+    linking->all_listeners = reading_alloc(reading, reading->arena, draft->listeners_count,
+                                           sizeof *linking->all_listeners);
+    if (linking->all_listeners == NULL)
+        return;
+    for (unsigned i = 0; i < draft->listeners_count; i++) {
+        linking->all_listeners[i] = &draft->listeners[i];
+        if (draft->listeners[i].name.len > 0)
+            set(linking, &linking->listeners, draft->listeners[i].name, &draft->listeners[i]);
+    }
+    check_addresses(linking);
+    linking->snapshot->listeners = draft->listeners;
+    linking->snapshot->listeners_count = draft->listeners_count;
+}
+
+/* Sites. */
+
+static void link_own_listeners(struct linking *linking, const struct draft_site *from,
+                               struct conf_site *site)
+{
+    struct reading *reading = linking->reading;
+    site->listeners =
+        reading_alloc(reading, reading->arena, from->listeners_count, sizeof *site->listeners);
+    for (unsigned i = 0; i < from->listeners_count && site->listeners != NULL; i++) {
+        const struct named *named = &from->listeners[i];
+        struct conf_listener *listener = map_get(&linking->listeners, named->name);
+        if (listener != NULL)
+            site->listeners[site->listeners_count++] = listener;
+        else if (named->name.len > 0)
+            refuse_name(linking, named, "listener", &linking->listeners);
+    }
+}
+
+static void link_site_listeners(struct linking *linking, const struct draft_site *from,
+                                struct conf_site *site)
+{
+    if (from->listeners != NULL) {
+        link_own_listeners(linking, from, site);
+        return;
+    }
+    site->listeners = linking->all_listeners;
+    site->listeners_count = linking->draft->listeners_count;
+    if (site->listeners_count == 0)
+        reading_error(linking->reading, site->place,
+                      "nowhere to answer: \"listeners\" is empty, or leave it out for :80");
+}
+
+static bool share_a_listener(const struct draft_site *a, const struct draft_site *b)
+{
+    if (a->listeners == NULL || b->listeners == NULL)
+        return true;
+    for (unsigned i = 0; i < a->listeners_count; i++) {
+        for (unsigned j = 0; j < b->listeners_count; j++) {
+            if (slice_equal(a->listeners[i].name, b->listeners[j].name))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_claim(struct linking *linking, const struct draft_site *site,
+                         const struct named *domain, const struct claim *claim)
+{
+    if (claim->site == site)
+        reading_error(linking->reading, domain->place, "the domain \"%.*s\" is given twice",
+                      SLICE_ARG(domain->name));
+    else
+        reading_error(linking->reading, domain->place,
+                      "the domain \"%.*s\" is that of the site \"%.*s\" already, line %u",
+                      SLICE_ARG(domain->name), SLICE_ARG(claim->site->name),
+                      claim->domain->place.line);
+}
+
+static void claim_domain(struct linking *linking, const struct draft_site *site,
+                         const struct named *domain)
+{
+    struct reading *reading = linking->reading;
+    struct claim *first = map_get(&linking->domains, domain->name);
+    for (const struct claim *claim = first; claim != NULL; claim = claim->next) {
+        if (!share_a_listener(claim->site, site))
+            continue;
+        refuse_claim(linking, site, domain, claim);
+        return;
+    }
+    struct claim *claim = reading_alloc(reading, reading->scratch, 1, sizeof *claim);
+    if (claim == NULL)
+        return;
+    *claim = (struct claim){site, domain, first};
+    set(linking, &linking->domains, domain->name, claim);
+}
+
+static void link_domains(struct linking *linking, const struct draft_site *from,
+                         struct conf_site *site)
+{
+    struct reading *reading = linking->reading;
+    site->domains =
+        reading_alloc(reading, reading->arena, from->domains_count, sizeof *site->domains);
+    for (unsigned i = 0; i < from->domains_count && site->domains != NULL; i++) {
+        if (from->domains[i].name.len == 0)
+            continue;
+        claim_domain(linking, from, &from->domains[i]);
+        site->domains[site->domains_count++] = from->domains[i].name;
+    }
+}
+
+/* The Host of health requests: what the site's clients would send. */
+static struct slice health_host(struct reading *reading, const struct draft_site *site)
+{
+    for (unsigned i = 0; i < site->domains_count; i++) {
+        struct slice domain = site->domains[i].name;
+        if (slice_equal(domain, SLICE("*")) || domain.len == 0)
+            continue;
+        if (!slice_starts_with(domain, SLICE("*.")))
+            return domain;
+        struct slice host =
+            arena_format(reading->arena, "health.%.*s", SLICE_ARG(slice_from(domain, 2)));
+        reading->out_of_memory |= host.at == NULL;
+        return host;
+    }
+    return (struct slice){NULL, 0};
+}
+
+static void link_forward(struct linking *linking, const struct draft_site *site,
+                         const struct draft_rule *from, struct conf_rule *rule)
+{
+    struct destination *destination = map_get(&linking->destinations, from->forward.name);
+    if (from->forward.name.len == 0)
+        return;
+    if (destination == NULL) {
+        refuse_name(linking, &from->forward, "service or target group", &linking->destinations);
+        return;
+    }
+    struct conf_group *group = destination->group;
+    if (group->protocol != CONF_PROTOCOL_HTTP)
+        reading_error(linking->reading, from->forward.place,
+                      "\"%.*s\" speaks tcp, and rules forward HTTP", SLICE_ARG(group->name));
+    destination->is_used = true;
+    rule->forward.group = group->name;
+    if (group->health.host.len == 0)
+        group->health.host = health_host(linking->reading, site);
+}
+
+static void link_rule(struct linking *linking, const struct draft_site *site,
+                      const struct draft_rule *from, struct conf_rule *rule)
+{
+    *rule = from->rule;
+    rule->action = from->action;
+    switch (from->action) {
+    case CONF_ACTION_FORWARD:
+        link_forward(linking, site, from, rule);
+        break;
+    case CONF_ACTION_FILES:
+        rule->files = from->files;
+        break;
+    case CONF_ACTION_REDIRECT:
+        rule->redirect = from->redirect;
+        break;
+    case CONF_ACTION_RESPOND:
+        rule->respond = from->respond;
+        break;
+    }
+}
+
+static void link_site(struct linking *linking, const struct draft_site *from,
+                      struct conf_site *site)
+{
+    struct reading *reading = linking->reading;
+    site->place = from->place;
+    site->name = from->name;
+    link_domains(linking, from, site);
+    link_site_listeners(linking, from, site);
+    site->rules = reading_alloc(reading, reading->arena, from->rules_count, sizeof *site->rules);
+    if (site->rules == NULL)
+        return;
+    site->rules_count = from->rules_count;
+    for (unsigned i = 0; i < from->rules_count; i++) {
+        link_rule(linking, from, &from->rules[i], &site->rules[i]);
+        site->rules[i].number = i + 1;
+    }
+}
+
+static void link_sites(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    struct reading *reading = linking->reading;
+    struct conf_site *sites =
+        reading_alloc(reading, reading->arena, draft->sites_count, sizeof *sites);
+    for (unsigned i = 0; i < draft->sites_count && !is_out_of_memory(linking); i++)
+        link_site(linking, &draft->sites[i], &sites[i]);
+    linking->snapshot->sites = sites;
+    linking->snapshot->sites_count = draft->sites_count;
+}
+
+/* Groups and services: after the sites, which tell what is used. */
+
+static void link_groups(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    struct reading *reading = linking->reading;
+    struct snapshot *snapshot = linking->snapshot;
+    snapshot->groups =
+        reading_alloc(reading, reading->arena, draft->groups_count + draft->services_count,
+                      sizeof *snapshot->groups);
+    if (snapshot->groups == NULL)
+        return;
+    for (unsigned i = 0; i < draft->groups_count; i++)
+        snapshot->groups[snapshot->groups_count++] = draft->groups[i];
+}
+
+static void link_services(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    struct reading *reading = linking->reading;
+    struct snapshot *snapshot = linking->snapshot;
+    snapshot->services =
+        reading_alloc(reading, reading->arena, draft->services_count, sizeof *snapshot->services);
+    if (snapshot->services == NULL)
+        return;
+    for (unsigned i = 0; i < draft->services_count; i++) {
+        const struct draft_service *from = &draft->services[i];
+        const struct destination *destination = map_get(&linking->destinations, from->name);
+        struct conf_service *service = &snapshot->services[snapshot->services_count++];
+        *service = from->service;
+        service->place = from->place;
+        service->name = from->name;
+        service->tasks_min = from->tasks.min;
+        service->tasks_max = from->tasks.max;
+        if (destination == NULL || !destination->is_used)
+            continue;
+        service->group = &snapshot->groups[snapshot->groups_count++];
+        *service->group = from->group;
+    }
+}
+
+void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot *snapshot)
+{
+    struct linking linking = {.reading = reading, .draft = draft, .snapshot = snapshot};
+    void (*const steps[])(struct linking *) = {add_destinations, link_listeners, link_sites,
+                                               link_groups, link_services};
+    snapshot->app = draft->app;
+    snapshot->workers = draft->workers;
+    snapshot->access_log = draft->access_log;
+    map_init(&linking.destinations, (struct hash_key){1, 2});
+    map_init(&linking.listeners, (struct hash_key){1, 2});
+    map_init(&linking.domains, (struct hash_key){1, 2});
+    for (size_t i = 0; i < COUNT_OF(steps) && !reading->out_of_memory; i++)
+        steps[i](&linking);
+    map_finish(&linking.destinations);
+    map_finish(&linking.listeners);
+    map_finish(&linking.domains);
+}

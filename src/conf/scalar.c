@@ -1,0 +1,355 @@
+/*
+ * The kinds of single values: what each is called, what is allowed, and how its text becomes a
+ * field. One row each; read.c and the generators use nothing else of this file.
+ */
+#include "conf/read.h"
+#include "conf/value.h"
+#include "os/file.h"
+#include "wire/http/uri.h"
+
+#include <errno.h>
+
+#define PATTERN_LEN_MAX 1000
+#define METHOD_LEN_MAX  32
+
+static const char *keep(struct reading *reading, struct slice text, void *field)
+{
+    *(struct slice *)field = reading_keep(reading, text);
+    return NULL;
+}
+
+static bool has_control(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+static const char *allowed(enum schema_kind kind)
+{
+    return scalar_kinds[kind].allowed;
+}
+
+static const char *parse_line(struct reading *reading, struct slice text, void *field)
+{
+    return has_control(text) ? allowed(SCHEMA_LINE) : keep(reading, text, field);
+}
+
+static const char *parse_name(struct reading *reading, struct slice text, void *field)
+{
+    return value_is_name(text, false) ? keep(reading, text, field) : allowed(SCHEMA_NAME);
+}
+
+static const char *parse_site_name(struct reading *reading, struct slice text, void *field)
+{
+    return value_is_name(text, true) ? keep(reading, text, field) : allowed(SCHEMA_SITE_NAME);
+}
+
+static const char *parse_variable(struct reading *reading, struct slice text, void *field)
+{
+    return value_is_variable(text) ? keep(reading, text, field) : allowed(SCHEMA_VARIABLE);
+}
+
+static const char *parse_field_name(struct reading *reading, struct slice text, void *field)
+{
+    return http_is_token(text) ? keep(reading, text, field) : allowed(SCHEMA_FIELD_NAME);
+}
+
+static const char *parse_method(struct reading *reading, struct slice text, void *field)
+{
+    if (text.len == 0 || text.len > METHOD_LEN_MAX)
+        return allowed(SCHEMA_METHOD);
+    for (size_t i = 0; i < text.len; i++) {
+        if (!(text.at[i] >= 'A' && text.at[i] <= 'Z') && text.at[i] != '-')
+            return allowed(SCHEMA_METHOD);
+    }
+    return keep(reading, text, field);
+}
+
+static const char *why_not_domain(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.at[i] >= 0x80)
+            return "write it as the network does, in ASCII: xn--…";
+    }
+    if (slice_search(text, SLICE("://")) >= 0)
+        return "only the name, without http://";
+    if (slice_find(text, '/') >= 0)
+        return "only the name; paths are matched by rules";
+    if (slice_find(text, ':') >= 0)
+        return "only the name; ports stand in `listeners`";
+    if (slice_find(text, '*') >= 0)
+        return "a star stands alone, or as the whole first label: *.example.org";
+    return allowed(SCHEMA_DOMAIN);
+}
+
+static bool is_domain(struct slice text)
+{
+    if (slice_equal(text, SLICE("*")) || value_is_ipv4(text))
+        return true;
+    if (text.len > 2 && text.at[0] == '[' && text.at[text.len - 1] == ']')
+        return value_is_ipv6(slice_of(text.at + 1, text.len - 2));
+    return value_is_host(slice_starts_with(text, SLICE("*.")) ? slice_from(text, 2) : text);
+}
+
+static const char *parse_domain(struct reading *reading, struct slice text, void *field)
+{
+    if (text.len > 1 && slice_ends_with(text, SLICE(".")))
+        text.len--;
+    if (!is_domain(text))
+        return why_not_domain(text);
+    char lower[VALUE_DOMAIN_LEN_MAX + 2];
+    for (size_t i = 0; i < text.len; i++)
+        lower[i] = ascii_lower(text.at[i]);
+    struct named *named = field;
+    return keep(reading, slice_of(lower, text.len), &named->name);
+}
+
+static const char *parse_url_path(struct reading *reading, struct slice text, void *field)
+{
+    if (!slice_starts_with(text, SLICE("/")) || has_control(text))
+        return allowed(SCHEMA_URL_PATH);
+    return keep(reading, text, field);
+}
+
+static const char *parse_file_name(struct reading *reading, struct slice text, void *field)
+{
+    if (text.len == 0 || text.len > 255 || slice_find(text, '/') >= 0 || has_control(text) ||
+        slice_equal(text, SLICE(".")) || slice_equal(text, SLICE("..")))
+        return allowed(SCHEMA_FILE_NAME);
+    return keep(reading, text, field);
+}
+
+static const char *parse_folder(struct reading *reading, struct slice text, void *field)
+{
+    if (text.len == 0 || has_control(text))
+        return allowed(SCHEMA_FOLDER);
+    struct slice path = reading_resolve(reading, text);
+    if (path.at == NULL)
+        return NULL;
+    struct file_info info;
+    int rc = file_stat(path.at, &info);
+    if (rc == 0 && info.is_folder) {
+        *(struct slice *)field = path;
+        return NULL;
+    }
+    const char *before = rc == -EACCES ? "no right to look at " : rc < 0 ? "nothing is at " : "";
+    const char *after = rc == 0 ? " is a file" : "";
+    struct slice why = arena_format(reading->scratch, "%s%.*s%s", before, SLICE_ARG(path), after);
+    reading->out_of_memory |= why.at == NULL;
+    return why.at;
+}
+
+static const char *parse_file(struct reading *reading, struct slice text, void *field)
+{
+    if (text.len == 0 || has_control(text) || slice_ends_with(text, SLICE("/")))
+        return allowed(SCHEMA_FILE);
+    if (slice_equal(text, SLICE("-")))
+        *(struct slice *)field = SLICE("");
+    else
+        *(struct slice *)field = reading_resolve(reading, text);
+    return NULL;
+}
+
+static const char *parse_integer(struct reading *reading, struct slice text, void *field)
+{
+    (void)reading;
+    uint64_t value;
+    if (slice_parse_u64(text, &value) < 0 || value > UINT32_MAX)
+        return allowed(SCHEMA_INTEGER);
+    *(unsigned *)field = (unsigned)value;
+    return NULL;
+}
+
+static const char *parse_duration(struct reading *reading, struct slice text, void *field)
+{
+    (void)reading;
+    return value_duration(text, field) < 0 ? allowed(SCHEMA_DURATION) : NULL;
+}
+
+static const char *parse_size(struct reading *reading, struct slice text, void *field)
+{
+    (void)reading;
+    return value_size(text, field) < 0 ? allowed(SCHEMA_SIZE) : NULL;
+}
+
+/* A relative Unix socket lies below the file's folder. */
+static void resolve_unix(struct reading *reading, struct conf_address *address)
+{
+    if (address->kind != CONF_ADDRESS_UNIX || address->host.at[0] == '/')
+        return;
+    address->host = reading_resolve(reading, address->host);
+    if (reading->out_of_memory)
+        return;
+    struct slice text = arena_format(reading->arena, "unix:%.*s", SLICE_ARG(address->host));
+    reading->out_of_memory |= text.at == NULL;
+    address->text = text;
+}
+
+static const char *parse_address(struct reading *reading, struct slice text,
+                                 struct conf_address *address)
+{
+    const char *why;
+    struct slice kept = reading_keep(reading, text);
+    if (value_address(kept, address, &why) < 0)
+        return why;
+    resolve_unix(reading, address);
+    /* sun_path has 108 bytes with its NUL. */
+    if (address->kind == CONF_ADDRESS_UNIX && address->host.len > 107)
+        return "with its folder it has more than 107 characters";
+    /* Whoever opens a socket wants the host to end in NUL. */
+    if (address->kind != CONF_ADDRESS_UNIX)
+        address->host = reading_keep(reading, address->host);
+    return NULL;
+}
+
+static const char *parse_listener_address(struct reading *reading, struct slice text, void *field)
+{
+    struct conf_address address;
+    uint64_t number;
+    if (slice_parse_u64(text, &number) == 0)
+        return "write a colon before a port that stands alone: \":8080\"";
+    const char *why = parse_address(reading, text, &address);
+    if (why == NULL && address.kind == CONF_ADDRESS_NAME)
+        return "a listener needs an IP address, such as 127.0.0.1:8080, or a port, :8080";
+    if (why == NULL)
+        *(struct conf_address *)field = address;
+    return why;
+}
+
+static const char *parse_target_address(struct reading *reading, struct slice text, void *field)
+{
+    struct conf_address address;
+    const char *why = parse_address(reading, text, &address);
+    if (why == NULL && address.kind == CONF_ADDRESS_IP && address.host.len == 0)
+        return "a target needs a host: 127.0.0.1:8000";
+    if (why == NULL)
+        *(struct conf_address *)field = address;
+    return why;
+}
+
+static bool is_written_normally(struct slice path)
+{
+    return slice_search(path, SLICE("//")) < 0 && slice_search(path, SLICE("/./")) < 0 &&
+           slice_search(path, SLICE("/../")) < 0 && !slice_ends_with(path, SLICE("/..")) &&
+           !slice_ends_with(path, SLICE("/."));
+}
+
+/* In the one form in which paths are matched; `normal` has room for three times the text and '/'.
+ */
+static bool normalise_pattern(struct slice *text, char *normal)
+{
+    char rooted[PATTERN_LEN_MAX + 1] = "/";
+    bool is_rooted = slice_starts_with(*text, SLICE("/"));
+    struct slice raw = {rooted, text->len + !is_rooted};
+    memcpy(rooted + !is_rooted, text->at, text->len);
+    struct slice path;
+    if (uri_normalise_path(raw, normal, &path) < 0)
+        return false;
+    if (path.at == rooted) {
+        memcpy(normal, path.at, path.len);
+        path.at = normal;
+    }
+    *text = slice_from(path, !is_rooted);
+    return true;
+}
+
+static const char *parse_path_pattern(struct reading *reading, struct slice text, void *field)
+{
+    if (text.len == 0 || (text.at[0] != '/' && text.at[0] != '*') || has_control(text))
+        return allowed(SCHEMA_PATH_PATTERN);
+    if (text.len > PATTERN_LEN_MAX)
+        return "at most 1000 characters are taken";
+    if (slice_find(text, '?') >= 0 || slice_find(text, '#') >= 0)
+        return "a path ends before \"?\" or \"#\"";
+    if (!is_written_normally(text))
+        return "paths are matched without \"//\", \"/.\" and \"/..\"";
+    char normal[PATTERN_LEN_MAX * 3 + 3];
+    if (!normalise_pattern(&text, normal))
+        return "\"%\" stands before two hexadecimal digits, and \"\\\" never in a path";
+    ptrdiff_t star = slice_find(text, '*');
+    enum conf_pattern_kind kind = CONF_PATTERN_EXACT;
+    if (star >= 0)
+        kind = (size_t)star + 1 == text.len && slice_ends_with(text, SLICE("/*"))
+                   ? CONF_PATTERN_PREFIX
+                   : CONF_PATTERN_WILDCARD;
+    if (kind == CONF_PATTERN_PREFIX)
+        text.len--;
+    *(struct conf_pattern *)field = (struct conf_pattern){kind, reading_keep(reading, text)};
+    return NULL;
+}
+
+static const char *parse_value_pattern(struct reading *reading, struct slice text, void *field)
+{
+    if (has_control(text))
+        return allowed(SCHEMA_VALUE_PATTERN);
+    enum conf_pattern_kind kind =
+        slice_find(text, '*') < 0 ? CONF_PATTERN_EXACT : CONF_PATTERN_WILDCARD;
+    *(struct conf_pattern *)field = (struct conf_pattern){kind, reading_keep(reading, text)};
+    return NULL;
+}
+
+/* The place is added by read.c, which knows it. */
+static const char *parse_named(struct reading *reading, struct slice text, void *field)
+{
+    struct named *named = field;
+    return parse_name(reading, text, &named->name);
+}
+
+#define NAME_ALLOWED "letters, digits, \"-\" and \"_\", a letter or digit first, at most 63 in all"
+
+const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
+    [SCHEMA_TEXT] = {"text", "text", NULL, sizeof(struct slice), keep},
+    [SCHEMA_LINE] = {"one line of text", "text without line ends or control characters", NULL,
+                     sizeof(struct slice), parse_line},
+    [SCHEMA_NAME] = {"a name", NAME_ALLOWED, "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+                     sizeof(struct slice), parse_name},
+    [SCHEMA_SITE_NAME] = {"a name",
+                          "letters, digits, \"-\", \"_\" and \".\", a letter or digit "
+                          "first, at most 63 in all",
+                          "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", sizeof(struct slice),
+                          parse_site_name},
+    [SCHEMA_VARIABLE] = {"the name of a variable",
+                         "letters, digits and \"_\", no digit first, at most 255 in all",
+                         "^[A-Za-z_][A-Za-z0-9_]*$", sizeof(struct slice), parse_variable},
+    [SCHEMA_FIELD_NAME] = {"the name of a header field",
+                           "letters, digits and \"-\", as in X-Forwarded-For",
+                           "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", sizeof(struct slice), parse_field_name},
+    [SCHEMA_METHOD] = {"a method", "capital letters, as in GET, POST, PUT or DELETE", "^[A-Z-]+$",
+                       sizeof(struct slice), parse_method},
+    [SCHEMA_DOMAIN] = {"a domain",
+                       "example.org, *.example.org for all names below it, or * for all", NULL,
+                       sizeof(struct named), parse_domain},
+    [SCHEMA_URL_PATH] = {"a path", "it begins with \"/\"", "^/", sizeof(struct slice),
+                         parse_url_path},
+    [SCHEMA_FILE_NAME] = {"a file's name", "a name without \"/\"", "^[^/]+$", sizeof(struct slice),
+                          parse_file_name},
+    [SCHEMA_FOLDER] = {"a folder", "a path, below this file's folder unless it begins with \"/\"",
+                       NULL, sizeof(struct slice), parse_folder},
+    [SCHEMA_FILE] = {"a file's path",
+                     "a path, below this file's folder unless it begins with \"/\"", NULL,
+                     sizeof(struct slice), parse_file},
+    [SCHEMA_INTEGER] = {"a number", "digits, without a sign", NULL, sizeof(unsigned),
+                        parse_integer},
+    [SCHEMA_DURATION] = {"a duration", "a number with its unit, as in 200ms, 30s, 5m, 1h or 1d",
+                         "^[0-9]+(ms|s|m|h|d)$", sizeof(int64_t), parse_duration},
+    [SCHEMA_SIZE] = {"a size", "bytes, or a number with its unit, as in 64KiB, 10MiB, 1GiB or 1GB",
+                     "^[0-9]+(B|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB)?$", sizeof(uint64_t), parse_size},
+    [SCHEMA_WORD] = {"a word", "one of the words listed", NULL, sizeof(unsigned), NULL},
+    [SCHEMA_LISTENER_ADDRESS] = {"an address to listen at",
+                                 "\":80\", \"127.0.0.1:80\", \"[::1]:80\" or \"unix:/path\"", NULL,
+                                 sizeof(struct conf_address), parse_listener_address},
+    [SCHEMA_TARGET_ADDRESS] = {"an address",
+                               "\"127.0.0.1:80\", \"[::1]:80\", \"name:80\" or \"unix:/path\"",
+                               NULL, sizeof(struct conf_address), parse_target_address},
+    [SCHEMA_PATH_PATTERN] = {"a path pattern",
+                             "it begins with \"/\"; \"/api/*\" is all below /api/ and /api itself, "
+                             "any other * is any run of characters",
+                             "^[/*]", sizeof(struct conf_pattern), parse_path_pattern},
+    [SCHEMA_VALUE_PATTERN] = {"a pattern", "one line of text in which * is any run of characters",
+                              NULL, sizeof(struct conf_pattern), parse_value_pattern},
+    [SCHEMA_NAMED] = {"a name", NAME_ALLOWED, "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+                      sizeof(struct named), parse_named},
+};

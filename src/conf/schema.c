@@ -1,0 +1,746 @@
+/*
+ * The table. From the leaves to the top of the file; one line or two a key. Keys of kind LATER are
+ * promised by the documentation and refused with "not yet" until they are built.
+ */
+#include "conf/schema.h"
+
+#include "base/cleanup.h"
+#include "conf/checks.h"
+
+#define AT(type, member)      .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+#define LIST_AT(type, member) AT(type, member), .count_offset = offsetof(type, member##_count)
+#define ROWS(table)           .rows = (table), .rows_count = COUNT_OF(table)
+#define LATER(key, meaning)                                                                        \
+    {                                                                                              \
+        .name = key, .kind = SCHEMA_LATER, .doc = meaning                                          \
+    }
+
+#define LATER_BUT_OFF(key, meaning)                                                                \
+    {                                                                                              \
+        .name = key, .kind = SCHEMA_LATER, .words = only_off_words, .doc = meaning                 \
+    }
+
+#define MS_PER_S   1000
+#define MS_PER_MIN (60 * MS_PER_S)
+#define MS_PER_H   (60 * MS_PER_MIN)
+#define MS_PER_D   (24 * MS_PER_H)
+
+/* Where nothing but the absence of a thing can be said yet. */
+static const struct schema_word only_off_words[] = {
+    {"off", 0, false, "without it"},
+    {NULL},
+};
+
+static const struct schema_word balance_words[] = {
+    {"least_requests", CONF_BALANCE_LEAST_REQUESTS, false,
+     "of two targets taken at random the one with fewer open requests"},
+    {"round_robin", CONF_BALANCE_ROUND_ROBIN, false, "one after the other, by their weights"},
+    {"random", 0, true, "any of them"},
+    {"peak_ewma", 0, true, "the one that answers fastest"},
+    {"ring_hash", 0, true, "by a hash of the request"},
+    {NULL},
+};
+
+static const struct schema_word group_protocols[] = {
+    {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1"},
+    {"tcp", 0, true, "connections passed on as they are"},
+    {"h2", 0, true, "HTTP/2"},
+    {NULL},
+};
+
+static const struct schema_word service_protocols[] = {
+    {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1; rules may forward to it"},
+    {"tcp", CONF_PROTOCOL_TCP, false, "something else, such as Redis; no rule forwards to it"},
+    {"h2", 0, true, "HTTP/2"},
+    {NULL},
+};
+
+static const struct schema_word log_words[] = {
+    {"json", CONF_LOG_JSON, false, "one JSON object a line"},
+    {"combined", CONF_LOG_COMBINED, false, "as Apache and nginx write it"},
+    {"off", CONF_LOG_OFF, false, "none"},
+    {NULL},
+};
+
+static const struct schema_word no_limit_words[] = {
+    {"off", 0, false, "no limit"},
+    {NULL},
+};
+
+/* Listeners. */
+
+static const struct schema_row listener_rows[] = {
+    {.name = "address",
+     .kind = SCHEMA_LISTENER_ADDRESS,
+     .is_required = true,
+     AT(struct conf_listener, address),
+     .doc = "where to listen, on both IPv4 and IPv6 when only a "
+            "port is given"},
+    LATER_BUT_OFF("tls", "HTTPS"),
+    LATER("proxy_protocol", "the client's address from a balancer in front"),
+    LATER("protocol", "TCP passed on as it is"),
+    LATER("trusted_proxies", "whose X-Forwarded-For is believed"),
+};
+
+static const struct schema_struct listener_type = {
+    .noun = "a listener",
+    .doc = "Where requests come in.",
+    ROWS(listener_rows),
+    .has_place = true,
+    .shorthand = "address",
+};
+
+static const struct schema_row listener_row = {
+    .name = "listener", .kind = SCHEMA_STRUCT, .type = &listener_type};
+
+/* Rules: what they match. */
+
+static const struct schema_row path_row = {.name = "path", .kind = SCHEMA_PATH_PATTERN};
+static const struct schema_row method_row = {.name = "method", .kind = SCHEMA_METHOD};
+static const struct schema_row field_row = {
+    .name = "header", .kind = SCHEMA_VALUE_PATTERN, AT(struct conf_field_match, value)};
+
+static const struct schema_row match_rows[] = {
+    {.name = "path",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_match, paths),
+     .element = &path_row,
+     .element_size = sizeof(struct conf_pattern),
+     .min = 1,
+     .max = 100,
+     .doc = "one of these paths; `/api/*` is all below `/api/` and `/api` itself, any other `*` "
+            "stands for any run of characters"},
+    {.name = "method",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_match, methods),
+     .element = &method_row,
+     .element_size = sizeof(struct slice),
+     .min = 1,
+     .max = 20,
+     .doc = "one of these methods; `GET` is `HEAD` too"},
+    {.name = "header",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct conf_match, fields),
+     .name_kind = SCHEMA_FIELD_NAME,
+     .name_offset = offsetof(struct conf_field_match, name),
+     .element = &field_row,
+     .element_size = sizeof(struct conf_field_match),
+     .min = 1,
+     .max = 20,
+     .doc = "each of these header fields has such a value; `*` stands for any run of characters"},
+    LATER("host", "matching by the request's host"),
+    LATER("query", "matching by query parameters"),
+    LATER("source_ip", "matching by the client's address"),
+};
+
+static const struct schema_struct match_type = {
+    .noun = "a match",
+    .doc = "Which requests a rule is for. All parts that are given must hold.",
+    ROWS(match_rows),
+};
+
+/* Rules: what they do. */
+
+static const struct schema_row files_rows[] = {
+    {.name = "root",
+     .kind = SCHEMA_FOLDER,
+     .is_required = true,
+     AT(struct conf_files, root),
+     .doc = "the folder; it must be there when Weir starts"},
+    {.name = "index",
+     .kind = SCHEMA_FILE_NAME,
+     AT(struct conf_files, index),
+     .standard = "index.html",
+     .doc = "the file that a folder's path shows"},
+    {.name = "fallback",
+     .kind = SCHEMA_URL_PATH,
+     AT(struct conf_files, fallback),
+     .doc = "what a browser's navigation gets when there is no such file, for single-page "
+            "applications"},
+};
+
+static const struct schema_struct files_type = {
+    .noun = "files",
+    .doc = "Serves a folder.",
+    ROWS(files_rows),
+    .shorthand = "root",
+};
+
+static const struct schema_row redirect_rows[] = {
+    {.name = "to",
+     .kind = SCHEMA_LINE,
+     .is_required = true,
+     AT(struct conf_redirect, to),
+     .doc = "the new address; `{host}`, `{path}` and `{query}` (with its `?`) are the request's"},
+    {.name = "status",
+     .kind = SCHEMA_INTEGER,
+     .min = 301,
+     .max = 308,
+     AT(struct conf_redirect, status),
+     .standard = "302",
+     .doc = "301 or 308 when it is for good, else 302, 303 or 307"},
+};
+
+static const struct schema_struct redirect_type = {
+    .noun = "a redirect",
+    .doc = "Sends the client elsewhere.",
+    ROWS(redirect_rows),
+    .shorthand = "to",
+    .check = check_redirect,
+};
+
+static const struct schema_row respond_rows[] = {
+    {.name = "status",
+     .kind = SCHEMA_INTEGER,
+     .min = 200,
+     .max = 599,
+     AT(struct conf_respond, status),
+     .standard = "200",
+     .doc = "the status"},
+    {.name = "body",
+     .kind = SCHEMA_TEXT,
+     AT(struct conf_respond, body),
+     .standard = "",
+     .doc = "the body"},
+    {.name = "content_type",
+     .kind = SCHEMA_LINE,
+     AT(struct conf_respond, content_type),
+     .standard = "text/plain; charset=utf-8",
+     .doc = "what the body is"},
+};
+
+static const struct schema_struct respond_type = {
+    .noun = "a response",
+    .doc = "Answers without asking anybody.",
+    ROWS(respond_rows),
+    .shorthand = "body",
+    .shorthand_number = "status",
+    .check = check_respond,
+};
+
+static const struct schema_row timeouts_rows[] = {
+    {.name = "connect",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = 10 * MS_PER_MIN,
+     AT(struct conf_timeouts, connect_ms),
+     .standard = "5s",
+     .doc = "to connect to a target"},
+    {.name = "response",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = MS_PER_D,
+     AT(struct conf_timeouts, response_ms),
+     .standard = "60s",
+     .doc = "from the request's end to the response's head"},
+    {.name = "idle",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = MS_PER_D,
+     AT(struct conf_timeouts, idle_ms),
+     .standard = "60s",
+     .doc = "without a byte in a body, or in an upgraded connection such as a WebSocket"},
+};
+
+static const struct schema_struct timeouts_type = {
+    .noun = "timeouts",
+    .doc = "How long a rule waits for a target.",
+    ROWS(timeouts_rows),
+};
+
+static const struct schema_row rule_rows[] = {
+    {.name = "match",
+     .kind = SCHEMA_STRUCT,
+     .type = &match_type,
+     AT(struct draft_rule, rule.match),
+     .doc = "which requests; without it all"},
+    {.name = "forward",
+     .kind = SCHEMA_NAMED,
+     AT(struct draft_rule, forward),
+     .is_choice = true,
+     .later = "weights over several groups",
+     .doc = "action: pass the request on to this service or target group"},
+    {.name = "files",
+     .kind = SCHEMA_STRUCT,
+     .type = &files_type,
+     AT(struct draft_rule, files),
+     .is_choice = true,
+     .doc = "action: serve a folder"},
+    {.name = "redirect",
+     .kind = SCHEMA_STRUCT,
+     .type = &redirect_type,
+     AT(struct draft_rule, redirect),
+     .is_choice = true,
+     .doc = "action: send the client elsewhere"},
+    {.name = "respond",
+     .kind = SCHEMA_STRUCT,
+     .type = &respond_type,
+     AT(struct draft_rule, respond),
+     .is_choice = true,
+     .doc = "action: answer with a fixed text"},
+    {.name = "fallback",
+     .kind = SCHEMA_URL_PATH,
+     AT(struct draft_rule, fallback),
+     .doc = "with `files`: what a browser's navigation gets when there is no such file"},
+    {.name = "timeouts",
+     .kind = SCHEMA_STRUCT,
+     .type = &timeouts_type,
+     AT(struct draft_rule, rule.timeouts),
+     .doc = "how long to wait for a target"},
+    {.name = "retries",
+     .kind = SCHEMA_INTEGER,
+     .min = 0,
+     .max = 10,
+     AT(struct draft_rule, rule.retries),
+     .standard = "2",
+     .doc = "further tries on other targets, when that is safe"},
+    {.name = "body_max",
+     .kind = SCHEMA_SIZE,
+     .words = no_limit_words,
+     .min = 0,
+     AT(struct draft_rule, rule.body_max),
+     .standard = "off",
+     .doc = "the largest request body that is taken; larger ones are answered 413"},
+    LATER("bucket", "files of a bucket"),
+    LATER("s3", "the S3 API"),
+    LATER("registry", "an image registry"),
+    LATER("strip_prefix", "the path without its first part"),
+    LATER("request_headers", "changes to the request's header"),
+    LATER("response_headers", "changes to the response's header"),
+    LATER("rate_limit", "a limit of requests per second"),
+    LATER("concurrency", "a limit of requests at one time"),
+    LATER("basic_auth", "a password"),
+    LATER("compress", "gzip, br and zstd"),
+    LATER("cache", "a cache of responses"),
+};
+
+static const struct schema_struct rule_type = {
+    .noun = "a rule",
+    .doc = "The first rule that matches answers the request by its one action: `forward`, `files`, "
+           "`redirect` or `respond`. A site with a single rule may have the rule's keys itself.",
+    ROWS(rule_rows),
+    .has_place = true,
+    .check = check_rule,
+};
+
+/* Sites. */
+
+static const struct schema_row domain_row = {.name = "domains", .kind = SCHEMA_DOMAIN};
+static const struct schema_row site_listener_row = {.name = "listeners", .kind = SCHEMA_NAMED};
+static const struct schema_row rule_row = {
+    .name = "rules", .kind = SCHEMA_STRUCT, .type = &rule_type};
+
+static const struct schema_row site_rows[] = {
+    {.name = "domains",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct draft_site, domains),
+     .element = &domain_row,
+     .element_size = sizeof(struct named),
+     .is_draft = true,
+     .min = 1,
+     .max = 10000,
+     .doc = "the names it answers to; `*.example.org` is all names below, but not `example.org`; "
+            "`*` is all others. Only a site that is alone may leave them out, for `*`"},
+    {.name = "listeners",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct draft_site, listeners),
+     .element = &site_listener_row,
+     .element_size = sizeof(struct named),
+     .is_draft = true,
+     .min = 1,
+     .max = 100,
+     .doc = "where it answers; without it on all listeners"},
+    {.name = "rules",
+     .kind = SCHEMA_LIST,
+     LIST_AT(struct draft_site, rules),
+     .element = &rule_row,
+     .element_size = sizeof(struct draft_rule),
+     .is_draft = true,
+     .min = 1,
+     .max = 10000,
+     .doc = "the first that matches answers"},
+    LATER_BUT_OFF("tls", "HTTPS"),
+    LATER("redirect_https", "plain requests sent to HTTPS"),
+    LATER("hsts", "HTTPS that browsers remember"),
+    LATER("errors", "error pages of its own"),
+};
+
+static const struct schema_struct site_type = {
+    .noun = "a site",
+    .doc = "What is served under some domains.",
+    ROWS(site_rows),
+    .also = &rule_type,
+    .also_offset = offsetof(struct draft_site, own),
+    .also_given_offset = offsetof(struct draft_site, has_own),
+    .has_place = true,
+    .check = check_site,
+};
+
+static const struct schema_row site_row = {
+    .name = "sites", .kind = SCHEMA_STRUCT, .type = &site_type};
+
+/* Target groups and what services have in common with them. */
+
+static const struct schema_row health_rows[] = {
+    {.name = "path",
+     .kind = SCHEMA_URL_PATH,
+     AT(struct conf_health, path),
+     .standard = "/",
+     .doc = "asked by GET; when it is given, 2xx and 3xx are healthy, else all below 500"},
+    {.name = "interval",
+     .kind = SCHEMA_DURATION,
+     .min = 100,
+     .max = MS_PER_H,
+     AT(struct conf_health, interval_ms),
+     .standard = "2s",
+     .doc = "from one check to the next"},
+    {.name = "timeout",
+     .kind = SCHEMA_DURATION,
+     .min = 10,
+     .max = 10 * MS_PER_MIN,
+     AT(struct conf_health, timeout_ms),
+     .standard = "1s",
+     .doc = "how long an answer may take"},
+    {.name = "grace",
+     .kind = SCHEMA_DURATION,
+     .min = 0,
+     .max = MS_PER_H,
+     AT(struct conf_health, grace_ms),
+     .standard = "30s",
+     .doc = "how long a new task may fail before it counts as failed"},
+    {.name = "healthy_threshold",
+     .kind = SCHEMA_INTEGER,
+     .min = 1,
+     .max = 100,
+     AT(struct conf_health, healthy_threshold),
+     .standard = "1",
+     .doc = "good answers in a row until it is healthy"},
+    {.name = "unhealthy_threshold",
+     .kind = SCHEMA_INTEGER,
+     .min = 1,
+     .max = 100,
+     AT(struct conf_health, unhealthy_threshold),
+     .standard = "2",
+     .doc = "bad answers in a row until it is not"},
+};
+
+static const struct schema_struct health_type = {
+    .noun = "health",
+    .doc =
+        "How Weir finds out whether a target works. Services are checked unless `health: off` is "
+        "said, target groups when `health` is given.",
+    ROWS(health_rows),
+    .allows_off = true,
+    .check = check_health,
+};
+
+static const struct schema_row target_rows[] = {
+    {.name = "address",
+     .kind = SCHEMA_TARGET_ADDRESS,
+     .is_required = true,
+     AT(struct conf_target, address),
+     .doc = "where it listens"},
+    {.name = "weight",
+     .kind = SCHEMA_INTEGER,
+     .min = 0,
+     .max = 256,
+     AT(struct conf_target, weight),
+     .standard = "1",
+     .doc = "its share beside the others; 0 takes no new requests"},
+};
+
+static const struct schema_struct target_type = {
+    .noun = "a target",
+    .doc = "One server of a target group.",
+    ROWS(target_rows),
+    .has_place = true,
+    .shorthand = "address",
+};
+
+static const struct schema_row target_row = {
+    .name = "targets", .kind = SCHEMA_STRUCT, .type = &target_type};
+
+static const struct schema_row group_rows[] = {
+    {.name = "targets",
+     .kind = SCHEMA_ONE_OR_LIST,
+     .is_required = true,
+     LIST_AT(struct conf_group, targets),
+     .element = &target_row,
+     .element_size = sizeof(struct conf_target),
+     .min = 1,
+     .max = 1000,
+     .doc = "the servers, as addresses or as maps"},
+    {.name = "balance",
+     .kind = SCHEMA_WORD,
+     .words = balance_words,
+     AT(struct conf_group, balance),
+     .standard = "least_requests",
+     .doc = "which target gets the next request"},
+    {.name = "health",
+     .kind = SCHEMA_STRUCT,
+     .type = &health_type,
+     AT(struct conf_group, health),
+     .doc = "checks whether targets work; without it all count as working"},
+    {.name = "protocol",
+     .kind = SCHEMA_WORD,
+     .words = group_protocols,
+     AT(struct conf_group, protocol),
+     .standard = "http",
+     .doc = "what the targets speak"},
+    LATER("sticky", "one client always at one target"),
+    LATER("tls", "HTTPS to the targets"),
+    LATER("slow_start", "little load for new targets"),
+    LATER("ejection", "targets that fail left out"),
+    LATER("limit", "a limit of requests per target"),
+    LATER("queue", "requests that wait for a target"),
+};
+
+static const struct schema_struct group_type = {
+    .noun = "a target group",
+    .doc = "Servers that Weir does not run itself.",
+    ROWS(group_rows),
+    .has_place = true,
+    .shorthand = "targets",
+};
+
+static const struct schema_row group_row = {
+    .name = "target_groups", .kind = SCHEMA_STRUCT, .type = &group_type};
+
+/* Services. */
+
+static const struct schema_row build_rows[] = {
+    {.name = "run",
+     .kind = SCHEMA_TEXT,
+     .is_required = true,
+     AT(struct conf_service, build_run),
+     .doc = "the command, for `sh -c`"},
+    LATER("dockerfile", "an image built from a Dockerfile"),
+};
+
+static const struct schema_struct build_type = {
+    .noun = "a build",
+    .doc = "What to run in the service's folder before its first start.",
+    ROWS(build_rows),
+};
+
+static const struct schema_row tasks_rows[] = {
+    {.name = "min",
+     .kind = SCHEMA_INTEGER,
+     .min = 0,
+     .max = 1000,
+     AT(struct draft_tasks, min),
+     .standard = "1",
+     .doc = "how many run"},
+    {.name = "max",
+     .kind = SCHEMA_INTEGER,
+     .min = 1,
+     .max = 1000,
+     AT(struct draft_tasks, max),
+     .doc = "how many may run when Weir scales; without it `min`"},
+};
+
+static const struct schema_struct tasks_type = {
+    .noun = "tasks",
+    .doc = "How many tasks of a service run.",
+    ROWS(tasks_rows),
+    .shorthand = "min",
+    .check = check_tasks,
+};
+
+static const struct schema_row deploy_rows[] = {
+    {.name = "drain",
+     .kind = SCHEMA_DURATION,
+     .min = 0,
+     .max = MS_PER_H,
+     AT(struct conf_service, drain_ms),
+     .standard = "30s",
+     .doc = "how long a task that stops may finish its requests, and then itself"},
+    LATER("before", "a command before a deployment, such as a migration"),
+    LATER("minimum_healthy", "how many tasks stay up during a deployment"),
+    LATER("maximum", "how many tasks may run during a deployment"),
+};
+
+static const struct schema_struct deploy_type = {
+    .noun = "deploy",
+    .doc = "How tasks are replaced.",
+    ROWS(deploy_rows),
+};
+
+static const struct schema_row env_row = {
+    .name = "env", .kind = SCHEMA_TEXT, AT(struct conf_env, value)};
+
+static const struct schema_row service_rows[] = {
+    {.name = "command",
+     .kind = SCHEMA_TEXT,
+     .is_required = true,
+     AT(struct draft_service, service.command),
+     .doc = "what to run, by `sh -c`; it listens at 127.0.0.1:$PORT"},
+    {.name = "directory",
+     .kind = SCHEMA_FOLDER,
+     AT(struct draft_service, service.directory),
+     .doc = "where to run it; without it in this file's folder"},
+    {.name = "build",
+     .kind = SCHEMA_STRUCT,
+     .type = &build_type,
+     AT(struct draft_service, service),
+     .is_choice = true,
+     .doc = "what to do before the first start"},
+    {.name = "tasks",
+     .kind = SCHEMA_STRUCT,
+     .type = &tasks_type,
+     AT(struct draft_service, tasks),
+     .doc = "how many run"},
+    {.name = "env",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct draft_service, service.env),
+     .name_kind = SCHEMA_VARIABLE,
+     .name_offset = offsetof(struct conf_env, name),
+     .element = &env_row,
+     .element_size = sizeof(struct conf_env),
+     .max = 1000,
+     .doc = "environment variables; PORT is Weir's to choose"},
+    {.name = "health",
+     .kind = SCHEMA_STRUCT,
+     .type = &health_type,
+     AT(struct draft_service, group.health),
+     .doc = "how to find out whether a task works"},
+    {.name = "balance",
+     .kind = SCHEMA_WORD,
+     .words = balance_words,
+     AT(struct draft_service, group.balance),
+     .standard = "least_requests",
+     .doc = "which task gets the next request"},
+    {.name = "protocol",
+     .kind = SCHEMA_WORD,
+     .words = service_protocols,
+     AT(struct draft_service, group.protocol),
+     .standard = "http",
+     .doc = "what the tasks speak"},
+    {.name = "deploy",
+     .kind = SCHEMA_STRUCT,
+     .type = &deploy_type,
+     AT(struct draft_service, service),
+     .doc = "how tasks are replaced"},
+    {.name = "from",
+     .kind = SCHEMA_NAME,
+     AT(struct draft_service, from),
+     .doc = "another service, whose keys this one has unless it gives them itself"},
+    LATER("cpu", "a limit of processor time"),
+    LATER("memory", "a limit of memory"),
+    LATER("secrets", "secrets in the environment"),
+    LATER("uses", "addresses of databases, services and buckets in the environment"),
+    LATER("scale", "tasks by load"),
+    LATER("volumes", "folders that stay"),
+    LATER("sidecar", "a proxy beside each task"),
+    LATER("allow", "who may call"),
+    LATER("sticky", "one client always at one task"),
+    LATER("tls", "HTTPS to the tasks"),
+    LATER("slow_start", "little load for new tasks"),
+    LATER("ejection", "tasks that fail left out"),
+    LATER("limit", "a limit of requests per task"),
+    LATER("queue", "requests that wait for a task"),
+};
+
+static const struct schema_struct service_type = {
+    .noun = "a service",
+    .doc = "A program that Weir runs, and a target group of its tasks.",
+    ROWS(service_rows),
+    .has_place = true,
+    .check = check_service,
+};
+
+static const struct schema_row service_row = {
+    .name = "services", .kind = SCHEMA_STRUCT, .type = &service_type};
+
+/* The top. */
+
+static const struct schema_row log_rows[] = {
+    {.name = "format",
+     .kind = SCHEMA_WORD,
+     .words = log_words,
+     AT(struct conf_access_log, format),
+     .standard = "json",
+     .doc = "how a line looks"},
+    {.name = "path",
+     .kind = SCHEMA_FILE,
+     AT(struct conf_access_log, path),
+     .standard = ".weir/access.log",
+     .doc = "the file; `-` is standard output"},
+};
+
+static const struct schema_struct log_type = {
+    .noun = "the access log",
+    .doc = "One line a request.",
+    ROWS(log_rows),
+    .shorthand = "format",
+};
+
+static const struct schema_row top_rows[] = {
+    {.name = "app", .kind = SCHEMA_NAME, AT(struct draft, app), .doc = "the application's name"},
+    {.name = "sites",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct draft, sites),
+     .name_kind = SCHEMA_SITE_NAME,
+     .name_offset = offsetof(struct draft_site, name),
+     .element = &site_row,
+     .element_size = sizeof(struct draft_site),
+     .is_draft = true,
+     .max = 100000,
+     .doc = "what is served, by domain"},
+    {.name = "services",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct draft, services),
+     .name_kind = SCHEMA_NAME,
+     .name_offset = offsetof(struct draft_service, name),
+     .element = &service_row,
+     .element_size = sizeof(struct draft_service),
+     .is_draft = true,
+     .max = 1000,
+     .doc = "programs that Weir runs"},
+    {.name = "target_groups",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct draft, groups),
+     .name_kind = SCHEMA_NAME,
+     .name_offset = offsetof(struct conf_group, name),
+     .element = &group_row,
+     .element_size = sizeof(struct conf_group),
+     .is_draft = true,
+     .max = 10000,
+     .doc = "servers that Weir does not run"},
+    {.name = "listeners",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct draft, listeners),
+     .name_kind = SCHEMA_NAME,
+     .name_offset = offsetof(struct conf_listener, name),
+     .element = &listener_row,
+     .element_size = sizeof(struct conf_listener),
+     .max = 1000,
+     .doc = "where requests come in; without it at `:80`, `{}` is nowhere"},
+    {.name = "workers",
+     .kind = SCHEMA_INTEGER,
+     .min = 1,
+     .max = 256,
+     AT(struct draft, workers),
+     .doc = "threads that serve; without it one for each processor"},
+    {.name = "access_log",
+     .kind = SCHEMA_STRUCT,
+     .type = &log_type,
+     AT(struct draft, access_log),
+     .doc = "one line a request"},
+    LATER("buckets", "objects and front ends that Weir keeps"),
+    LATER("databases", "databases and their credentials"),
+    LATER("forward_proxies", "the way out"),
+    LATER("email", "the address for the certificate authority"),
+    LATER("alerts", "messages when something is wrong"),
+    LATER("backup", "backups"),
+    LATER("logs", "how long logs are kept"),
+};
+
+static const struct schema_struct top_type = {
+    .noun = "the file",
+    .doc = "The keys at the top of the file. All may be left out.",
+    ROWS(top_rows),
+    .check = check_top,
+};
+
+const struct schema_row schema_top = {.name = "file", .kind = SCHEMA_STRUCT, .type = &top_type};

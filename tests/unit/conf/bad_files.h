@@ -1,0 +1,547 @@
+/* Files that are refused, and all that is said about each, in the order in which it is said. */
+#pragma once
+
+struct bad_file {
+    const char *text;
+    const char *messages; /* "line:column: text" */
+};
+
+#define GROUPS  "target_groups: { api: [\"127.0.0.1:8000\"], other: [\"127.0.0.1:8001\"] }\n"
+#define SITE    GROUPS "sites:\n  s:\n"
+#define RULES   SITE "    rules:\n"
+#define SERVICE "services:\n  api:\n"
+
+static const struct bad_file yaml_files[] = {
+    {"", "1:1: the file is empty\n"},
+    {"# nothing\n", "1:1: the file is empty\n"},
+    {"hello\n", "1:1: the file must be a map, not a single value\n"},
+    {"[a, b]\n", "1:1: the file must be a map, not a list\n"},
+    {"sites:\n"
+     "\ta: b\n",
+     "2:1: a tab: YAML is indented with blanks only\n"},
+    {"app: foo: bar\n", "1:9: a \":\" cannot stand here: is the line above complete, and this one "
+                        "indented as it is? Text with \": \" in it needs quotes\n"},
+    {"app: \"foo\n"
+     "workers: 1\n",
+     "1:6: this quotation mark has no partner\n"},
+    {"sites: {a: {b: c}\n"
+     "app: x\n",
+     "1:8: this \"{\" is not closed, or a comma is missing between its entries\n"},
+    {"sites: [a, b\n"
+     "app: x\n",
+     "1:8: this \"[\" is not closed, or a comma is missing between its items\n"},
+    {"sites:\n"
+     "    a: 1\n"
+     "  b: 2\n",
+     "3:3: this line does not fit those above it: is it indented as they are?\n"},
+    {"sites:\n"
+     "  - a\n"
+     "  b: 1\n",
+     "3:3: this line belongs to no item of the list above it: indent it as they are, or begin it "
+     "with \"- \"\n"},
+    {"sites: - a\n", "1:8: a list cannot begin here: put \"- …\" on its own line below the key\n"},
+    {"app\n"
+     "workers: 1\n",
+     "2:8: a \":\" cannot stand here: is the line above complete, and this one indented as it is? "
+     "Text with \": \" in it needs quotes\n"},
+    {"app: @x\n", "1:6: a value cannot begin with this character: put the text in quotes\n"},
+    {"app: *x\n", "1:6: \"*x\" stands for nothing: no value before it is marked \"&x\" (text that "
+                  "begins with * needs quotes)\n"},
+    {"a: &a [*a]\n", "1:8: \"*a\" stands for nothing: no value before it is marked \"&a\" (text "
+                     "that begins with * needs quotes)\n"},
+    {"app: \"\\d\"\n", "1:7: unknown escape in a \"…\" text: write \\\\ for a backslash, or use "
+                       "'…', where none is special\n"},
+    {"app: a\377\n", "1:7: not UTF-8: save the file in that encoding\n"},
+    {"app: a\001\n", "1:7: a control character (U+0001): remove it\n"},
+    {"app: x\n"
+     "---\n"
+     "app: y\n",
+     "2:1: a second document begins here; a file holds one\n"},
+    {"app: !!str x\n", "1:6: tags are not taken (text that begins with ! needs quotes)\n"},
+    {"app: \"a\\0b\"\n", "1:6: a NUL byte (\\0) cannot stand in this file\n"},
+    {"app: x\n"
+     "workers: 1\n"
+     "app: y\n"
+     "workers: 2\n",
+     "3:1: \"app\" is given twice, first in line 1: keep one\n"
+     "4:1: \"workers\" is given twice, first in line 2: keep one\n"},
+    {"? [a]\n"
+     ": b\n",
+     "1:3: a key is plain text, not a list or a map\n"},
+    {"app: \"\\e[31m\"\n", "1:6: \"?[31m\" is not a name: letters, digits, \"-\" and \"_\", a "
+                           "letter or digit first, at most 63 in all\n"},
+    {"{", "2:1: not YAML: did not find expected node content\n"},
+    {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+     "1:33: nested too deeply; at most 32 levels are taken\n"},
+};
+
+static const struct bad_file keys_files[] = {
+    {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
+    {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
+                   "target_groups, listeners, workers, access_log\n"},
+    {GROUPS "sites: { s: { forwrd: api } }\n",
+     "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
+    {RULES "      - match: { pth: /a }\n"
+           "        forward: api\n",
+     "5:18: unknown key \"pth\" in a match; did you mean \"path\"?\n"},
+    {"listeners: { a: { adress: \":80\" } }\n",
+     "1:19: unknown key \"adress\" in a listener; did you mean \"address\"?\n"},
+    {GROUPS "sites: { s: { rules: [ { forward: api, colour: red } ] } }\n",
+     "2:40: unknown key \"colour\" in a rule, which may have match, forward, files, redirect, "
+     "respond, fallback, timeouts, retries, body_max\n"},
+    {SERVICE "    command: x\n"
+             "    health: { intervall: 2s }\n",
+     "4:15: unknown key \"intervall\" in health; did you mean \"interval\"?\n"},
+};
+
+static const struct bad_file shapes_files[] = {
+    {"sites:\n", "1:1: \"sites\" is empty; it must be a map ({} for none)\n"},
+    {"sites: 1\n", "1:8: \"sites\" must be a map ({} for none), not a single value\n"},
+    {"sites: []\n", "1:8: \"sites\" must be a map ({} for none), not a list\n"},
+    {"app: []\n", "1:6: \"app\" must be a name, not a list\n"},
+    {"app:\n", "1:1: \"app\" is empty; it must be a name\n"},
+    {"app: {}\n", "1:6: \"app\" must be a name, not a map\n"},
+    {"workers: [1]\n", "1:10: \"workers\" must be a number, not a list\n"},
+    {SITE "    rules: { forward: api }\n", "4:12: \"rules\" must be a list, not a map\n"},
+    {SITE "    rules: []\n", "4:12: \"rules\" is empty; it must have at least one entry\n"},
+    {SITE "    domains: {}\n"
+          "    forward: api\n",
+     "4:14: \"domains\" must be one value or a list, not a map\n"},
+    {SITE "    domains: []\n"
+          "    forward: api\n",
+     "4:14: \"domains\" is empty; it must have at least one entry\n"},
+    {"listeners: [\":80\"]\n", "1:12: \"listeners\" must be a map ({} for none), not a list\n"},
+    {"listeners: { a: }\n", "1:14: a listener is empty; it must be a map, or its short form\n"},
+    {"listeners: { a: [] }\n", "1:17: a listener must be a map, or its short form, not a list\n"},
+    {RULES "      - respond: []\n",
+     "5:18: a response must be a map, or its short form, not a list\n"},
+    {RULES "      - files: []\n", "5:16: files must be a map, or its short form, not a list\n"},
+    {"target_groups: { a: 1 }\n", "1:21: \"1\" is not an address: the port is missing: write "
+                                  "host:port, [v6]:port or unix:/path\n"},
+    {"target_groups: { a: {} }\n",
+     "1:18: a target group needs \"targets\": the servers, as addresses or as maps\n"},
+    {"services: { a: run }\n", "1:16: a service must be a map, not a single value\n"},
+    {SERVICE "    command: x\n"
+             "    env: [A]\n",
+     "4:10: \"env\" must be a map ({} for none), not a list\n"},
+    {SERVICE "    command: x\n"
+             "    env: { A: [1] }\n",
+     "4:15: \"env\" must be text, not a list\n"},
+    {SERVICE "    command: x\n"
+             "    health: on\n",
+     "4:13: health must be a map, not a single value\n"},
+    {SERVICE "    command: x\n"
+             "    build: make\n",
+     "4:12: a build must be a map, not a single value\n"},
+    {SERVICE "    command:\n", "3:5: \"command\" is empty; it must be text\n"},
+    {RULES "      - timeouts: 5s\n"
+           "        forward: api\n",
+     "5:19: timeouts must be a map, not a single value\n"},
+    {RULES "      - match: /api\n"
+           "        forward: api\n",
+     "5:16: a match must be a map, not a single value\n"},
+    {RULES "      - - forward: api\n", "5:9: a rule must be a map, not a list\n"},
+};
+
+static const struct bad_file values_files[] = {
+    {"app: \"no name\"\n", "1:6: \"no name\" is not a name: letters, digits, \"-\" and \"_\", a "
+                           "letter or digit first, at most 63 in all\n"},
+    {"app: -x\n", "1:6: \"-x\" is not a name: letters, digits, \"-\" and \"_\", a letter or digit "
+                  "first, at most 63 in all\n"},
+    {"workers: many\n", "1:10: \"many\" is not a number: digits, without a sign\n"},
+    {"workers: 0\n", "1:10: \"workers\" must be from 1 to 256, not 0\n"},
+    {"workers: 257\n", "1:10: \"workers\" must be from 1 to 256, not 257\n"},
+    {"workers: 1.5\n", "1:10: \"1.5\" is not a number: digits, without a sign\n"},
+    {"workers: -1\n", "1:10: \"-1\" is not a number: digits, without a sign\n"},
+    {"workers: 0x10\n", "1:10: \"0x10\" is not a number: digits, without a sign\n"},
+    {"workers: 99999999999999999999\n",
+     "1:10: \"99999999999999999999\" is not a number: digits, without a sign\n"},
+    {RULES "      - forward: api\n"
+           "        timeouts: { connect: 5 }\n",
+     "6:30: \"5\" is not a duration: a number with its unit, as in 200ms, 30s, 5m, 1h or 1d\n"},
+    {RULES "      - forward: api\n"
+           "        timeouts: { connect: 5 s, response: 1.5s, idle: 0s }\n",
+     "6:30: \"5 s\" is not a duration: a number with its unit, as in 200ms, 30s, 5m, 1h or 1d\n"
+     "6:45: \"1.5s\" is not a duration: a number with its unit, as in 200ms, 30s, 5m, 1h or 1d\n"
+     "6:57: \"idle\" must be from 1ms to 1d, not 0s\n"},
+    {RULES "      - forward: api\n"
+           "        timeouts: { idle: 2d }\n",
+     "6:27: \"idle\" must be from 1ms to 1d, not 2d\n"},
+    {RULES "      - forward: api\n"
+           "        retries: 11\n",
+     "6:18: \"retries\" must be from 0 to 10, not 11\n"},
+    {RULES "      - forward: api\n"
+           "        body_max: 1 MB\n",
+     "6:19: \"1 MB\" is not a size: bytes, or a number with its unit, as in 64KiB, 10MiB, 1GiB or "
+     "1GB\n"},
+    {RULES "      - forward: api\n"
+           "        body_max: big\n",
+     "6:19: \"big\" is not a size: bytes, or a number with its unit, as in 64KiB, 10MiB, 1GiB or "
+     "1GB\n"},
+    {RULES "      - forward: api\n"
+           "        body_max: on\n",
+     "6:19: \"on\" is not a size: bytes, or a number with its unit, as in 64KiB, 10MiB, 1GiB or "
+     "1GB\n"},
+    {"access_log: jsno\n", "1:13: \"jsno\" is no value of \"format\", which is one of json, "
+                           "combined, off; did you mean \"json\"?\n"},
+    {"access_log: { format: xml }\n",
+     "1:23: \"xml\" is no value of \"format\", which is one of json, combined, off\n"},
+    {"access_log: { path: logs/ }\n", "1:21: \"logs/\" is not a file's path: a path, below this "
+                                      "file's folder unless it begins with \"/\"\n"},
+    {RULES "      - respond: 99\n", "5:18: \"status\" must be from 200 to 599, not 99\n"},
+    {RULES "      - respond: 600\n", "5:18: \"status\" must be from 200 to 599, not 600\n"},
+    {RULES "      - respond: { status: ok }\n",
+     "5:28: \"ok\" is not a number: digits, without a sign\n"},
+    {RULES "      - respond: { status: 204, body: x }\n",
+     "5:39: a response with status 204 has no body\n"},
+    {RULES "      - respond: { content_type: \"a\\nb\" }\n",
+     "5:34: \"a\" is not one line of text: text without line ends or control characters\n"},
+    {RULES "      - redirect: example.org\n",
+     "5:19: \"to\" is no address: it begins with \"/\" or \"https://\"\n"},
+    {RULES "      - redirect: { to: /x, status: 305 }\n",
+     "5:37: a redirect's status is 301, 302, 303, 307 or 308, not 305\n"},
+    {RULES "      - redirect: { status: 301 }\n",
+     "5:9: a redirect needs \"to\": the new address; `{host}`, `{path}` and `{query}` (with its "
+     "`?`) are the request's\n"},
+    {RULES "      - redirect: \"https://{hots}/\"\n",
+     "5:19: \"to\" is no address: only {host}, {path} and {query} can stand in it\n"},
+    {RULES "      - redirect: \"/a b\"\n",
+     "5:19: \"to\" is no address: blanks and what is not ASCII are written as %XX\n"},
+    {RULES "      - redirect: { to: /x, status: 404 }\n",
+     "5:37: \"status\" must be from 301 to 308, not 404\n"},
+    {RULES "      - files: /nonexistent/folder\n",
+     "5:16: \"/nonexistent/folder\" is not a folder: nothing is at /nonexistent/folder\n"},
+    {RULES "      - files: { root: /etc/passwd }\n",
+     "5:24: \"/etc/passwd\" is not a folder: /etc/passwd is a file\n"},
+    {RULES "      - files: { root: /, index: a/b }\n",
+     "5:34: \"a/b\" is not a file's name: a name without \"/\"\n"},
+    {RULES "      - files: { root: /, fallback: index.html }\n",
+     "5:37: \"index.html\" is not a path: it begins with \"/\"\n"},
+    {RULES "      - files: \"\"\n",
+     "5:16: \"\" is not a folder: a path, below this file's folder unless it begins with \"/\"\n"},
+    {RULES "      - match: { path: api }\n"
+           "        forward: api\n",
+     "5:24: \"api\" is not a path pattern: it begins with \"/\"; \"/api/*\" is all below /api/ and "
+     "/api itself, any other * is any run of characters\n"},
+    {RULES "      - match: { path: /a?b }\n"
+           "        forward: api\n",
+     "5:24: \"/a?b\" is not a path pattern: a path ends before \"?\" or \"#\"\n"},
+    {RULES "      - match: { path: /a/../b }\n"
+           "        forward: api\n",
+     "5:24: \"/a/../b\" is not a path pattern: paths are matched without \"//\", \"/.\" and "
+     "\"/..\"\n"},
+    {RULES "      - match: { path: \"/a%zz\" }\n"
+           "        forward: api\n"
+           "        foo: 1\n",
+     "5:24: \"/a%zz\" is not a path pattern: \"%\" stands before two hexadecimal digits, and "
+     "\"\\\" never in a path\n"
+     "7:9: unknown key \"foo\" in a rule, which may have match, forward, files, redirect, respond, "
+     "fallback, timeouts, retries, body_max\n"},
+    {RULES "      - match: { path: [] }\n"
+           "        forward: api\n",
+     "5:24: \"path\" is empty; it must have at least one entry\n"},
+    {RULES "      - match: { method: get }\n"
+           "        forward: api\n",
+     "5:26: \"get\" is not a method: capital letters, as in GET, POST, PUT or DELETE\n"},
+    {RULES "      - match: { header: { \"X Y\": a } }\n"
+           "        forward: api\n",
+     "5:28: \"X Y\" is not the name of a header field: letters, digits and \"-\", as in "
+     "X-Forwarded-For\n"},
+    {RULES "      - match: { header: {} }\n"
+           "        forward: api\n",
+     "5:26: \"header\" is empty; it must have at least one entry\n"},
+    {"target_groups: { a: [\"127.0.0.1\"] }\n",
+     "1:22: \"127.0.0.1\" is not an address: the port is missing: write host:port, [v6]:port or "
+     "unix:/path\n"},
+    {"target_groups: { a: [\":80\"] }\n",
+     "1:22: \":80\" is not an address: a target needs a host: 127.0.0.1:8000\n"},
+    {"target_groups: { a: [\"300.0.0.1:80\"] }\n",
+     "1:22: \"300.0.0.1:80\" is not an address: neither an IP address nor a host's name\n"},
+    {"target_groups: { a: [\"::1:80\"] }\n",
+     "1:22: \"::1:80\" is not an address: an IPv6 address stands in brackets: [::1]:80\n"},
+    {"target_groups: { a: [\"[::g]:80\"] }\n",
+     "1:22: \"[::g]:80\" is not an address: no IPv6 address stands in the brackets\n"},
+    {"target_groups: { a: [\"a:0\", \"a:65536\", \"a:http\", \"a b:80\", \"http://a:80\"] }\n",
+     "1:22: \"a:0\" is not an address: a port is a number from 1 to 65535\n"
+     "1:29: \"a:65536\" is not an address: a port is a number from 1 to 65535\n"
+     "1:40: \"a:http\" is not an address: a port is a number from 1 to 65535\n"
+     "1:50: \"a b:80\" is not an address: neither an IP address nor a host's name\n"
+     "1:60: \"http://a:80\" is not an address: only host and port, without http://\n"},
+    {"target_groups: { a: [\"unix:\"] }\n",
+     "1:22: \"unix:\" is not an address: the path of a Unix socket has 1 to 107 characters\n"},
+    {"target_groups: { a: { targets: [ { address: \"a:1\", weight: 257 }, { weight: 1 } ] } }\n",
+     "1:60: \"weight\" must be from 0 to 256, not 257\n"
+     "1:67: a target needs \"address\": where it listens\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], balance: leastrequests } }\n",
+     "1:50: \"leastrequests\" is no value of \"balance\", which is one of least_requests, "
+     "round_robin; did you mean \"least_requests\"?\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], balance: fastest } }\n",
+     "1:50: \"fastest\" is no value of \"balance\", which is one of least_requests, round_robin\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], health: { path: healthz } } }\n",
+     "1:57: \"healthz\" is not a path: it begins with \"/\"\n"},
+    {"target_groups: { \"a b\": [\"a:1\"] }\n",
+     "1:18: \"a b\" is not a name: letters, digits, \"-\" and \"_\", a letter or digit first, at "
+     "most 63 in all\n"},
+};
+
+static const struct bad_file addresses_files[] = {
+    {"listeners: { a: \"8080\" }\n", "1:17: \"8080\" is not an address to listen at: write a colon "
+                                     "before a port that stands alone: \":8080\"\n"},
+    {"listeners: { a: 8080 }\n", "1:17: \"8080\" is not an address to listen at: write a colon "
+                                 "before a port that stands alone: \":8080\"\n"},
+    {"listeners: { a: \"localhost:80\" }\n",
+     "1:17: \"localhost:80\" is not an address to listen at: a listener needs an IP address, such "
+     "as 127.0.0.1:8080, or a port, :8080\n"},
+    {"listeners: { a: \":0\" }\n",
+     "1:17: \":0\" is not an address to listen at: a port is a number from 1 to 65535\n"},
+    {"listeners: { a: \"[::1\" }\n", "1:17: \"[::1\" is not an address to listen at: the port is "
+                                     "missing: write host:port, [v6]:port or unix:/path\n"},
+    {"listeners: { a: \":80\", b: \":80\" }\n", "1:24: \"b\" has the address of \"a\" in line 1: a "
+                                                "site may have several domains at one listener\n"},
+    {"listeners: { a: "
+     "unix:"
+     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+     "xxxxxxxxxxxxxxxxxxxxxxxxxxx }\n",
+     "1:17: \"unix:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" is not an address to "
+     "listen at: the path of a Unix socket has 1 to 107 characters\n"},
+};
+
+static const struct bad_file domains_files[] = {
+    {SITE
+     "    domains: [http://a, a/b, \"a:80\", \"*a.b\", a.*, \"a b\", ä.org, \"\", a..b, 1.2.3]\n"
+     "    forward: api\n",
+     "4:15: \"http://a\" is not a domain: only the name, without http://\n"
+     "4:25: \"a/b\" is not a domain: only the name; paths are matched by rules\n"
+     "4:30: \"a:80\" is not a domain: only the name; ports stand in `listeners`\n"
+     "4:38: \"*a.b\" is not a domain: a star stands alone, or as the whole first label: "
+     "*.example.org\n"
+     "4:46: \"a.*\" is not a domain: a star stands alone, or as the whole first label: "
+     "*.example.org\n"
+     "4:51: \"a b\" is not a domain: example.org, *.example.org for all names below it, or * for "
+     "all\n"
+     "4:58: \"ä.org\" is not a domain: write it as the network does, in ASCII: xn--…\n"
+     "4:65: \"\" is not a domain: example.org, *.example.org for all names below it, or * for all\n"
+     "4:69: \"a..b\" is not a domain: example.org, *.example.org for all names below it, or * for "
+     "all\n"
+     "4:75: \"1.2.3\" is not a domain: example.org, *.example.org for all names below it, or * for "
+     "all\n"},
+    {GROUPS "sites: { a: { forward: api }, b: { forward: api, domains: \"*\" } }\n",
+     "2:10: a site needs \"domains\" when there are several: the names it answers to, or \"*\"\n"},
+    {GROUPS "sites:\n"
+            "  a: { forward: api, domains: x.org }\n"
+            "  b: { forward: api, domains: [y.org, X.org.] }\n",
+     "4:39: the domain \"x.org\" is that of the site \"a\" already, line 3\n"},
+    {SITE "    domains: [a, a]\n"
+          "    forward: api\n",
+     "4:18: the domain \"a\" is given twice\n"},
+};
+
+static const struct bad_file rules_files[] = {
+    {SITE "    domains: a\n",
+     "3:3: a site without rules: give it \"rules\", or one action such as forward\n"},
+    {RULES "      - match: { path: /x }\n",
+     "5:9: a rule without an action: give it forward, files, redirect or respond\n"},
+    {RULES "      - forward: api\n"
+           "        respond: 200\n",
+     "6:9: a rule has one action, and this one has \"forward\" already: make two rules\n"},
+    {RULES "      - forward: api\n"
+           "        bucket: x\n",
+     "6:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"
+     "6:9: a rule has one action, and this one has \"forward\" already: make two rules\n"},
+    {RULES "      - forward: api\n"
+           "        fallback: /x\n",
+     "6:9: \"fallback\" belongs to \"files\", and this rule has none\n"},
+    {RULES "      - files: { root: /, fallback: /a }\n"
+           "        fallback: /b\n",
+     "6:9: \"fallback\" stands here and in \"files\": keep one\n"},
+    {SITE "    forward: api\n"
+          "    rules: [ { respond: 200 } ]\n",
+     "4:5: a rule's key on the site itself, which has \"rules\": move it into a rule\n"},
+    {SITE "    retries: 1\n"
+          "    rules: [ { respond: 200 } ]\n",
+     "4:5: a rule's key on the site itself, which has \"rules\": move it into a rule\n"},
+    {SITE "    retries: 1\n",
+     "4:5: a rule without an action: give it forward, files, redirect or respond\n"},
+};
+
+static const struct bad_file references_files[] = {
+    {RULES "      - forward: apy\n",
+     "5:18: no service or target group is called \"apy\"; did you mean \"api\"?\n"},
+    {RULES "      - forward: completely-different\n",
+     "5:18: no service or target group is called \"completely-different\"; there are: api, "
+     "other\n"},
+    {"sites: { s: { forward: api } }\n",
+     "1:24: no service or target group is called \"api\", and there are none in this file\n"},
+    {SITE "    listeners: web\n"
+          "    forward: api\n",
+     "4:16: no listener is called \"web\"; there are: http\n"},
+    {SITE "    listeners: [http, htp]\n"
+          "    forward: api\n",
+     "4:23: no listener is called \"htp\"; did you mean \"http\"?\n"},
+    {"listeners: {}\n"
+     "sites: { s: { respond: 200 } }\n",
+     "2:10: nowhere to answer: \"listeners\" is empty, or leave it out for :80\n"},
+    {"services: { a: { command: x } }\n"
+     "target_groups: { a: [\"b:1\"] }\n",
+     "1:13: \"a\" is also a target group, line 2: services and target groups share their names\n"},
+    {"services: { redis: { command: x, protocol: tcp } }\n"
+     "sites: { s: { forward: redis } }\n",
+     "2:24: \"redis\" speaks tcp, and rules forward HTTP\n"},
+};
+
+static const struct bad_file services_files[] = {
+    {SERVICE "    tasks: 2\n",
+     "2:3: a service needs \"command\": what to run, by `sh -c`; it listens at 127.0.0.1:$PORT\n"},
+    {SERVICE "    command: x\n"
+             "    tasks: { min: 3, max: 2 }\n",
+     "4:27: \"max\" is 2, less than \"min\", which is 3\n"},
+    {SERVICE "    command: x\n"
+             "    tasks: lots\n",
+     "4:12: \"lots\" is not a number: digits, without a sign\n"},
+    {SERVICE "    command: x\n"
+             "    env: { PORT: 80 }\n",
+     "4:12: PORT is chosen by Weir, a free one for each task: the command reads it as $PORT\n"},
+    {SERVICE "    command: x\n"
+             "    env: { \"A-B\": 80 }\n",
+     "4:12: \"A-B\" is not the name of a variable: letters, digits and \"_\", no digit first, at "
+     "most 255 in all\n"},
+    {SERVICE "    command: x\n"
+             "    env: { URL: \"redis://${redis.address}/0\" }\n",
+     "4:17: not yet: ${name.field}, addresses of other services, comes in a later version of "
+     "Weir\n"},
+    {SERVICE "    command: x\n"
+             "    directory: /nonexistent/app\n",
+     "4:16: \"/nonexistent/app\" is not a folder: nothing is at /nonexistent/app\n"},
+    {SERVICE "    command: x\n"
+             "    protocol: tcp\n"
+             "    health: { path: / }\n",
+     "5:5: \"health\" asks by HTTP, and this service speaks tcp: it is healthy when it listens\n"},
+    {"services: { a: { from: b }, b: { from: a } }\n",
+     "1:13: a service needs \"command\": what to run, by `sh -c`; it listens at 127.0.0.1:$PORT\n"
+     "1:24: \"from\" leads back to this service, or over more than 16\n"
+     "1:29: a service needs \"command\": what to run, by `sh -c`; it listens at 127.0.0.1:$PORT\n"
+     "1:40: \"from\" leads back to this service, or over more than 16\n"},
+    {"services: { api: { command: x }, w: { from: apo, command: y } }\n",
+     "1:45: no service is called \"apo\"; did you mean \"api\"?\n"},
+    {"services: { api: { command: x, tasks: no }, w: { from: api } }\n",
+     "1:39: \"no\" is not a number: digits, without a sign\n"},
+    {SERVICE "    command: x\n"
+             "    build: {}\n",
+     "4:5: a build needs \"run\": the command, for `sh -c`\n"},
+};
+
+static const struct bad_file later_files[] = {
+    {"email: a@b.org\n", "1:1: not yet: \"email\" (the address for the certificate authority) "
+                         "comes in a later version of Weir\n"},
+    {"buckets: {}\n"
+     "databases: {}\n"
+     "forward_proxies: {}\n"
+     "alerts: []\n"
+     "backup: {}\n"
+     "logs: {}\n",
+     "1:1: not yet: \"buckets\" (objects and front ends that Weir keeps) comes in a later version "
+     "of Weir\n"
+     "2:1: not yet: \"databases\" (databases and their credentials) comes in a later version of "
+     "Weir\n"
+     "3:1: not yet: \"forward_proxies\" (the way out) comes in a later version of Weir\n"
+     "4:1: not yet: \"alerts\" (messages when something is wrong) comes in a later version of "
+     "Weir\n"
+     "5:1: not yet: \"backup\" (backups) comes in a later version of Weir\n"
+     "6:1: not yet: \"logs\" (how long logs are kept) comes in a later version of Weir\n"},
+    {"listeners: { a: { address: \":443\", tls: auto, protocol: tcp, proxy_protocol: true, "
+     "trusted_proxies: [] } }\n",
+     "1:36: not yet: \"tls\" (HTTPS) comes in a later version of Weir\n"
+     "1:47: not yet: \"protocol\" (TCP passed on as it is) comes in a later version of Weir\n"
+     "1:62: not yet: \"proxy_protocol\" (the client's address from a balancer in front) comes in a "
+     "later version of Weir\n"
+     "1:84: not yet: \"trusted_proxies\" (whose X-Forwarded-For is believed) comes in a later "
+     "version of Weir\n"},
+    {RULES "      - forward: { api: 90, other: 10 }\n",
+     "5:18: not yet: \"forward\" (weights over several groups) comes in a later version of Weir\n"},
+    {RULES "      - bucket: frontend\n"
+           "        cache: { ttl: 1h }\n",
+     "5:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"
+     "6:9: not yet: \"cache\" (a cache of responses) comes in a later version of Weir\n"},
+    {RULES "      - s3: {}\n",
+     "5:9: not yet: \"s3\" (the S3 API) comes in a later version of Weir\n"},
+    {RULES "      - registry: {}\n",
+     "5:9: not yet: \"registry\" (an image registry) comes in a later version of Weir\n"},
+    {RULES "      - match: { host: a, query: { a: b }, source_ip: 10.0.0.0/8 }\n"
+           "        forward: api\n",
+     "5:18: not yet: \"host\" (matching by the request's host) comes in a later version of Weir\n"
+     "5:27: not yet: \"query\" (matching by query parameters) comes in a later version of Weir\n"
+     "5:44: not yet: \"source_ip\" (matching by the client's address) comes in a later version of "
+     "Weir\n"},
+    {RULES "      - forward: api\n"
+           "        strip_prefix: /a\n"
+           "        request_headers: {}\n"
+           "        response_headers: {}\n"
+           "        rate_limit: {}\n"
+           "        concurrency: 1\n"
+           "        basic_auth: x\n"
+           "        compress: true\n",
+     "6:9: not yet: \"strip_prefix\" (the path without its first part) comes in a later version of "
+     "Weir\n"
+     "7:9: not yet: \"request_headers\" (changes to the request's header) comes in a later version "
+     "of Weir\n"
+     "8:9: not yet: \"response_headers\" (changes to the response's header) comes in a later "
+     "version of Weir\n"
+     "9:9: not yet: \"rate_limit\" (a limit of requests per second) comes in a later version of "
+     "Weir\n"
+     "10:9: not yet: \"concurrency\" (a limit of requests at one time) comes in a later version of "
+     "Weir\n"
+     "11:9: not yet: \"basic_auth\" (a password) comes in a later version of Weir\n"
+     "12:9: not yet: \"compress\" (gzip, br and zstd) comes in a later version of Weir\n"},
+    {SITE "    forward: api\n"
+          "    tls: auto\n"
+          "    redirect_https: true\n"
+          "    hsts: true\n"
+          "    errors: {}\n",
+     "5:5: not yet: \"tls\" (HTTPS) comes in a later version of Weir\n"
+     "6:5: not yet: \"redirect_https\" (plain requests sent to HTTPS) comes in a later version of "
+     "Weir\n"
+     "7:5: not yet: \"hsts\" (HTTPS that browsers remember) comes in a later version of Weir\n"
+     "8:5: not yet: \"errors\" (error pages of its own) comes in a later version of Weir\n"},
+    {SERVICE "    command: x\n"
+             "    cpu: 0.5\n"
+             "    memory: 256MiB\n"
+             "    secrets: []\n"
+             "    uses: []\n"
+             "    scale: []\n"
+             "    volumes: {}\n"
+             "    sidecar: true\n"
+             "    allow: []\n",
+     "4:5: not yet: \"cpu\" (a limit of processor time) comes in a later version of Weir\n"
+     "5:5: not yet: \"memory\" (a limit of memory) comes in a later version of Weir\n"
+     "6:5: not yet: \"secrets\" (secrets in the environment) comes in a later version of Weir\n"
+     "7:5: not yet: \"uses\" (addresses of databases, services and buckets in the environment) "
+     "comes in a later version of Weir\n"
+     "8:5: not yet: \"scale\" (tasks by load) comes in a later version of Weir\n"
+     "9:5: not yet: \"volumes\" (folders that stay) comes in a later version of Weir\n"
+     "10:5: not yet: \"sidecar\" (a proxy beside each task) comes in a later version of Weir\n"
+     "11:5: not yet: \"allow\" (who may call) comes in a later version of Weir\n"},
+    {SERVICE "    command: x\n"
+             "    deploy: { before: migrate, minimum_healthy: 100%, maximum: 200% }\n"
+             "    build: { run: make, dockerfile: Dockerfile }\n",
+     "4:15: not yet: \"before\" (a command before a deployment, such as a migration) comes in a "
+     "later version of Weir\n"
+     "4:32: not yet: \"minimum_healthy\" (how many tasks stay up during a deployment) comes in a "
+     "later version of Weir\n"
+     "4:55: not yet: \"maximum\" (how many tasks may run during a deployment) comes in a later "
+     "version of Weir\n"
+     "5:25: not yet: \"dockerfile\" (an image built from a Dockerfile) comes in a later version of "
+     "Weir\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], balance: random, protocol: tcp, sticky: {}, tls: "
+     "on, slow_start: 1s, ejection: {}, limit: 1, queue: {} } }\n",
+     "1:50: not yet: \"random\" (any of them) comes in a later version of Weir\n"
+     "1:68: not yet: \"tcp\" (connections passed on as they are) comes in a later version of Weir\n"
+     "1:73: not yet: \"sticky\" (one client always at one target) comes in a later version of "
+     "Weir\n"
+     "1:85: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"
+     "1:94: not yet: \"slow_start\" (little load for new targets) comes in a later version of "
+     "Weir\n"
+     "1:110: not yet: \"ejection\" (targets that fail left out) comes in a later version of Weir\n"
+     "1:124: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
+     "1:134: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
+     "Weir\n"},
+};
