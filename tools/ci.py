@@ -21,8 +21,10 @@ SIM_SEEDS = 200
 PARTS_AT_ONCE = CORES
 
 
-def _say(text):
-    print(text, flush=True)
+def _say(*lines):
+    """In one write, since parts end at the same time."""
+    sys.stdout.write("".join(line + "\n" for line in lines))
+    sys.stdout.flush()
 
 
 def build(tree):
@@ -73,9 +75,8 @@ def run_part(name, function):
     except (Exception, SystemExit) as error:  # a part that breaks is a failure, not the end of CI
         count = Count(0, 1, [f"{type(error).__name__}: {error}"])
     words = count.closing_line() if count.passed or count.failed else "nothing to run"
-    _say(f"{name}: {words} ({time.monotonic() - began:.0f} s)")
-    for note in count.notes:
-        _say("  " + note.replace("\n", "\n  "))
+    _say(f"{name}: {words} ({time.monotonic() - began:.0f} s)",
+         *("  " + note.replace("\n", "\n  ") for note in count.notes))
     return count
 
 
