@@ -17,6 +17,7 @@ from project import CORES, ROOT, Count, count_from_output, last_lines, run_captu
 TREES = ("release", "clang", "asan", "tsan", "fuzz")
 FUZZ_SECONDS = 5
 SIM_SEEDS = 200
+DEMO_TIMEOUT_S = 300
 # Timings of scenarios are generous, but not for a build or another part that takes both cores.
 PARTS_AT_ONCE = CORES
 
@@ -34,7 +35,7 @@ def build(tree):
 
 
 def demo():
-    result = run_captured([ROOT / "dev", "demo", "--check"])
+    result = run_captured([ROOT / "dev", "demo", "--check"], timeout=DEMO_TIMEOUT_S)
     count = count_from_output(result.stdout, result.returncode)
     if count.failed:
         count.notes.append(last_lines(result.stdout))
