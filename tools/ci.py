@@ -17,12 +17,15 @@ from project import CORES, ROOT, Count, count_from_output, last_lines, run_captu
 TREES = ("release", "clang", "asan", "tsan", "fuzz")
 FUZZ_SECONDS = 5
 SIM_SEEDS = 200
+DEMO_TIMEOUT_S = 300
 # Timings of scenarios are generous, but not for a build or another part that takes both cores.
 PARTS_AT_ONCE = CORES
 
 
-def _say(text):
-    print(text, flush=True)
+def _say(*lines):
+    """In one write, since parts end at the same time."""
+    sys.stdout.write("".join(line + "\n" for line in lines))
+    sys.stdout.flush()
 
 
 def build(tree):
@@ -32,7 +35,7 @@ def build(tree):
 
 
 def demo():
-    result = run_captured([ROOT / "dev", "demo", "--check"])
+    result = run_captured([ROOT / "dev", "demo", "--check"], timeout=DEMO_TIMEOUT_S)
     count = count_from_output(result.stdout, result.returncode)
     if count.failed:
         count.notes.append(last_lines(result.stdout))
@@ -73,9 +76,8 @@ def run_part(name, function):
     except (Exception, SystemExit) as error:  # a part that breaks is a failure, not the end of CI
         count = Count(0, 1, [f"{type(error).__name__}: {error}"])
     words = count.closing_line() if count.passed or count.failed else "nothing to run"
-    _say(f"{name}: {words} ({time.monotonic() - began:.0f} s)")
-    for note in count.notes:
-        _say("  " + note.replace("\n", "\n  "))
+    _say(f"{name}: {words} ({time.monotonic() - began:.0f} s)",
+         *("  " + note.replace("\n", "\n  ") for note in count.notes))
     return count
 
 

@@ -31,6 +31,7 @@ PLAIN_HEADERS = {
     "assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdalign.h",
     "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
     "stdnoreturn.h", "string.h", "strings.h", "sys/types.h", "endian.h",
+    "arpa/inet.h",
 }
 # Compiler intrinsics for vectorised scans.
 INTRINSICS = re.compile(r"^[a-z]+mmintrin\.h$|^immintrin\.h$|^arm_neon\.h$|^cpuid\.h$")

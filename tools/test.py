@@ -28,6 +28,11 @@ CMOCKA_FAILED = re.compile(r"^\[  FAILED  \] \w[^\n]*: (\d+) test|^\[  FAILED  \
                            re.MULTILINE)
 
 
+# How much longer a unit test may take under a sanitizer.
+TIMEOUT_FACTOR = {"asan": 3, "tsan": 6}
+SIM_TIMEOUT_S = 1800
+
+
 def test_environment():
     return {**os.environ, **{name: os.environ.get(name, value)
                              for name, value in SANITIZER_OPTIONS.items()}}
@@ -50,7 +55,8 @@ def run_unit(tree, extra=()):
     log = directory / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     result = run_captured(["meson", "test", "-C", directory, "--no-rebuild", "--suite", "unit",
-                           "--suite", "layers", "--num-processes", str(CORES), *extra],
+                           "--suite", "layers", "--num-processes", str(CORES),
+                           "--timeout-multiplier", str(TIMEOUT_FACTOR.get(tree, 1)), *extra],
                           env=test_environment())
     if not log.exists():
         return Count(0, 1, [last_lines(result.stdout)])
@@ -90,7 +96,8 @@ def run_sim(tree, seeds):
     """Each simulation over the seeds 1 … `seeds`; a failing one prints its seed."""
     total = Count()
     for program in executables(tree_directory(tree) / "tests/sim", "sim_"):
-        result = run_captured([program, "--seeds", str(seeds)], env=test_environment())
+        result = run_captured([program, "--seeds", str(seeds)], env=test_environment(),
+                              timeout=SIM_TIMEOUT_S)
         count = count_from_output(result.stdout, result.returncode)
         if count.failed:
             count.notes.append(f"{program.name}:\n{last_lines(result.stdout)}")

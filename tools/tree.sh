@@ -28,6 +28,8 @@ case $tree in
         ;;
 esac
 
+[ "$compiler" = gcc ] || tools/setup.sh lint
+
 # What the tree was configured with is kept beside it; a tree made in another way is made anew.
 wanted="CC=$compiler ${options[*]}"
 stamp=$directory/weir-tree.txt
@@ -42,4 +44,4 @@ if [ ! -f "$directory/build.ninja" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wan
     echo "$wanted" >"$stamp"
 fi
 [ "${1:-}" != --configure ] || exit 0
-exec ninja -C "$directory" ${WEIR_NINJA_FLAGS:-} "$@"
+exec ninja -C "$directory" "$@"
