@@ -63,7 +63,8 @@ size_t address_format(const struct address *address, char ret_text[static ADDRES
 {
     int len;
     if (address->len != 0 && address->any.sa_family == AF_UNIX) {
-        len = snprintf(ret_text, ADDRESS_TEXT_BYTES, "unix:%s", address->path.sun_path);
+        len = snprintf(ret_text, ADDRESS_TEXT_BYTES, "unix:%.*s",
+                       (int)sizeof address->path.sun_path, address->path.sun_path);
     } else {
         char host[ADDRESS_TEXT_BYTES];
         (void)address_format_host(address, host);

@@ -295,6 +295,16 @@ int fiber_wait(int64_t deadline_ms)
     return fiber->result;
 }
 
+void fiber_wait_held(void)
+{
+    struct fiber *fiber = loop_self->current;
+    assert(fiber != NULL);
+    fiber->shields++;
+    fiber->state = FIBER_WAITING;
+    switch_home(fiber);
+    fiber->shields--;
+}
+
 void fiber_wake(struct fiber *fiber)
 {
     if (fiber->state == FIBER_WAITING)
@@ -306,6 +316,17 @@ void fiber_cancel(struct fiber *fiber)
     fiber->is_cancelled = true;
     if (fiber->state == FIBER_WAITING && fiber->shields == 0)
         make_ready(fiber, -ECANCELED);
+}
+
+void fiber_cancel_all(struct loop *loop)
+{
+    for (struct stack_slab *slab = loop->fibers.slabs; slab != NULL; slab = slab->next) {
+        for (int i = 0; i < SLAB_STACKS; i++) {
+            struct fiber *fiber = fiber_at(slab->memory + (size_t)i * SPAN_BYTES);
+            if (fiber->state == FIBER_READY || fiber->state == FIBER_WAITING)
+                fiber_cancel(fiber);
+        }
+    }
 }
 
 bool fiber_is_cancelled(const struct fiber *fiber)

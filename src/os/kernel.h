@@ -29,6 +29,8 @@ struct kernel;
 struct kernel_ops {
     int64_t (*now_us)(struct kernel *kernel);  /* monotonic */
     int64_t (*wall_us)(struct kernel *kernel); /* since 1970 */
+    /* Secure bytes; in a simulated world those of its seed. */
+    void (*random)(struct kernel *kernel, void *ret_bytes, size_t len);
 
     /*
      * Waits for events until `deadline_us` (INT64_MAX: for ever; past: only looks). Returns how

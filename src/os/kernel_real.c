@@ -2,6 +2,7 @@
 #include "os/kernel.h"
 
 #include "base/cleanup.h"
+#include "os/random.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -44,6 +45,12 @@ static int64_t real_wall_us(struct kernel *kernel)
 {
     (void)kernel;
     return clock_us(CLOCK_REALTIME);
+}
+
+static void real_random(struct kernel *kernel, void *ret_bytes, size_t len)
+{
+    (void)kernel;
+    random_system_bytes(ret_bytes, len);
 }
 
 /* Rounded up, so that a timer is due when the wait ends. */
@@ -276,6 +283,7 @@ static int real_local_address(struct kernel *kernel, int fd, struct address *ret
 static const struct kernel_ops real_ops = {
     .now_us = real_now_us,
     .wall_us = real_wall_us,
+    .random = real_random,
     .wait = real_wait,
     .interrupt = real_interrupt,
     .watch = real_watch,

@@ -115,7 +115,7 @@ static int64_t next_deadline_us(struct loop *loop)
     return next_ms > INT64_MAX / 1000 ? INT64_MAX : next_ms * 1000;
 }
 
-static int run_turn(struct loop *loop)
+int loop_turn(struct loop *loop)
 {
     struct kernel_event events[EVENTS_MAX];
     int count = loop->kernel->ops->wait(loop->kernel, events, EVENTS_MAX, next_deadline_us(loop));
@@ -135,7 +135,7 @@ int loop_run(struct loop *loop)
     assert(loop_self == loop);
     int rc = 0;
     while (rc == 0 && !atomic_load_explicit(&loop->stopping, memory_order_relaxed))
-        rc = run_turn(loop);
+        rc = loop_turn(loop);
     atomic_store(&loop->stopping, false);
     return rc;
 }
@@ -193,9 +193,10 @@ void loop_post(struct loop *loop, struct job *job)
     bool was_empty = loop->posted == NULL;
     job->next = loop->posted;
     loop->posted = job;
-    (void)pthread_mutex_unlock(&loop->posted_lock);
+    /* Under the lock: once the job has run, the loop and its kernel may be gone. */
     if (was_empty)
         loop->kernel->ops->interrupt(loop->kernel);
+    (void)pthread_mutex_unlock(&loop->posted_lock);
 }
 
 void task_init(struct task *task, void (*run)(struct task *task))

@@ -57,6 +57,18 @@ struct loop {
 
 extern _Thread_local struct loop *loop_self;
 
+/* One turn of loop_run. For worlds of several loops on one thread (os/sim_world.h). */
+int loop_turn(struct loop *loop);
+
+/*
+ * Suspends the calling fiber until fiber_wake, whatever else happens: no deadline, no cancellation.
+ * It may be woken for other reasons: the caller asks its own condition again.
+ */
+void fiber_wait_held(void);
+
+/* Cancels every fiber of the loop that has not ended. */
+void fiber_cancel_all(struct loop *loop);
+
 /* Runs a fiber on top of the loop's stack until it waits or ends. */
 void fiber_resume(struct fiber *fiber);
 

@@ -1,4 +1,8 @@
-/* Tells the sanitizers about stacks that are switched by hand. All of it is empty without them. */
+/*
+ * Tells the sanitizers about stacks that are switched by hand. All of it is empty without them.
+ * Always inline: TSan keeps a call stack for each fiber, and a function that switches and then
+ * returns would take its entry off the wrong one.
+ */
 #pragma once
 
 #include "os/loop_internal.h"
@@ -23,8 +27,8 @@
 #endif
 
 /* Before a switch from `from` to `to`; `from_ends` when it is never come back to. */
-static inline void sanitizer_leave(struct stack_context *from, struct stack_context *to,
-                                   bool from_ends)
+static inline __attribute__((always_inline)) void
+sanitizer_leave(struct stack_context *from, struct stack_context *to, bool from_ends)
 {
     (void)from;
     (void)to;
@@ -38,7 +42,8 @@ static inline void sanitizer_leave(struct stack_context *from, struct stack_cont
 }
 
 /* First thing after arriving on `self`; `from` learns the bounds of the stack that was left. */
-static inline void sanitizer_arrive(struct stack_context *self, struct stack_context *from)
+static inline __attribute__((always_inline)) void sanitizer_arrive(struct stack_context *self,
+                                                                   struct stack_context *from)
 {
     (void)self;
     (void)from;
@@ -47,7 +52,7 @@ static inline void sanitizer_arrive(struct stack_context *self, struct stack_con
 #endif
 }
 
-static inline void sanitizer_stack_begin(struct stack_context *stack)
+static inline __attribute__((always_inline)) void sanitizer_stack_begin(struct stack_context *stack)
 {
     stack->fake_stack = NULL;
 #if defined(WEIR_TSAN)
@@ -56,7 +61,7 @@ static inline void sanitizer_stack_begin(struct stack_context *stack)
 }
 
 /* The stack's fiber has ended; called on another stack. */
-static inline void sanitizer_stack_end(struct stack_context *stack)
+static inline __attribute__((always_inline)) void sanitizer_stack_end(struct stack_context *stack)
 {
     (void)stack;
 #if defined(WEIR_ASAN)
@@ -67,7 +72,7 @@ static inline void sanitizer_stack_end(struct stack_context *stack)
 #endif
 }
 
-static inline void sanitizer_home(struct stack_context *home)
+static inline __attribute__((always_inline)) void sanitizer_home(struct stack_context *home)
 {
     (void)home;
 #if defined(WEIR_TSAN)
