@@ -1,0 +1,47 @@
+/* Thin calls, here so that no layer above asks the system itself. */
+#include "os/self.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *self_variable(const char *name)
+{
+    return getenv(name);
+}
+
+const char *const *self_environment(void)
+{
+    return (const char *const *)environ;
+}
+
+pid_t self_pid(void)
+{
+    return getpid();
+}
+
+bool self_has_terminal(int fd)
+{
+    return isatty(fd) == 1;
+}
+
+unsigned self_terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+int self_zone_offset_s(int64_t wall_s)
+{
+    time_t at = (time_t)wall_s;
+    struct tm local;
+    return localtime_r(&at, &local) == NULL ? 0 : (int)local.tm_gmtoff;
+}
+
+void self_ignore_broken_pipes(void)
+{
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &action, NULL);
+}
