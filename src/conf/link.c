@@ -155,7 +155,7 @@ static void link_listeners(struct linking *linking)
     if (!draft->has_listeners && !make_default_listener(linking))
         return;
     linking->all_listeners = reading_alloc(reading, reading->arena, draft->listeners_count,
-                                           sizeof *linking->all_listeners);
+                                           sizeof(struct conf_listener *));
     if (linking->all_listeners == NULL)
         return;
     for (unsigned i = 0; i < draft->listeners_count; i++) {
@@ -174,8 +174,8 @@ static void link_own_listeners(struct linking *linking, const struct draft_site 
                                struct conf_site *site)
 {
     struct reading *reading = linking->reading;
-    site->listeners =
-        reading_alloc(reading, reading->arena, from->listeners_count, sizeof *site->listeners);
+    site->listeners = reading_alloc(reading, reading->arena, from->listeners_count,
+                                    sizeof(struct conf_listener *));
     for (unsigned i = 0; i < from->listeners_count && site->listeners != NULL; i++) {
         const struct named *named = &from->listeners[i];
         struct conf_listener *listener = map_get(&linking->listeners, named->name);

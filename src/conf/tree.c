@@ -8,6 +8,7 @@
 #include "conf/errors.h"
 #include "conf/syntax.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <yaml.h>
 
@@ -253,9 +254,12 @@ static int take_alias(struct builder *builder, const yaml_event_t *event)
                                  name, name);
         return rc < 0 ? rc : -EINVAL;
     }
-    struct tree_node *copy;
+    struct tree_node *copy = NULL;
     int rc = copy_node(builder, named, builder->depth, place, &copy);
-    return rc < 0 ? rc : attach(builder, copy);
+    if (rc < 0)
+        return rc;
+    assert(copy != NULL);
+    return attach(builder, copy);
 }
 
 /* Tags would say what a value means; that is the schema's to say. */
