@@ -31,6 +31,10 @@ struct target {
     atomic_ullong requests;
     atomic_ullong failures; /* connects and responses that failed */
     int64_t added_ms;       /* for the grace of new ones */
+    int64_t next_check_ms;  /* this and the next three are the health checks' own */
+    unsigned passes;        /* in a row */
+    unsigned fails;
+    bool is_checking;
     char address_text[ADDRESS_TEXT_BYTES];
     char health_reason[96]; /* of the last failed check; written and read under the group's lock */
     char id_text[];
