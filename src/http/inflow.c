@@ -234,6 +234,14 @@ int inflow_read_body(struct inflow *inflow, struct io *io, int64_t timeout_ms,
     }
 }
 
+bool inflow_at_last_part(const struct inflow *inflow)
+{
+    if (inflow->body_kind == BODY_LENGTH)
+        return inflow->body_left == 0;
+    return inflow->body_kind == BODY_CHUNKED &&
+           slice_equal(inflow_bytes(inflow), SLICE("\r\n0\r\n\r\n"));
+}
+
 struct slice inflow_trailers(const struct inflow *inflow)
 {
     return slice_of(inflow->block + inflow->start - inflow->trailers_len, inflow->trailers_len);

@@ -72,6 +72,9 @@ int inflow_try_body(struct inflow *inflow, struct io *io, struct slice *ret_data
 int inflow_read_body(struct inflow *inflow, struct io *io, int64_t timeout_ms,
                      struct slice *ret_data);
 
+/* Was the slice handed out last the body's last, as far as what was received tells? */
+bool inflow_at_last_part(const struct inflow *inflow);
+
 /* The trailer section after a chunked body's end: its bytes, "\r\n" included; valid until the next
  * call. Empty when there was none. */
 struct slice inflow_trailers(const struct inflow *inflow);

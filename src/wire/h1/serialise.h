@@ -28,6 +28,10 @@ struct field_set {
     uint64_t bits[(FIELD_IDS_COUNT + 63) / 64];
 };
 
+/* For constant sets, which hold one word. */
+#define FIELD_BIT(id) (UINT64_C(1) << FIELD_##id)
+_Static_assert(FIELD_IDS_COUNT <= 64, "FIELD_BIT and struct field_set hold one word");
+
 static inline void field_set_add(struct field_set *set, enum field_id id)
 {
     set->bits[(unsigned)id / 64] |= UINT64_C(1) << ((unsigned)id % 64);

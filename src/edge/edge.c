@@ -1,0 +1,277 @@
+/*
+ * The life of the data plane: a plane from the snapshot, worker threads that share its listening
+ * sockets, and the drain at the end. The calling thread is worker 0 and also takes the signals.
+ */
+#include "edge/edge.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "edge/access_log.h"
+#include "edge/admin/admin.h"
+#include "edge/plane.h"
+#include "edge/state.h"
+#include "os/descriptor.h"
+#include "os/kernel.h"
+#include "os/offload.h"
+#include "os/random.h"
+#include "os/signals.h"
+
+#include <errno.h>
+
+#define BLOCK_BYTES_MAX ((size_t)1 << 30)
+#define OFFLOAD_THREADS 4
+#define DRAIN_CHECK_MS  50
+#define CUT_OFF_MS      6000
+
+static void accept_connection(struct acceptor *acceptor, int fd, const struct address *peer)
+{
+    struct edge_worker *worker = edge_worker_current();
+    const struct edge *edge = worker->edge;
+    size_t index = (size_t)(acceptor - worker->acceptors);
+    const struct server *server = index < worker->plane->snapshot->listeners_count
+                                      ? &worker->plane->servers[index]
+                                      : &edge->admin;
+    session_accept(server, fd, peer);
+}
+
+static int start_acceptors(struct edge_worker *worker)
+{
+    const struct plane *plane = worker->plane;
+    unsigned listeners = plane->snapshot->listeners_count;
+    bool has_admin = worker->http.number == 0 && worker->edge->admin_fd >= 0;
+    worker->acceptors = memory_alloc_array(listeners + 1, sizeof *worker->acceptors);
+    if (worker->acceptors == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < listeners + (has_admin ? 1 : 0); i++) {
+        int fd = i < listeners ? plane->listening[i] : worker->edge->admin_fd;
+        int rc = acceptor_start(&worker->acceptors[i], fd, accept_connection);
+        if (rc < 0)
+            return rc;
+        worker->acceptors_count++;
+    }
+    return 0;
+}
+
+static void stop_acceptors(struct edge_worker *worker)
+{
+    for (unsigned i = 0; i < worker->acceptors_count; i++)
+        acceptor_stop(&worker->acceptors[i]);
+    worker->acceptors_count = 0;
+}
+
+static int start_balancers(struct edge_worker *worker)
+{
+    unsigned count = worker->plane->snapshot->groups_count;
+    worker->balancers = memory_alloc_array(count + 1, sizeof *worker->balancers);
+    if (worker->balancers == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count; i++)
+        balancer_init(&worker->balancers[i], &worker->plane->groups[i]);
+    return 0;
+}
+
+/* On the worker's own thread. */
+static int begin_worker(struct edge_worker *worker)
+{
+    int rc = kernel_real_create(&worker->kernel);
+    if (rc == 0)
+        rc = loop_create(worker->kernel, &worker->loop);
+    if (rc < 0)
+        return rc;
+    struct prng seed;
+    random_seed(&seed);
+    unsigned number = (unsigned)(worker - worker->edge->workers);
+    worker_init(&worker->http, number, prng_next(&seed), BLOCK_BYTES_MAX);
+    rc = start_balancers(worker);
+    return rc < 0 ? rc : start_acceptors(worker);
+}
+
+static void end_worker(struct edge_worker *worker)
+{
+    stop_acceptors(worker);
+    for (unsigned i = 0; worker->balancers != NULL && i < worker->plane->snapshot->groups_count;
+         i++)
+        balancer_finish(&worker->balancers[i]);
+    memory_free(worker->balancers);
+    memory_free(worker->acceptors);
+    if (worker->loop != NULL) {
+        worker_finish(&worker->http);
+        loop_destroy(worker->loop);
+    }
+    kernel_real_destroy(worker->kernel);
+}
+
+static void end_loop(struct edge_worker *worker)
+{
+    timer_cancel(&worker->drain_timer);
+    loop_stop(worker->loop);
+}
+
+/* Open connections end one by one; at the deadline the rest is cancelled. */
+static void check_drained(struct timer *timer)
+{
+    struct edge_worker *worker = CONTAINER_OF(timer, struct edge_worker, drain_timer);
+    if (worker->http.counters.connections_open == 0) {
+        end_loop(worker);
+        return;
+    }
+    if (loop_now_ms() >= worker->drain_deadline_ms) {
+        if (worker->is_cut_off) {
+            end_loop(worker);
+            return;
+        }
+        worker->is_cut_off = true;
+        worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
+        sessions_close();
+    }
+    timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
+}
+
+static void drain_worker(struct job *job)
+{
+    struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, job);
+    stop_acceptors(worker);
+    (void)sessions_drain();
+    worker->drain_deadline_ms = loop_deadline(worker->plane->snapshot->drain_ms);
+    timer_init(&worker->drain_timer, check_drained);
+    check_drained(&worker->drain_timer);
+}
+
+static void cut_off_worker(struct job *job)
+{
+    struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, job);
+    worker->drain_deadline_ms = loop_now_ms();
+}
+
+static void post_to_all(struct edge *edge, void (*run)(struct job *job))
+{
+    for (unsigned i = 0; i < edge->workers_count; i++) {
+        edge->workers[i].job.run = run;
+        loop_post(edge->workers[i].loop, &edge->workers[i].job);
+    }
+}
+
+/* The first signal drains, the second cuts off. */
+static void signals_main(void *arg)
+{
+    struct edge *edge = arg;
+    if (signals_next(&edge->signals, FIBER_FOREVER) > 0) {
+        log_info("draining: open requests have up to %lld s to finish",
+                 (long long)(edge->plane.snapshot->drain_ms / 1000));
+        atomic_store(&edge->is_draining, true);
+        health_stop(&edge->health);
+        post_to_all(edge, drain_worker);
+        if (signals_next(&edge->signals, FIBER_FOREVER) > 0)
+            post_to_all(edge, cut_off_worker);
+    }
+    edge->signals_fiber = NULL;
+}
+
+/* The main of the threads of workers 1 and up. */
+static void worker_main(void *arg)
+{
+    struct edge_worker *worker = arg;
+    worker->start_result = begin_worker(worker);
+    bool has_begun = worker->start_result == 0;
+    latch_open(&worker->begun);
+    if (has_begun)
+        (void)loop_run(worker->loop);
+    end_worker(worker);
+}
+
+static int start_thread(struct edge_worker *worker)
+{
+    char name[16];
+    struct writer writer;
+    writer_init(&writer, name, sizeof name);
+    write_literal(&writer, "edge ");
+    write_u64(&writer, (uint64_t)(worker - worker->edge->workers));
+    write_char(&writer, '\0');
+    latch_init(&worker->begun);
+    int rc = thread_start(&worker->thread, name, THREAD_CPU_ANY, worker_main, worker);
+    if (rc == 0) {
+        latch_wait(&worker->begun);
+        rc = worker->start_result;
+        if (rc < 0)
+            thread_join(&worker->thread);
+    }
+    latch_finish(&worker->begun);
+    return rc;
+}
+
+static void join_threads(struct edge *edge, unsigned started)
+{
+    for (unsigned i = 1; i < started; i++)
+        thread_join(&edge->workers[i].thread);
+}
+
+/* Worker 0, on the calling thread: its loop, the signals, the health checks. */
+static int run_first_worker(struct edge *edge, const struct edge_options *options)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, 0};
+    int rc = signals_open(&edge->signals, numbers);
+    if (rc == 0)
+        rc = fiber_start(signals_main, edge, &edge->signals_fiber);
+    if (rc == 0)
+        rc = health_start(&edge->health, &edge->plane);
+    if (rc < 0)
+        return rc;
+    if (options->ready != NULL)
+        options->ready(options->ready_arg);
+    rc = loop_run(edge->workers[0].loop);
+    if (edge->signals_fiber != NULL)
+        fiber_cancel(edge->signals_fiber);
+    while (edge->signals_fiber != NULL)
+        loop_turn(edge->workers[0].loop);
+    signals_close(&edge->signals);
+    return rc;
+}
+
+static int run_workers(struct edge *edge, const struct edge_options *options)
+{
+    for (unsigned i = 0; i < edge->workers_count; i++)
+        edge->workers[i].edge = edge, edge->workers[i].plane = &edge->plane;
+    int rc = begin_worker(&edge->workers[0]);
+    unsigned started = 1;
+    while (rc == 0 && started < edge->workers_count) {
+        rc = start_thread(&edge->workers[started]);
+        started += rc == 0 ? 1 : 0;
+    }
+    if (rc == 0)
+        rc = run_first_worker(edge, options);
+    if (rc < 0) {
+        for (unsigned i = 1; i < started; i++)
+            loop_stop(edge->workers[i].loop);
+    }
+    join_threads(edge, started);
+    end_worker(&edge->workers[0]);
+    return rc;
+}
+
+int edge_run(const struct edge_options *options, struct error *ret_error)
+{
+    const struct snapshot *snapshot = options->snapshot;
+    struct edge edge = {.admin_fd = options->admin_fd, .hash_key = random_hash_key()};
+    edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
+    edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
+    if (edge.workers == NULL)
+        return error_set(ret_error, -ENOMEM, "out of memory");
+    int rc = plane_init(&edge.plane, options, edge.hash_key, ret_error);
+    if (rc == 0) {
+        admin_server_init(&edge.admin);
+        rc = access_log_open(&snapshot->access_log, &edge.access_log, ret_error);
+        if (rc == 0) {
+            rc = offload_start(OFFLOAD_THREADS);
+            if (rc == 0)
+                rc = run_workers(&edge, options);
+            if (rc < 0)
+                (void)error_set_errno(ret_error, rc, "cannot start the workers");
+            offload_stop();
+        }
+        access_log_close(edge.access_log);
+        plane_finish(&edge.plane);
+    }
+    memory_free(edge.workers);
+    descriptor_close(options->admin_fd);
+    return rc;
+}

@@ -1,0 +1,26 @@
+/* The data plane as a process: made from a snapshot, it serves until it is told to stop. */
+#pragma once
+
+#include "base/error.h"
+#include "conf/snapshot.h"
+
+/* A listening descriptor that the supervisor opened. Owned by edge_run from then on. */
+struct edge_socket {
+    struct slice address; /* as conf_address.text */
+    int fd;
+};
+
+struct edge_options {
+    struct snapshot *snapshot;         /* borrowed; edge_run takes its own reference */
+    const struct edge_socket *sockets; /* may be empty: what is missing is opened here */
+    unsigned sockets_count;
+    int admin_fd;             /* listening Unix socket; -1: none */
+    void (*ready)(void *arg); /* called once, when all listeners are served; may be NULL */
+    void *ready_arg;
+};
+
+/*
+ * Runs until SIGTERM or SIGINT: then it drains for at most the snapshot's drain_ms; a second signal
+ * ends at once. Returns 0 after an orderly end, or the error of starting up, told in *ret_error.
+ */
+int edge_run(const struct edge_options *options, struct error *ret_error);

@@ -1,0 +1,320 @@
+/*
+ * One request's way to a target and back, as straight-line code on the session's fiber. Only a body
+ * that does not fit the first write gets a second fiber, so that an early response is seen while it
+ * is still going up.
+ */
+#include "edge/forward/forward.h"
+
+#include "base/cleanup.h"
+#include "edge/forward/balance.h"
+#include "edge/forward/request.h"
+#include "edge/forward/upload.h"
+#include "http/relay.h"
+#include "http/session_internal.h"
+
+#include <errno.h>
+
+/* A target may be closing a connection that idled for longer: not for requests that act. */
+#define FRESH_MS 1000
+
+/* After a failed connect others are asked first for so long. */
+#define SUSPECT_MS 1000
+
+enum verdict { VERDICT_DONE, VERDICT_RETRY_SAME, VERDICT_RETRY_OTHER, VERDICT_FAILED };
+
+struct attempt {
+    struct exchange *exchange;
+    const struct conf_rule *rule;
+    struct member *member;
+    struct upstream *upstream;
+    struct upload upload;
+    struct response_head response;
+    unsigned status; /* to answer with when it failed */
+    const char *why;
+};
+
+static enum verdict fail(struct attempt *attempt, enum verdict verdict, unsigned status,
+                         const char *why)
+{
+    attempt->status = status;
+    attempt->why = why;
+    return verdict;
+}
+
+static bool is_idempotent(const struct attempt *attempt)
+{
+    return http_method_is_idempotent(attempt->exchange->request.method);
+}
+
+/* Nothing of the request's body is gone, and nothing of a response was sent. */
+static bool is_repeatable(const struct attempt *attempt)
+{
+    return attempt->exchange->request_bytes == 0 && attempt->exchange->state == RESPONSE_NONE;
+}
+
+static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
+{
+    struct client_pool *pool = &attempt->member->pool;
+    if (!must_be_new)
+        attempt->upstream = client_take_idle(pool, is_idempotent(attempt) ? 0 : FRESH_MS);
+    if (attempt->upstream != NULL)
+        return VERDICT_DONE;
+    int64_t deadline_ms = loop_deadline(attempt->rule->timeouts.connect_ms);
+    int rc = client_connect(pool, deadline_ms, &attempt->upstream);
+    if (rc == 0)
+        return VERDICT_DONE;
+    if (rc == -ECANCELED)
+        return fail(attempt, VERDICT_FAILED, 499, "the client left");
+    if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
+        return fail(attempt, VERDICT_FAILED, 503, "no memory or descriptor for a connection");
+    atomic_store(&attempt->member->target->suspect_until_ms, loop_now_ms() + SUSPECT_MS);
+    return fail(attempt, VERDICT_RETRY_OTHER, rc == -ETIMEDOUT ? 504 : 502,
+                rc == -ETIMEDOUT ? "the target did not accept in time"
+                                 : "the target refused the connection");
+}
+
+/* What a broken connection means for the request. */
+static enum verdict judge_loss(struct attempt *attempt, int rc, const char *why)
+{
+    if (rc == -ECANCELED)
+        return fail(attempt, VERDICT_FAILED, 499, "the client left");
+    if (attempt->upload.error == -EFBIG)
+        return fail(attempt, VERDICT_FAILED, 413, "the request's body is larger than body_max");
+    if (attempt->upload.error == -EBADMSG)
+        return fail(attempt, VERDICT_FAILED, 400, "the request's body is malformed");
+    if (attempt->upload.error == -ETIMEDOUT)
+        return fail(attempt, VERDICT_FAILED, 408, "the request's body did not arrive in time");
+    if (attempt->upload.error < 0)
+        return fail(attempt, VERDICT_FAILED, 499, "the client left");
+    if (rc == -ETIMEDOUT)
+        return fail(attempt, VERDICT_FAILED, 504, "the target did not answer in time");
+    bool was_untouched = attempt->upstream->is_reused && rc != -EBADMSG;
+    if (is_repeatable(attempt) && is_idempotent(attempt))
+        return fail(attempt, was_untouched ? VERDICT_RETRY_SAME : VERDICT_RETRY_OTHER, 502, why);
+    return fail(attempt, VERDICT_FAILED, 502, why);
+}
+
+static enum verdict send_request(struct attempt *attempt)
+{
+    char *block = block_take(BLOCK_LARGE);
+    if (block == NULL)
+        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+    struct writer head;
+    writer_init(&head, block, BLOCK_LARGE_BYTES);
+    forward_write_request(&head, attempt->exchange);
+    int rc = head.overflown ? -EMSGSIZE
+                            : upload_begin(&attempt->upload, attempt->exchange, attempt->upstream,
+                                           writer_slice(&head), attempt->rule->timeouts.idle_ms);
+    block_give(block, BLOCK_LARGE);
+    if (rc == -EMSGSIZE)
+        return fail(attempt, VERDICT_FAILED, 431, "the request's head is too large to pass on");
+    if (rc < 0)
+        return judge_loss(attempt, rc, "the connection to the target broke");
+    return VERDICT_DONE;
+}
+
+/* The final response's head, or 101; interim ones are passed on. */
+static enum verdict read_response(struct attempt *attempt)
+{
+    struct exchange *exchange = attempt->exchange;
+    int64_t deadline_ms = loop_deadline(attempt->rule->timeouts.response_ms);
+    for (;;) {
+        struct response_head *response = &attempt->response;
+        response->fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
+        const char *why = NULL;
+        int rc = client_read_head(attempt->upstream, exchange->request.method, deadline_ms,
+                                  response, &why);
+        if (rc < 0)
+            return judge_loss(
+                attempt, rc,
+                rc == -EBADMSG && why != NULL ? why : "the target closed before it answered");
+        if (response->status == 101 && !exchange->request.wants_upgrade)
+            return fail(attempt, VERDICT_FAILED, 502, "the target upgraded without being asked");
+        if (response->status >= 200 || response->status == 101)
+            return VERDICT_DONE;
+        if (response->status == 100)
+            continue;
+        rc = exchange_send_interim(exchange, response);
+        if (rc < 0)
+            return fail(attempt, VERDICT_FAILED, 499, "the client left");
+    }
+}
+
+static bool is_event_stream(const struct response_head *response)
+{
+    return slice_starts_with(fields_value(&response->fields, FIELD_CONTENT_TYPE),
+                             SLICE("text/event-stream"));
+}
+
+/* Fields of the response that Weir sets itself. */
+static const struct field_set own_fields = {{FIELD_BIT(X_REQUEST_ID)}};
+
+static struct writer *begin_response(struct attempt *attempt)
+{
+    const struct response_head *response = &attempt->response;
+    uint64_t length = response->framing.has_content_length ? response->framing.content_length
+                                                           : EXCHANGE_LENGTH_UNKNOWN;
+    if (response->framing.kind == BODY_NONE && !response->framing.has_content_length &&
+        attempt->exchange->request.method != METHOD_HEAD)
+        length = 0;
+    struct writer *head =
+        exchange_begin(attempt->exchange, response->status, response->reason, length);
+    if (head == NULL)
+        return NULL;
+    h1_write_forwarded(head, &response->fields, &own_fields);
+    if (fields_find(&response->fields, FIELD_DATE) == NULL)
+        h1_write_field(head, field_name(FIELD_DATE), worker_date());
+    write_literal(head, "Via: 1.1 weir\r\n");
+    return head;
+}
+
+/* The body, part by part. The head waits for the first one, but for event streams. */
+static enum verdict relay_body(struct attempt *attempt, bool head_first)
+{
+    struct exchange *exchange = attempt->exchange;
+    struct upstream *upstream = attempt->upstream;
+    int64_t idle_ms = attempt->rule->timeouts.idle_ms;
+    struct slice data;
+    int rc = head_first ? exchange_flush(exchange) : 0;
+    while (rc == 0) {
+        rc = inflow_read_body(&upstream->inflow, &upstream->io, idle_ms, &data);
+        if (rc == 0) {
+            rc = exchange->state == RESPONSE_COMPLETE
+                     ? 0
+                     : exchange_end(exchange, inflow_trailers(&upstream->inflow));
+            return rc < 0 ? fail(attempt, VERDICT_FAILED, 499, "the client left") : VERDICT_DONE;
+        }
+        if (rc < 0) {
+            exchange_break(exchange);
+            return fail(attempt, VERDICT_FAILED, exchange->status,
+                        rc == -ETIMEDOUT ? "the target stalled in the response's body"
+                                         : "the target broke off in the response's body");
+        }
+        rc = exchange_send(exchange, data, !inflow_at_last_part(&upstream->inflow));
+    }
+    return fail(attempt, VERDICT_FAILED, 499, "the client left");
+}
+
+static enum verdict upgrade(struct attempt *attempt)
+{
+    struct exchange *exchange = attempt->exchange;
+    struct session *session = exchange->session;
+    struct writer *head =
+        exchange_begin(exchange, 101, attempt->response.reason, EXCHANGE_LENGTH_UNKNOWN);
+    if (head == NULL)
+        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+    write_literal(head, "Connection: Upgrade\r\n");
+    h1_write_field(head, field_name(FIELD_UPGRADE),
+                   fields_value(&attempt->response.fields, FIELD_UPGRADE));
+    h1_write_forwarded(head, &attempt->response.fields, &own_fields);
+    if (exchange_flush(exchange) < 0)
+        return fail(attempt, VERDICT_FAILED, 499, "the client left");
+    int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
+                         &attempt->upstream->inflow, attempt->rule->timeouts.idle_ms, NULL, NULL);
+    if (rc < 0) {
+        exchange_break(exchange);
+        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+    }
+    exchange->state = RESPONSE_UPGRADED;
+    return VERDICT_DONE;
+}
+
+static enum verdict relay_response(struct attempt *attempt)
+{
+    struct exchange *exchange = attempt->exchange;
+    exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
+    if (attempt->response.status == 101)
+        return upgrade(attempt);
+    /* Bytes behind a refused Upgrade are never taken for a request. */
+    if (exchange->request.wants_upgrade)
+        exchange->keep_alive = false;
+    if (begin_response(attempt) == NULL)
+        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+    if (attempt->response.framing.kind == BODY_NONE)
+        return exchange_send(exchange, (struct slice){0}, false) < 0
+                   ? fail(attempt, VERDICT_FAILED, 499, "the client left")
+                   : VERDICT_DONE;
+    return relay_body(attempt, is_event_stream(&attempt->response));
+}
+
+static void release_connection(struct attempt *attempt, enum verdict verdict)
+{
+    bool upload_ended = upload_end(&attempt->upload);
+    if (verdict == VERDICT_DONE && upload_ended && attempt->response.keep_alive &&
+        attempt->upstream != NULL)
+        client_give_back(attempt->upstream);
+    else
+        client_drop(attempt->upstream);
+    attempt->upstream = NULL;
+}
+
+static enum verdict try_member(struct attempt *attempt, bool must_be_new)
+{
+    struct target *target = attempt->member->target;
+    attempt->upload = (struct upload){0};
+    attempt->exchange->notes.target = target->id;
+    attempt->exchange->notes.tries++;
+    atomic_fetch_add_explicit(&target->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
+    enum verdict verdict = obtain_connection(attempt, must_be_new);
+    if (verdict == VERDICT_DONE)
+        verdict = send_request(attempt);
+    if (verdict == VERDICT_DONE)
+        verdict = read_response(attempt);
+    if (verdict == VERDICT_DONE)
+        verdict = relay_response(attempt);
+    release_connection(attempt, verdict);
+    atomic_fetch_sub_explicit(&target->in_flight, 1, memory_order_relaxed);
+    if (verdict != VERDICT_DONE && attempt->status != 499)
+        atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
+    return verdict;
+}
+
+/* Tries members in turn until one answers or trying again is not allowed. */
+static enum verdict try_members(struct attempt *attempt, struct balancer *balancer)
+{
+    struct member *tried[BALANCER_TRIES_MAX] = {0};
+    unsigned tried_count = 0, retries_left = attempt->rule->retries;
+    enum verdict verdict;
+    struct worker *worker = worker_current();
+    for (;;) {
+        attempt->member = balancer_pick(balancer, &worker->prng, loop_now_ms(), tried, tried_count);
+        if (attempt->member == NULL) {
+            verdict = fail(attempt, VERDICT_FAILED, 503, "no target can take requests");
+            break;
+        }
+        tried[tried_count++] = attempt->member;
+        verdict = try_member(attempt, false);
+        if (verdict == VERDICT_RETRY_SAME)
+            verdict = try_member(attempt, true);
+        if (verdict != VERDICT_RETRY_OTHER || retries_left == 0 || !is_repeatable(attempt) ||
+            tried_count == BALANCER_TRIES_MAX || !balancer_may_retry(balancer))
+            break;
+        retries_left--;
+        worker->counters.upstream_retries++;
+    }
+    for (unsigned i = 0; i < tried_count; i++)
+        member_unref(tried[i]);
+    return verdict;
+}
+
+void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct balancer *balancer)
+{
+    struct attempt attempt = {.exchange = exchange, .rule = rule};
+    exchange->notes.group = balancer->group->conf.name;
+    exchange->body_max = rule->body_max;
+    if (exchange->request.framing.has_content_length &&
+        exchange->request.framing.content_length > rule->body_max) {
+        exchange_respond_error(exchange, 413, "the request's body is larger than body_max");
+        return;
+    }
+    balancer_pay_in(balancer);
+    enum verdict verdict = try_members(&attempt, balancer);
+    if (verdict == VERDICT_DONE)
+        return;
+    exchange->notes.reason = attempt.why;
+    if (attempt.status == 499)
+        exchange_break(exchange);
+    else if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
+        exchange_respond_error(exchange, attempt.status, attempt.why);
+}

@@ -1,0 +1,230 @@
+/*
+ * A watching fiber for each group wakes every TICK_MS and starts a checking fiber for each target
+ * that is due. What a check found goes through the thresholds into the shared target.
+ */
+#include "edge/forward/health.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "edge/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define TICK_MS 100
+
+/* New targets are looked at this often, whatever the interval: they keep people waiting. */
+#define INITIAL_INTERVAL_MS 200
+
+struct group_check {
+    struct list link;
+    struct target_group *group; /* borrowed */
+    struct fiber *fiber;
+};
+
+struct check {
+    struct target_group *group;
+    struct target *target; /* counted */
+    unsigned status;
+    char text[64];
+};
+
+static void write_request(struct writer *writer, const struct check *check)
+{
+    const struct conf_health *health = &check->group->conf.health;
+    struct slice host = health->host.len > 0 ? health->host : check->target->id;
+    write_literal(writer, "GET ");
+    write_slice(writer, health->path);
+    write_literal(writer, " HTTP/1.1\r\nHost: ");
+    write_slice(writer, host);
+    write_literal(writer, "\r\nX-Forwarded-Proto: https\r\nUser-Agent: weir-health\r\n"
+                          "Accept: */*\r\nConnection: close\r\n\r\n");
+}
+
+static int ask(const struct check *check, struct upstream *upstream, int64_t deadline_ms,
+               unsigned *ret_status)
+{
+    char *block = block_take(BLOCK_LARGE);
+    if (block == NULL)
+        return -ENOMEM;
+    struct writer request;
+    writer_init(&request, block, BLOCK_LARGE_BYTES);
+    write_request(&request, check);
+    struct iovec part = {block, writer_slice(&request).len};
+    int rc = io_write_all(&upstream->io, &part, 1, deadline_ms - loop_now_ms());
+    block_give(block, BLOCK_LARGE);
+    struct response_head response = {.status = 100};
+    while (rc == 0 && response.status < 200) {
+        response.fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
+        const char *why;
+        rc = client_read_head(upstream, METHOD_GET, deadline_ms, &response, &why);
+    }
+    *ret_status = response.status;
+    return rc;
+}
+
+static const char *describe(int rc)
+{
+    switch (rc) {
+    case -ETIMEDOUT:
+        return "no answer in time";
+    case -ECONNREFUSED:
+    case -ENOENT:
+        return "connection refused";
+    case -EBADMSG:
+        return "the answer is not HTTP";
+    default:
+        return "the connection broke";
+    }
+}
+
+static bool is_good(const struct conf_health *health, unsigned status)
+{
+    return health->any_below_500 ? status < 500 : status < 400;
+}
+
+/* What is wrong with the target, or NULL. */
+static const char *examine(struct check *check)
+{
+    const struct conf_group *conf = &check->group->conf;
+    int64_t deadline_ms = loop_deadline(conf->health.timeout_ms);
+    struct client_pool pool;
+    struct upstream *upstream = NULL;
+    client_pool_init(&pool, &check->target->address, 0);
+    int rc = client_connect(&pool, deadline_ms, &upstream);
+    if (rc == 0 && conf->protocol == CONF_PROTOCOL_HTTP)
+        rc = ask(check, upstream, deadline_ms, &check->status);
+    client_drop(upstream);
+    if (rc < 0)
+        return rc == -ECANCELED ? check->text : describe(rc);
+    if (conf->protocol == CONF_PROTOCOL_TCP || is_good(&conf->health, check->status))
+        return NULL;
+    (void)snprintf(check->text, sizeof check->text, "answered %u to GET %.40s", check->status,
+                   conf->health.path.at);
+    return check->text;
+}
+
+static void change(struct check *check, enum target_health health, const char *why)
+{
+    struct target *target = check->target;
+    if (health == TARGET_HEALTHY)
+        log_info("target %.*s of %.*s is healthy", SLICE_ARG(target->id),
+                 SLICE_ARG(check->group->conf.name));
+    else
+        log_warn("target %.*s of %.*s is unhealthy: %s", SLICE_ARG(target->id),
+                 SLICE_ARG(check->group->conf.name), why);
+    target_set_health(check->group, target, health, why);
+}
+
+static void judge(struct check *check, const char *why)
+{
+    struct target *target = check->target;
+    const struct conf_health *conf = &check->group->conf.health;
+    enum target_health now = (enum target_health)atomic_load(&target->health);
+    target->passes = why == NULL ? target->passes + 1 : 0;
+    target->fails = why == NULL ? 0 : target->fails + 1;
+    if (why == NULL) {
+        if (now == TARGET_INITIAL ||
+            (now == TARGET_UNHEALTHY && target->passes >= conf->healthy_threshold))
+            change(check, TARGET_HEALTHY, NULL);
+        return;
+    }
+    bool in_grace = now == TARGET_INITIAL && loop_now_ms() < target->added_ms + conf->grace_ms;
+    if (in_grace)
+        target_set_health(check->group, target, TARGET_INITIAL, why);
+    else if (now == TARGET_INITIAL ||
+             (now == TARGET_HEALTHY && target->fails >= conf->unhealthy_threshold))
+        change(check, TARGET_UNHEALTHY, why);
+    else if (now == TARGET_UNHEALTHY)
+        target_set_health(check->group, target, TARGET_UNHEALTHY, why);
+}
+
+static void check_main(void *arg)
+{
+    struct check *check = arg;
+    const char *why = examine(check);
+    if (atomic_load(&check->target->health) != TARGET_DRAINING)
+        judge(check, why);
+    check->target->is_checking = false;
+    target_unref(check->target);
+    memory_free(check);
+}
+
+static void start_check(struct target_group *group, struct target *target)
+{
+    struct check *check = NEW(struct check);
+    if (check == NULL)
+        return;
+    check->group = group;
+    check->target = target_ref(target);
+    target->is_checking = true;
+    if (fiber_start(check_main, check, NULL) < 0) {
+        target->is_checking = false;
+        target_unref(target);
+        memory_free(check);
+    }
+}
+
+static void check_due(struct target_group *group)
+{
+    struct target_set *set = target_group_set(group);
+    for (unsigned i = 0; i < set->count; i++) {
+        struct target *target = set->targets[i];
+        int health = atomic_load(&target->health);
+        if (health == TARGET_DRAINING || target->is_checking ||
+            loop_now_ms() < target->next_check_ms)
+            continue;
+        int64_t interval_ms = group->conf.health.interval_ms;
+        if (health == TARGET_INITIAL && interval_ms > INITIAL_INTERVAL_MS)
+            interval_ms = INITIAL_INTERVAL_MS;
+        target->next_check_ms = loop_now_ms() + interval_ms;
+        start_check(group, target);
+    }
+    target_set_unref(set);
+}
+
+static void group_main(void *arg)
+{
+    struct group_check *check = arg;
+    do {
+        check_due(check->group);
+    } while (fiber_sleep(TICK_MS) == 0);
+    list_remove(&check->link);
+    memory_free(check);
+}
+
+static int start_group(struct health_checks *checks, struct target_group *group)
+{
+    struct group_check *check = NEW(struct group_check);
+    if (check == NULL)
+        return -ENOMEM;
+    check->group = group;
+    list_append(&checks->groups, &check->link);
+    int rc = fiber_start(group_main, check, &check->fiber);
+    if (rc < 0) {
+        list_remove(&check->link);
+        memory_free(check);
+    }
+    return rc;
+}
+
+int health_start(struct health_checks *checks, struct plane *plane)
+{
+    list_init(&checks->groups);
+    for (unsigned i = 0; i < plane->groups_count; i++) {
+        if (!plane->groups[i].conf.health.enabled)
+            continue;
+        int rc = start_group(checks, &plane->groups[i]);
+        if (rc < 0) {
+            health_stop(checks);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+void health_stop(struct health_checks *checks)
+{
+    LIST_FOR_EACH (&checks->groups, link)
+        fiber_cancel(CONTAINER_OF(link, struct group_check, link)->fiber);
+}

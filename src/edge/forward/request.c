@@ -1,0 +1,86 @@
+/*
+ * X-Forwarded-* are set, not added to: what a client claims about itself is not passed on until a
+ * listener names trusted proxies.
+ */
+#include "edge/forward/request.h"
+
+#include "http/session.h"
+
+static const struct field_set replaced = {
+    {FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |
+     FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) | FIELD_BIT(X_REQUEST_ID) |
+     FIELD_BIT(EXPECT) | FIELD_BIT(VIA)}};
+
+static void write_target(struct writer *writer, const struct exchange *exchange)
+{
+    write_slice(writer, exchange->request.method_name);
+    write_char(writer, ' ');
+    write_slice(writer, exchange->path);
+    if (exchange->query.at != NULL) {
+        write_char(writer, '?');
+        write_slice(writer, exchange->query);
+    }
+    write_literal(writer, " HTTP/1.1\r\n");
+}
+
+static void write_framing(struct writer *writer, const struct framing *framing)
+{
+    if (framing->kind == BODY_CHUNKED)
+        write_literal(writer, "Transfer-Encoding: chunked\r\n");
+    else if (framing->has_content_length)
+        h1_write_length(writer, framing->content_length);
+}
+
+static void write_forwarded_fields(struct writer *writer, const struct exchange *exchange)
+{
+    char peer[ADDRESS_TEXT_BYTES];
+    size_t peer_len = address_format_host(&exchange->peer, peer);
+    write_literal(writer, "X-Forwarded-For: ");
+    write_bytes(writer, peer, peer_len);
+    write_literal(writer, "\r\nX-Forwarded-Proto: ");
+    write_slice(writer, exchange->server->is_secure ? SLICE("https") : SLICE("http"));
+    if (exchange->request.authority.len > 0) {
+        write_literal(writer, "\r\nX-Forwarded-Host: ");
+        write_slice(writer, exchange->request.authority);
+    }
+    write_literal(writer, "\r\nX-Forwarded-Port: ");
+    write_u64(writer, exchange->server->port);
+    write_literal(writer, "\r\nX-Request-Id: ");
+    write_hex(writer, exchange->id, 16);
+    write_literal(writer, "\r\n");
+}
+
+/* Via, with those of earlier proxies before our own (RFC 9110 §7.6.3). */
+static void write_via(struct writer *writer, const struct exchange *exchange)
+{
+    const struct fields *fields = &exchange->request.fields;
+    write_literal(writer, "Via: ");
+    for (unsigned i = 0; i < fields->count; i++) {
+        if (fields->at[i].id == FIELD_VIA) {
+            write_slice(writer, fields->at[i].value);
+            write_literal(writer, ", ");
+        }
+    }
+    write_literal(writer, "1.");
+    write_char(writer, (char)('0' + exchange->request.version_minor));
+    write_literal(writer, " weir\r\n");
+}
+
+void forward_write_request(struct writer *writer, const struct exchange *exchange)
+{
+    const struct request_head *request = &exchange->request;
+    write_target(writer, exchange);
+    write_literal(writer, "Host: ");
+    write_slice(writer, request->authority);
+    write_literal(writer, "\r\n");
+    if (request->wants_upgrade) {
+        write_literal(writer, "Connection: Upgrade\r\n");
+        h1_write_field(writer, field_name(FIELD_UPGRADE),
+                       fields_value(&request->fields, FIELD_UPGRADE));
+    }
+    write_framing(writer, &request->framing);
+    h1_write_forwarded(writer, &request->fields, &replaced);
+    write_forwarded_fields(writer, exchange);
+    write_via(writer, exchange);
+    h1_write_end(writer);
+}

@@ -1,0 +1,9 @@
+/* The request as a target gets it: serialised anew, with what a proxy must add (RFC 9110 §7.6). */
+#pragma once
+
+#include "base/writer.h"
+
+struct exchange;
+
+/* Writes the whole head; ask the writer for overflow. The body's framing follows the client's. */
+void forward_write_request(struct writer *writer, const struct exchange *exchange);

@@ -1,0 +1,173 @@
+/* Shared targets and the replacement of their sets. Called by the admin API and health checks. */
+#include "edge/forward/target.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+const char *target_health_name(enum target_health health)
+{
+    static const char *const names[] = {"initial", "healthy", "unhealthy", "draining"};
+    return names[health];
+}
+
+struct target *target_ref(struct target *target)
+{
+    atomic_fetch_add_explicit(&target->references, 1, memory_order_relaxed);
+    return target;
+}
+
+void target_unref(struct target *target)
+{
+    if (target != NULL && atomic_fetch_sub(&target->references, 1) == 1)
+        memory_free(target);
+}
+
+void target_set_unref(struct target_set *set)
+{
+    if (set == NULL || atomic_fetch_sub(&set->references, 1) != 1)
+        return;
+    for (unsigned i = 0; i < set->count; i++)
+        target_unref(set->targets[i]);
+    memory_free(set);
+}
+
+static struct target_set *make_set(uint64_t epoch, unsigned count)
+{
+    struct target_set *set = memory_alloc(sizeof *set + count * sizeof *set->targets);
+    if (set == NULL)
+        return NULL;
+    atomic_init(&set->references, 1);
+    set->epoch = epoch;
+    return set;
+}
+
+static struct target *make_target(const struct target_wish *wish, enum target_health health,
+                                  int64_t now_ms)
+{
+    struct target *target = memory_alloc(sizeof *target + wish->id.len + 1);
+    if (target == NULL)
+        return NULL;
+    atomic_init(&target->references, 1);
+    memcpy(target->id_text, wish->id.at, wish->id.len);
+    target->id = slice_of(target->id_text, wish->id.len);
+    target->address = wish->address;
+    target->weight = wish->weight;
+    target->added_ms = now_ms;
+    atomic_init(&target->health, health);
+    (void)address_format(&wish->address, target->address_text);
+    return target;
+}
+
+static struct target *find_same(const struct target_set *set, const struct target_wish *wish)
+{
+    for (unsigned i = 0; set != NULL && i < set->count; i++) {
+        struct target *target = set->targets[i];
+        if (slice_equal(target->id, wish->id) && address_equal(&target->address, &wish->address) &&
+            target->weight == wish->weight)
+            return target;
+    }
+    return NULL;
+}
+
+/* The health that a target begins with: an old one of another weight keeps its own. */
+static enum target_health first_health(const struct target_group *group,
+                                       const struct target_set *old, const struct target_wish *wish)
+{
+    if (wish->weight == 0)
+        return TARGET_DRAINING;
+    if (!group->conf.health.enabled)
+        return TARGET_HEALTHY;
+    for (unsigned i = 0; old != NULL && i < old->count; i++) {
+        struct target *target = old->targets[i];
+        int health = atomic_load(&target->health);
+        if (slice_equal(target->id, wish->id) && address_equal(&target->address, &wish->address) &&
+            health != TARGET_DRAINING)
+            return (enum target_health)health;
+    }
+    return TARGET_INITIAL;
+}
+
+int target_group_update(struct target_group *group, uint64_t epoch,
+                        const struct target_wish *wishes, unsigned count, int64_t now_ms)
+{
+    (void)pthread_mutex_lock(&group->lock);
+    struct target_set *old = group->set;
+    int rc = old != NULL && epoch < old->epoch ? -ESTALE : 0;
+    struct target_set *set = rc < 0 ? NULL : make_set(epoch, count);
+    if (rc == 0 && set == NULL)
+        rc = -ENOMEM;
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        struct target *same = find_same(old, &wishes[i]);
+        struct target *target =
+            same != NULL ? target_ref(same)
+                         : make_target(&wishes[i], first_health(group, old, &wishes[i]), now_ms);
+        if (target == NULL)
+            rc = -ENOMEM;
+        else
+            set->targets[set->count++] = target;
+    }
+    if (rc == 0) {
+        group->set = set;
+        set = old;
+        atomic_fetch_add(&group->version, 1);
+    }
+    (void)pthread_mutex_unlock(&group->lock);
+    target_set_unref(set);
+    return rc;
+}
+
+/* Names are resolved elsewhere; a file's group begins with its literal addresses. */
+static int wish_of(const struct conf_target *conf, struct target_wish *ret_wish)
+{
+    *ret_wish = (struct target_wish){.id = conf->address.text, .weight = conf->weight};
+    if (conf->address.kind == CONF_ADDRESS_UNIX)
+        return address_from_path(conf->address.host, &ret_wish->address);
+    return address_from_ip(conf->address.host, conf->address.port, &ret_wish->address);
+}
+
+int target_group_init(struct target_group *group, const struct conf_group *conf)
+{
+    *group = (struct target_group){.conf = *conf};
+    int rc = -pthread_mutex_init(&group->lock, NULL);
+    if (rc < 0)
+        return rc;
+    struct target_wish *wishes = memory_alloc_array(conf->targets_count + 1, sizeof *wishes);
+    if (wishes == NULL)
+        return -ENOMEM;
+    unsigned count = 0;
+    for (unsigned i = 0; i < conf->targets_count; i++) {
+        if (wish_of(&conf->targets[i], &wishes[count]) == 0)
+            count++;
+    }
+    rc = target_group_update(group, 0, wishes, count, 0);
+    memory_free(wishes);
+    return rc;
+}
+
+void target_group_finish(struct target_group *group)
+{
+    target_set_unref(group->set);
+    (void)pthread_mutex_destroy(&group->lock);
+}
+
+struct target_set *target_group_set(struct target_group *group)
+{
+    (void)pthread_mutex_lock(&group->lock);
+    struct target_set *set = group->set;
+    atomic_fetch_add(&set->references, 1);
+    (void)pthread_mutex_unlock(&group->lock);
+    return set;
+}
+
+void target_set_health(struct target_group *group, struct target *target, enum target_health health,
+                       const char *reason)
+{
+    (void)pthread_mutex_lock(&group->lock);
+    (void)snprintf(target->health_reason, sizeof target->health_reason, "%s",
+                   reason == NULL ? "" : reason);
+    (void)pthread_mutex_unlock(&group->lock);
+    if (atomic_exchange(&target->health, (int)health) != (int)health)
+        atomic_fetch_add(&group->version, 1);
+}

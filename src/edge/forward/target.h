@@ -1,0 +1,85 @@
+/*
+ * Targets as all workers share them: who they are, how they are, how much is under way. A target is
+ * counted; a group's current ones stand in an immutable set that is replaced as a whole.
+ */
+#pragma once
+
+#include "conf/snapshot.h"
+#include "os/address.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ALB's states and words. */
+enum target_health {
+    TARGET_INITIAL,   /* not yet checked; takes no requests */
+    TARGET_HEALTHY,   /* or not checked at all */
+    TARGET_UNHEALTHY, /* takes requests only when no target of its group is healthy */
+    TARGET_DRAINING,  /* takes no new ones */
+};
+
+const char *target_health_name(enum target_health health);
+
+struct target {
+    atomic_uint references;
+    struct slice id; /* unique in its group: a task's name, or the address */
+    struct address address;
+    unsigned weight;               /* 0: draining */
+    atomic_int health;             /* enum target_health */
+    atomic_uint in_flight;         /* requests of all workers */
+    atomic_llong suspect_until_ms; /* after a failed connect: others first */
+    atomic_ullong requests;
+    atomic_ullong failures; /* connects and responses that failed */
+    int64_t added_ms;       /* for the grace of new ones */
+    int64_t next_check_ms;  /* this and the next three are the health checks' own */
+    unsigned passes;        /* in a row */
+    unsigned fails;
+    bool is_checking;
+    char address_text[ADDRESS_TEXT_BYTES];
+    char health_reason[96]; /* of the last failed check; written and read under the group's lock */
+    char id_text[];
+};
+
+/* What a group consists of at one moment. */
+struct target_set {
+    atomic_uint references;
+    uint64_t epoch; /* of the update that brought it; 0 for the file's own */
+    unsigned count;
+    struct target *targets[]; /* each counted */
+};
+
+/* A target group, for all workers. */
+struct target_group {
+    struct conf_group conf; /* slices borrowed from the snapshot, which the owner keeps */
+    pthread_mutex_t lock;   /* of `set` and the targets' reasons; never held over a wait */
+    struct target_set *set; /* owned */
+    atomic_uint version;    /* goes up with each change of the set or of a target's health */
+};
+
+int target_group_init(struct target_group *group, const struct conf_group *conf);
+void target_group_finish(struct target_group *group);
+
+/* One target of an update. */
+struct target_wish {
+    struct slice id;
+    struct address address;
+    unsigned weight;
+};
+
+/*
+ * Replaces the set; targets of the same id and address are carried over with their health. An epoch
+ * below the current one is refused with -ESTALE. 0 or -ENOMEM.
+ */
+int target_group_update(struct target_group *group, uint64_t epoch,
+                        const struct target_wish *wishes, unsigned count, int64_t now_ms);
+
+/* The current set, with a reference for the caller. */
+struct target_set *target_group_set(struct target_group *group);
+void target_set_unref(struct target_set *set);
+
+struct target *target_ref(struct target *target);
+void target_unref(struct target *target);
+
+/* Tells all workers when it changes. `reason` (may be NULL) is kept. */
+void target_set_health(struct target_group *group, struct target *target, enum target_health health,
+                       const char *reason);

@@ -1,0 +1,81 @@
+/* Patterns and the parts of a rule's match. Called for each rule until one holds. */
+#include "edge/route/match.h"
+
+#include "http/exchange.h"
+
+/* '*' stands for any run of bytes. Linear but for the last star, which may be moved on. */
+static bool wildcard_matches(struct slice pattern, struct slice text)
+{
+    size_t p = 0, t = 0, star = SIZE_MAX, resume = 0;
+    while (t < text.len) {
+        if (p < pattern.len && pattern.at[p] == '*') {
+            star = p++;
+            resume = t;
+        } else if (p < pattern.len && pattern.at[p] == text.at[t]) {
+            p++;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.at[p] == '*')
+        p++;
+    return p == pattern.len;
+}
+
+bool pattern_matches(const struct conf_pattern *pattern, struct slice text)
+{
+    switch (pattern->kind) {
+    case CONF_PATTERN_EXACT:
+        return slice_equal(pattern->text, text);
+    case CONF_PATTERN_PREFIX:
+        return slice_starts_with(text, pattern->text) ||
+               (text.len + 1 == pattern->text.len && slice_starts_with(pattern->text, text));
+    case CONF_PATTERN_WILDCARD:
+        return wildcard_matches(pattern->text, text);
+    }
+    return false;
+}
+
+static bool path_holds(const struct conf_match *match, struct slice path)
+{
+    for (unsigned i = 0; i < match->paths_count; i++) {
+        if (pattern_matches(&match->paths[i], path))
+            return true;
+    }
+    return match->paths_count == 0;
+}
+
+static bool method_holds(const struct conf_match *match, const struct request_head *request)
+{
+    for (unsigned i = 0; i < match->methods_count; i++) {
+        if (slice_equal(match->methods[i], request->method_name) ||
+            (request->method == METHOD_HEAD && slice_equal(match->methods[i], SLICE("GET"))))
+            return true;
+    }
+    return match->methods_count == 0;
+}
+
+static bool field_holds(const struct conf_field_match *wanted, const struct fields *fields)
+{
+    for (unsigned i = 0; i < fields->count; i++) {
+        if (slice_equal_nocase(fields->at[i].name, wanted->name) &&
+            pattern_matches(&wanted->value, fields->at[i].value))
+            return true;
+    }
+    return false;
+}
+
+bool match_holds(const struct conf_match *match, const struct exchange *exchange)
+{
+    if (!path_holds(match, exchange->path) || !method_holds(match, &exchange->request))
+        return false;
+    for (unsigned i = 0; i < match->fields_count; i++) {
+        if (!field_holds(&match->fields[i], &exchange->request.fields))
+            return false;
+    }
+    return true;
+}

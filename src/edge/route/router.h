@@ -1,0 +1,42 @@
+/*
+ * Which site and rule a request meets. Built once from a snapshot and then only read, by all
+ * workers. Hosts are found by hash: the exact name, then wildcards from the longest, then "*".
+ */
+#pragma once
+
+#include "base/map.h"
+#include "conf/snapshot.h"
+
+struct exchange;
+
+/* A rule with what its action needs at run time. */
+struct route {
+    const struct conf_site *site;
+    const struct conf_rule *rule;
+    unsigned group; /* of a forward: index into the snapshot's groups */
+};
+
+struct router_site {
+    const struct conf_site *site;
+    struct route *routes; /* in the file's order */
+    unsigned routes_count;
+};
+
+struct router {
+    struct map exact;     /* domain to router_site */
+    struct map wildcards; /* "x.y" of "*.x.y" */
+    struct router_site *any;
+    struct router_site *sites; /* owned */
+    unsigned sites_count;
+};
+
+/* The snapshot outlives the router. 0 or -ENOMEM. */
+int router_init(struct router *router, const struct snapshot *snapshot, struct hash_key key);
+void router_finish(struct router *router);
+
+/*
+ * The first rule of the host's site that matches, or NULL. *ret_site (may become NULL) is the site
+ * that was found, even when none of its rules matched.
+ */
+const struct route *router_find(const struct router *router, const struct exchange *exchange,
+                                const struct conf_site **ret_site);

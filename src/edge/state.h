@@ -1,0 +1,65 @@
+/*
+ * What the data plane runs on: one plane for all workers, made from a snapshot, and each worker's
+ * own part. Both live from edge_run's start to its end.
+ */
+#pragma once
+
+#include "edge/forward/balance.h"
+#include "edge/forward/health.h"
+#include "edge/route/router.h"
+#include "http/session.h"
+#include "http/worker.h"
+#include "os/io.h"
+#include "os/latch.h"
+#include "os/signals.h"
+#include "os/thread.h"
+
+struct edge;
+struct access_log;
+
+/* A snapshot at work. Immutable but for the groups' own state. */
+struct plane {
+    struct snapshot *snapshot; /* counted */
+    struct router router;
+    struct target_group *groups; /* owned; one for each of the snapshot's */
+    unsigned groups_count;
+    struct server *servers; /* owned; one for each of the snapshot's listeners */
+    int *listening;         /* owned; their descriptors, closed by edge_run */
+};
+
+struct edge_worker {
+    struct worker http; /* the first member */
+    struct edge *edge;
+    struct plane *plane;
+    struct balancer *balancers; /* owned; one for each group */
+    struct acceptor *acceptors; /* owned; one for each listener, and the admin's */
+    unsigned acceptors_count;
+    struct loop *loop;
+    struct kernel *kernel;
+    struct thread thread;
+    struct job job; /* drain, or cut off */
+    struct latch begun;
+    int start_result;
+    struct timer drain_timer;
+    int64_t drain_deadline_ms;
+    bool is_cut_off;
+};
+
+struct edge {
+    struct plane plane;
+    struct edge_worker *workers; /* owned */
+    unsigned workers_count;
+    struct server admin;
+    int admin_fd;                  /* -1: none */
+    struct access_log *access_log; /* owned; NULL: off */
+    struct hash_key hash_key;
+    struct signals signals;
+    struct fiber *signals_fiber; /* NULL when it has ended */
+    struct health_checks health;
+    atomic_bool is_draining;
+};
+
+static inline struct edge_worker *edge_worker_current(void)
+{
+    return (struct edge_worker *)worker_current();
+}
