@@ -374,7 +374,7 @@ static const struct bad_file rules_files[] = {
 
 static const struct bad_file references_files[] = {
     {"sites: { s: { listeners: [http, http], respond: 200 } }\n",
-     "1:34: the listener \"http\" is given twice\n"},
+     "1:33: the listener \"http\" is given twice\n"},
     {"listeners: 80\n"
      "sites: { s: { respond: 200 } }\n",
      "1:12: \"listeners\" must be a map ({} for none), not a single value\n"},
