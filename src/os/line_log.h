@@ -1,0 +1,36 @@
+/*
+ * A log file for what a program prints: every line gets the time it came, "2026-11-23T21:05:11.123Z
+ * text". At a size limit the file becomes PATH.1, PATH.1 becomes PATH.2, and so on; the oldest
+ * goes. When the disk refuses, lines are lost and counted; the program that prints is never held up
+ * by it.
+ */
+#pragma once
+
+#include "base/slice.h"
+
+#define LINE_LOG_FILES      3         /* the current one included */
+#define LINE_LOG_FILE_BYTES (8 << 20) /* each */
+#define LINE_LOG_LINE_BYTES 8192      /* longer lines are cut into several */
+#define LINE_LOG_TIME_BYTES 25        /* of the time and the blank behind it */
+
+struct line_log {
+    const char *path; /* borrowed */
+    int fd;           /* -1 while the file cannot be opened */
+    uint64_t file_bytes;
+    uint64_t file_bytes_max;
+    uint64_t lost_bytes;
+    size_t len; /* of the line that has begun, its time included */
+    char line[LINE_LOG_TIME_BYTES + LINE_LOG_LINE_BYTES + 1];
+};
+
+/* Opens to append, making the folder it stands in. Returns 0 or -errno. */
+int line_log_open(struct line_log *log, const char *path);
+
+/* Takes what was printed at `wall_us`; a line that has not ended waits for the rest. */
+void line_log_write(struct line_log *log, struct slice bytes, int64_t wall_us);
+
+/* Writes the last line even without its end, and closes. */
+void line_log_close(struct line_log *log);
+
+/* "2026-11-23T21:05:11.123Z " for microseconds since 1970; no NUL. */
+void line_log_time(int64_t wall_us, char ret_text[static LINE_LOG_TIME_BYTES]);

@@ -1,0 +1,24 @@
+/*
+ * Addresses of Unix sockets whose paths may be longer than an address holds (107 bytes): those are
+ * reached through a descriptor of their folder.
+ */
+#pragma once
+
+#include "os/address.h"
+
+struct unix_path {
+    struct address address; /* for bind or connect, until unix_path_close */
+    int folder_fd;          /* owned; -1: the path was short enough */
+};
+
+/* Returns 0, -ENAMETOOLONG when even the name alone is too long, or -errno of opening the folder.
+ */
+int unix_path_open(struct unix_path *path, const char *text);
+void unix_path_close(struct unix_path *path);
+
+/*
+ * Binds and listens, replacing a socket file that nobody listens on any more. The file is its
+ * owner's alone (mode 0600). Returns the descriptor, close-on-exec and non-blocking, -EADDRINUSE
+ * when somebody listens there, or -errno.
+ */
+int unix_path_listen(const char *text);
