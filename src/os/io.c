@@ -112,6 +112,11 @@ void io_close(struct io *io)
         ops()->close(loop_self->kernel, stop_watching(io));
 }
 
+int io_release(struct io *io)
+{
+    return io->fd < 0 ? -1 : stop_watching(io);
+}
+
 void io_reset(struct io *io)
 {
     if (io->fd < 0)

@@ -38,7 +38,11 @@ int io_open(struct io *io, int fd);
 /* Wakes whoever waits (with -ECONNABORTED from its wait), then closes. Harmless when closed. */
 void io_close(struct io *io);
 
-/* The same, so that the other side sees a reset. */
+/* The same but for closing: the descriptor is the caller's again and is returned. -1 when closed.
+ */
+int io_release(struct io *io);
+
+/* As io_close, so that the other side sees a reset. */
 void io_reset(struct io *io);
 
 static inline bool io_is_open(const struct io *io)
