@@ -8,7 +8,7 @@ declare -A packages=(
     [build]="gcc libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates
         libssl-dev libyaml-dev libjansson-dev libc-ares-dev libsqlite3-dev zlib1g-dev libcmocka-dev"
     [demo]="python3-django gunicorn curl procps"
-    [test]="python3-pytest curl openssl"
+    [test]="python3-pytest curl openssl nghttp2-client"
     [lint]="clang clang-format clang-tidy llvm libclang-rt-14-dev node-llhttp"
     [bench]="nginx-light haproxy wrk nghttp2-client util-linux git"
 )

@@ -57,6 +57,10 @@ class Connection:
     def send(self, data):
         self._socket.sendall(data)
 
+    def receive(self):
+        """What comes next, as in a tunnel; b"" at the end."""
+        return self.reader.some()
+
     def close(self):
         self.is_open = False
         try:
