@@ -235,8 +235,7 @@ void access_lines_add(struct access_lines *lines, const struct exchange *exchang
 {
     if (lines == NULL)
         return;
-    if (UNLIKELY(!add_line(lines, exchange)) &&
-        (!hand_over(lines) || !add_line(lines, exchange))) {
+    if (UNLIKELY(!add_line(lines, exchange)) && (!hand_over(lines) || !add_line(lines, exchange))) {
         drop(lines->log, 1);
         return;
     }

@@ -219,6 +219,7 @@ static int run_first_worker(struct edge *edge, const struct edge_options *option
         rc = health_start(&edge->health, &edge->plane);
     if (rc < 0)
         return rc;
+    edge->started_ms = loop_now_ms();
     if (options->ready != NULL)
         options->ready(options->ready_arg);
     rc = loop_run(edge->workers[0].loop);

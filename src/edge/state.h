@@ -58,6 +58,7 @@ struct edge {
     struct signals signals;
     struct fiber *signals_fiber; /* NULL when it has ended */
     struct health_checks health;
+    int64_t started_ms; /* loop_now_ms of worker 0 */
     atomic_bool is_draining;
 };
 
