@@ -34,7 +34,8 @@ static const char *closest_name(const struct inheritance *all, struct slice writ
 
 static int refuse_unknown(const struct inheritance *all, const struct tree_node *from)
 {
-    const char *closest = closest_name(all, from->text);
+    bool is_read = all->errors->count < CONF_ERRORS_MAX;
+    const char *closest = is_read ? closest_name(all, from->text) : NULL;
     return conf_errors_add(all->errors, from->place, "no service is called \"%.*s\"%s%s%s",
                            SLICE_ARG(from->text), closest != NULL ? "; did you mean \"" : "",
                            closest != NULL ? closest : "", closest != NULL ? "\"?" : "");

@@ -11,8 +11,7 @@
 
 /* What a rule can forward to. */
 struct destination {
-    struct conf_group *group;      /* in the draft */
-    struct draft_service *service; /* NULL for a target group */
+    struct conf_group *group; /* in the draft */
     bool is_used;
 };
 
@@ -55,6 +54,9 @@ static void refuse_name(struct linking *linking, const struct named *named, cons
     size_t cursor = 0;
     const struct map_entry *entry;
     phrase_list_init(&names, &list);
+    /* Nobody reads more, and looking for the closest of many names takes its time. */
+    if (linking->reading->errors->count == CONF_ERRORS_MAX)
+        cursor = known->entries_count;
     while ((entry = map_next(known, &cursor)) != NULL) {
         phrase_list_add(&names, entry->key);
         if (value_is_closer(named->name, entry->key, &distance))
@@ -74,8 +76,7 @@ static void refuse_name(struct linking *linking, const struct named *named, cons
 }
 
 /* Services and target groups are one set of names. */
-static void add_destination(struct linking *linking, struct conf_group *group,
-                            struct draft_service *service)
+static void add_destination(struct linking *linking, struct conf_group *group)
 {
     struct reading *reading = linking->reading;
     const struct destination *other = map_get(&linking->destinations, group->name);
@@ -90,7 +91,7 @@ static void add_destination(struct linking *linking, struct conf_group *group,
         reading_alloc(reading, reading->scratch, 1, sizeof *destination);
     if (destination == NULL)
         return;
-    *destination = (struct destination){.group = group, .service = service};
+    destination->group = group;
     set(linking, &linking->destinations, group->name, destination);
 }
 
@@ -99,7 +100,7 @@ static void add_destinations(struct linking *linking)
     struct draft *draft = linking->draft;
     for (unsigned i = 0; i < draft->groups_count; i++) {
         if (draft->groups[i].name.len > 0)
-            add_destination(linking, &draft->groups[i], NULL);
+            add_destination(linking, &draft->groups[i]);
     }
     for (unsigned i = 0; i < draft->services_count; i++) {
         struct draft_service *service = &draft->services[i];
@@ -107,7 +108,7 @@ static void add_destinations(struct linking *linking)
         service->group.name = service->name;
         service->group.is_service = true;
         if (service->name.len > 0)
-            add_destination(linking, &service->group, service);
+            add_destination(linking, &service->group);
     }
 }
 
@@ -155,7 +156,7 @@ static void link_listeners(struct linking *linking)
     if (!draft->has_listeners && !make_default_listener(linking))
         return;
     linking->all_listeners = reading_alloc(reading, reading->arena, draft->listeners_count,
-                                           sizeof *linking->all_listeners);
+                                           sizeof(struct conf_listener *));
     if (linking->all_listeners == NULL)
         return;
     for (unsigned i = 0; i < draft->listeners_count; i++) {
@@ -170,16 +171,28 @@ static void link_listeners(struct linking *linking)
 
 /* Sites. */
 
+static bool has_listener(const struct conf_site *site, const struct conf_listener *listener)
+{
+    for (unsigned i = 0; i < site->listeners_count; i++) {
+        if (site->listeners[i] == listener)
+            return true;
+    }
+    return false;
+}
+
 static void link_own_listeners(struct linking *linking, const struct draft_site *from,
                                struct conf_site *site)
 {
     struct reading *reading = linking->reading;
-    site->listeners =
-        reading_alloc(reading, reading->arena, from->listeners_count, sizeof *site->listeners);
+    site->listeners = reading_alloc(reading, reading->arena, from->listeners_count,
+                                    sizeof(struct conf_listener *));
     for (unsigned i = 0; i < from->listeners_count && site->listeners != NULL; i++) {
         const struct named *named = &from->listeners[i];
         struct conf_listener *listener = map_get(&linking->listeners, named->name);
-        if (listener != NULL)
+        if (listener != NULL && has_listener(site, listener))
+            reading_error(reading, named->place, "the listener \"%.*s\" is given twice",
+                          SLICE_ARG(named->name));
+        else if (listener != NULL)
             site->listeners[site->listeners_count++] = listener;
         else if (named->name.len > 0)
             refuse_name(linking, named, "listener", &linking->listeners);
@@ -195,7 +208,7 @@ static void link_site_listeners(struct linking *linking, const struct draft_site
     }
     site->listeners = linking->all_listeners;
     site->listeners_count = linking->draft->listeners_count;
-    if (site->listeners_count == 0)
+    if (site->listeners_count == 0 && linking->draft->listeners != NULL)
         reading_error(linking->reading, site->place,
                       "nowhere to answer: \"listeners\" is empty, or leave it out for :80");
 }

@@ -34,7 +34,8 @@ struct slice reading_keep(struct reading *reading, struct slice text)
 
 void *reading_alloc(struct reading *reading, struct arena *arena, size_t count, size_t bytes_each)
 {
-    void *memory = arena_alloc_array(arena, count, bytes_each);
+    /* An empty list is not NULL: it was given. */
+    void *memory = arena_alloc_array(arena, count == 0 ? 1 : count, bytes_each);
     if (memory == NULL)
         reading->out_of_memory = true;
     return memory;

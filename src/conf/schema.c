@@ -7,9 +7,10 @@
 #include "base/cleanup.h"
 #include "conf/checks.h"
 
-#define AT(type, member)      .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
-#define LIST_AT(type, member) AT(type, member), .count_offset = offsetof(type, member##_count)
-#define ROWS(table)           .rows = (table), .rows_count = COUNT_OF(table)
+#define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+#define LIST_AT(type, member)                                                                      \
+    .offset = offsetof(type, member), .count_offset = offsetof(type, member##_count)
+#define ROWS(table) .rows = (table), .rows_count = COUNT_OF(table)
 #define LATER(key, meaning)                                                                        \
     {                                                                                              \
         .name = key, .kind = SCHEMA_LATER, .doc = meaning                                          \
@@ -20,7 +21,7 @@
         .name = key, .kind = SCHEMA_LATER, .words = only_off_words, .doc = meaning                 \
     }
 
-#define MS_PER_S   1000
+#define MS_PER_S   INT64_C(1000)
 #define MS_PER_MIN (60 * MS_PER_S)
 #define MS_PER_H   (60 * MS_PER_MIN)
 #define MS_PER_D   (24 * MS_PER_H)

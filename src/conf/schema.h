@@ -63,7 +63,7 @@ struct schema_row {
     bool is_draft;   /* LIST, MAP: the elements are drafts, not part of the snapshot */
     bool is_choice;  /* one of several that exclude each other: no defaults unless it is given */
     uint16_t offset; /* of the value's field */
-    uint16_t size;   /* of that field: a test holds it against the kind */
+    uint16_t size;   /* of a single value's field: a test holds it against the kind */
     uint16_t count_offset; /* LIST, MAP */
     uint16_t name_offset;  /* MAP: of a struct slice in the element */
     int64_t min, max;     /* INTEGER, DURATION (ms), SIZE; length of LIST, at most `max` if not 0 */

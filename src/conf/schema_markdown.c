@@ -64,21 +64,24 @@ static void put(struct page *page, const char *text)
         page->rc = buffer_append(page->out, slice_of_cstr(text));
 }
 
-/* The heading without its article: "a rule" is "Rule". */
-static struct slice title_of(const struct schema_struct *type)
+/* The noun without its article. */
+static const char *title_of(const struct schema_struct *type)
 {
-    struct slice noun = slice_of_cstr(type->noun);
-    if (slice_starts_with(noun, SLICE("a ")))
-        return slice_from(noun, 2);
-    return slice_starts_with(noun, SLICE("the ")) ? slice_from(noun, 4) : noun;
+    const char *const articles[] = {"a ", "the "};
+    for (size_t i = 0; i < COUNT_OF(articles); i++) {
+        if (strncmp(type->noun, articles[i], strlen(articles[i])) == 0)
+            return type->noun + strlen(articles[i]);
+    }
+    return type->noun;
 }
 
+/* "a rule" has the heading "Rule". */
 static void put_title(struct page *page, const struct schema_struct *type)
 {
-    struct slice title = title_of(type);
-    char first[2] = {(char)(title.at[0] - 'a' + 'A'), '\0'};
+    const char *title = title_of(type);
+    char first[2] = {(char)(title[0] - 'a' + 'A'), '\0'};
     put(page, first);
-    put(page, title.at + 1);
+    put(page, title + 1);
 }
 
 static void put_link(struct page *page, const struct schema_struct *type)
@@ -86,7 +89,7 @@ static void put_link(struct page *page, const struct schema_struct *type)
     put(page, "[");
     put(page, type->noun);
     put(page, "](#");
-    for (const char *c = title_of(type).at; *c != '\0'; c++) {
+    for (const char *c = title_of(type); *c != '\0'; c++) {
         char letter[2] = {*c == ' ' ? '-' : *c, '\0'};
         put(page, letter);
     }

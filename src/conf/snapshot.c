@@ -94,7 +94,6 @@ static int fill(struct snapshot *snapshot, struct slice text, struct arena *scra
         link_snapshot(&reading, &draft, snapshot);
     if (reading.out_of_memory)
         return -ENOMEM;
-    conf_errors_sort(errors);
     return errors->count > 0 ? -EINVAL : 0;
 }
 
@@ -114,6 +113,7 @@ int snapshot_parse(struct slice file, struct slice text, struct snapshot **ret_s
     SCOPED(arena_finish) struct arena scratch;
     arena_init(&scratch, NULL, 0, SCRATCH_BYTES_MAX);
     int rc = fill(snapshot, text, &scratch, errors);
+    conf_errors_sort(errors);
     if (rc < 0)
         snapshot_unref(snapshot);
     else

@@ -8,6 +8,7 @@
 #include "conf/errors.h"
 #include "conf/syntax.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <yaml.h>
 
@@ -21,7 +22,8 @@ struct level {
     struct slice anchor;
     struct slice key; /* of the value that comes next; a NULL start: a key comes next */
     struct conf_place key_place;
-    struct map keys; /* key → first node under it, once there are many */
+    bool is_repeated; /* the key was there before: its value stays out of the tree */
+    struct map keys;  /* key → first node under it, once there are many */
 };
 
 struct builder {
@@ -70,7 +72,7 @@ static int index_key(struct level *level, struct tree_node *child)
     if (level->node->count <= KEYS_COMPARED_MAX)
         return 0;
     if (level->keys.used > 0)
-        return find_key(level, child->key) != NULL ? 0 : map_set(&level->keys, child->key, child);
+        return map_set(&level->keys, child->key, child);
     for (struct tree_node *each = level->node->first; each != NULL; each = each->next) {
         int rc = map_set(&level->keys, each->key, each);
         if (rc < 0)
@@ -89,13 +91,15 @@ static int attach(struct builder *builder, struct tree_node *node)
     struct level *level = &builder->levels[builder->depth - 1];
     node->key = level->key;
     node->key_place = level->key_place;
+    level->key = (struct slice){NULL, 0};
+    if (level->is_repeated)
+        return 0;
     if (level->last == NULL)
         level->node->first = node;
     else
         level->last->next = node;
     level->last = node;
     level->node->count++;
-    level->key = (struct slice){NULL, 0};
     return level->node->kind == TREE_MAP ? index_key(level, node) : 0;
 }
 
@@ -115,6 +119,7 @@ static int take_key(struct builder *builder, struct slice key, struct conf_place
     const struct tree_node *first = find_key(level, key);
     level->key = key;
     level->key_place = place;
+    level->is_repeated = first != NULL;
     if (first == NULL)
         return 0;
     return conf_errors_add(builder->errors, place,
@@ -249,9 +254,12 @@ static int take_alias(struct builder *builder, const yaml_event_t *event)
                                  name, name);
         return rc < 0 ? rc : -EINVAL;
     }
-    struct tree_node *copy;
+    struct tree_node *copy = NULL;
     int rc = copy_node(builder, named, builder->depth, place, &copy);
-    return rc < 0 ? rc : attach(builder, copy);
+    if (rc < 0)
+        return rc;
+    assert(copy != NULL);
+    return attach(builder, copy);
 }
 
 /* Tags would say what a value means; that is the schema's to say. */

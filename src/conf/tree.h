@@ -1,9 +1,9 @@
 /*
  * A YAML file as a tree in which every node knows its place. Scalars are kept as they are written;
  * what they mean is for the schema to say, so that `on` is a word and 1.10 is not a number. Not
- * taken: more than one document, tags, keys that are not plain text, NUL bytes. A key given twice
- * is noted as an error but is in the tree twice. An alias (`*name`) is a copy of what its anchor
- * (`&name`) names, places included.
+ * taken: more than one document, tags, keys that are not plain text, NUL bytes. Of a key that is
+ * given twice the first is taken and the second noted as an error. An alias (`*name`) is a copy of
+ * what its anchor (`&name`) names, places included.
  */
 #pragma once
 

@@ -226,7 +226,7 @@ static int run_first_worker(struct edge *edge, const struct edge_options *option
     if (edge->signals_fiber != NULL)
         fiber_cancel(edge->signals_fiber);
     while (edge->signals_fiber != NULL)
-        loop_run_once(edge->workers[0].loop);
+        loop_turn(edge->workers[0].loop);
     signals_close(&edge->signals);
     return rc;
 }

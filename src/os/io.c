@@ -126,6 +126,11 @@ void io_move(struct io *to, struct io *from, void (*on_ready)(struct io *io))
     from->fd = -1;
 }
 
+int io_release(struct io *io)
+{
+    return io->fd < 0 ? -1 : stop_watching(io);
+}
+
 void io_reset(struct io *io)
 {
     if (io->fd < 0)

@@ -39,6 +39,10 @@ int io_open(struct io *io, int fd);
 /* Wakes whoever waits (with -ECONNABORTED from its wait), then closes. Harmless when closed. */
 void io_close(struct io *io);
 
+/* The same but for closing: the descriptor is the caller's again and is returned. -1 when closed.
+ */
+int io_release(struct io *io);
+
 /* Closes a descriptor that never became an io. */
 void io_discard(int fd);
 

@@ -24,7 +24,7 @@ void loop_destroy(struct loop *loop);
 int loop_run(struct loop *loop);
 
 /* One turn: waits for something to happen and sees to it. 0, or the kernel's error. */
-int loop_run_once(struct loop *loop);
+int loop_turn(struct loop *loop);
 
 /* From any thread or signal handler. Not taken back: loop_run returns at the end of its turn. */
 void loop_stop(struct loop *loop);

@@ -65,6 +65,15 @@ static inline struct block_masks block_classify_portable(const char at[BLOCK_BYT
     return masks;
 }
 
+/* Bit i is set when byte i is `byte`. */
+static inline uint64_t block_find_portable(const char at[BLOCK_BYTES], char byte)
+{
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < BLOCK_BYTES; i += sizeof(uint64_t))
+        mask |= word_gather(word_zero_bytes(word_load(at + i) ^ WORD_OF((uint8_t)byte))) << i;
+    return mask;
+}
+
 /* The first of two bytes from `at` on, or `end`. Reads nothing from `end` on. */
 static inline const char *bytes_find_portable(const char *at, const char *end, char a, char b)
 {
@@ -101,6 +110,19 @@ static inline struct block_masks block_classify_sse2(const char at[BLOCK_BYTES])
     return masks;
 }
 
+/* Which of 16 bytes are `byte`. */
+static inline uint64_t equal_sse2(const char *at, char byte)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
+}
+
+static inline uint64_t block_find_sse2(const char at[BLOCK_BYTES], char byte)
+{
+    return equal_sse2(at, byte) | equal_sse2(at + 16, byte) << 16 |
+           equal_sse2(at + 32, byte) << 32 | equal_sse2(at + 48, byte) << 48;
+}
+
 static inline const char *bytes_find_sse2(const char *at, const char *end, char a, char b)
 {
     const __m128i is_a = _mm_set1_epi8(a), is_b = _mm_set1_epi8(b);
@@ -115,11 +137,13 @@ static inline const char *bytes_find_sse2(const char *at, const char *end, char 
 }
 
 #define block_classify block_classify_sse2
+#define block_find     block_find_sse2
 #define bytes_find     bytes_find_sse2
 
 #else
 
 #define block_classify block_classify_portable
+#define block_find     block_find_portable
 #define bytes_find     bytes_find_portable
 
 #endif

@@ -8,9 +8,9 @@ static int check_transfer_encoding(const struct h1_facts *facts, struct h1_refus
 {
     if (facts->transfer_encodings > 1)
         return h1_refuse(ret_refusal, 400, "repeated Transfer-Encoding");
-    if (slice_equal_nocase(facts->transfer_encoding, SLICE("chunked")))
+    struct slice list = facts->transfer_encoding->value, coding;
+    if (slice_equal_nocase(list, SLICE("chunked")))
         return 0;
-    struct slice list = facts->transfer_encoding, coding;
     bool is_unknown = false;
     while (http_list_next(&list, &coding)) {
         if (!http_is_token(coding))
@@ -38,7 +38,7 @@ int h1_parse_framing(const struct h1_facts *facts, uint8_t version_minor,
     if (facts->content_lengths > 1)
         return h1_refuse(ret_refusal, 400, "repeated Content-Length");
     uint64_t length;
-    if (slice_parse_u64(facts->content_length, &length) < 0 || length > INT64_MAX)
+    if (slice_parse_u64(facts->content_length->value, &length) < 0 || length > INT64_MAX)
         return h1_refuse(ret_refusal, 400, "bad Content-Length");
     ret_framing->has_content_length = true;
     ret_framing->content_length = length;

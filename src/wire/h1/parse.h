@@ -2,12 +2,13 @@
 #pragma once
 
 #include "wire/h1/head.h"
+#include "wire/h1/lines.h"
 
 /* What the fields say that decides on framing and on the connection. */
 struct h1_facts {
-    struct slice host;
-    struct slice content_length;
-    struct slice transfer_encoding;
+    const struct field *host; /* borrowed from the head; the last of that name, or NULL */
+    const struct field *content_length;
+    const struct field *transfer_encoding;
     unsigned hosts;
     unsigned content_lengths;
     unsigned transfer_encodings;
@@ -23,11 +24,11 @@ struct h1_facts {
 /* Sets *ret_refusal and returns -EBADMSG. */
 int h1_refuse(struct h1_refusal *ret_refusal, unsigned status, const char *text);
 
-/* The line at `at`, without its CRLF. h1_scan has found that there is one before `end`. */
-struct slice h1_line(const char *at, const char *end);
-
-/* Parses the field lines from `at` on, up to the empty line that ends at `end`. */
-int h1_parse_fields(const char *at, const char *end, struct fields *fields, struct h1_facts *facts,
+/*
+ * Parses the field lines up to the empty one. The head was found complete by h1_scan; `lines`
+ * stands at its first field line.
+ */
+int h1_parse_fields(struct h1_lines *lines, struct fields *fields, struct h1_facts *facts,
                     struct h1_refusal *ret_refusal);
 
 /* "HTTP/1.0" or "HTTP/1.1". */

@@ -116,10 +116,11 @@ static int settle_authority(const struct h1_facts *facts, struct request_head *h
         return h1_refuse(ret_refusal, 400, "repeated Host");
     if (facts->hosts == 0 && head->version_minor > 0)
         return h1_refuse(ret_refusal, 400, "no Host");
-    if (facts->hosts == 1 && uri_parse_authority(facts->host, &host, &port) < 0)
+    if (facts->hosts == 1 && uri_parse_authority(facts->host->value, &host, &port) < 0)
         return h1_refuse(ret_refusal, 400, "bad Host");
     if (head->form == TARGET_ORIGIN || head->scheme.len + head->authority.len == 0) {
-        head->authority = facts->host;
+        if (facts->hosts == 1)
+            head->authority = facts->host->value;
         return 0;
     }
     if (uri_parse_authority(head->authority, &host, &port) < 0)
@@ -142,15 +143,16 @@ static int settle_expectation(const struct h1_facts *facts, struct request_head 
 int h1_parse_request(struct slice head, struct request_head *ret_head,
                      struct h1_refusal *ret_refusal)
 {
-    const char *at = head.at, *end = head.at + head.len;
-    if (*at == '\r')
-        at += 2;
-    struct slice line = h1_line(at, end);
+    struct h1_lines lines;
+    h1_lines_init(&lines, head);
+    struct slice line = h1_lines_next(&lines);
+    if (line.len == 0)
+        line = h1_lines_next(&lines); /* the one empty line that h1_scan lets pass */
     struct h1_facts facts = {0};
     int result = parse_request_line(line, ret_head, ret_refusal);
     if (result < 0)
         return result;
-    result = h1_parse_fields(line.at + line.len + 2, end, &ret_head->fields, &facts, ret_refusal);
+    result = h1_parse_fields(&lines, &ret_head->fields, &facts, ret_refusal);
     if (result < 0)
         return result;
     result = h1_parse_framing(&facts, ret_head->version_minor, &ret_head->framing, ret_refusal);

@@ -52,13 +52,13 @@ static void settle_framing(enum http_method method, const struct h1_facts *facts
 int h1_parse_response(struct slice head, enum http_method method, struct response_head *ret_head,
                       struct h1_refusal *ret_refusal)
 {
-    const char *end = head.at + head.len;
-    struct slice line = h1_line(head.at, end);
+    struct h1_lines lines;
+    h1_lines_init(&lines, head);
     struct h1_facts facts = {0};
-    int result = parse_status_line(line, ret_head, ret_refusal);
+    int result = parse_status_line(h1_lines_next(&lines), ret_head, ret_refusal);
     if (result < 0)
         return result;
-    result = h1_parse_fields(line.at + line.len + 2, end, &ret_head->fields, &facts, ret_refusal);
+    result = h1_parse_fields(&lines, &ret_head->fields, &facts, ret_refusal);
     if (result < 0)
         return result;
     result = h1_parse_framing(&facts, ret_head->version_minor, &ret_head->framing, ret_refusal);

@@ -48,8 +48,9 @@ int h1_parse_trailers(struct slice section, struct fields *ret_fields,
                       struct h1_refusal *ret_refusal)
 {
     struct h1_facts facts = {0};
-    int result =
-        h1_parse_fields(section.at, section.at + section.len, ret_fields, &facts, ret_refusal);
+    struct h1_lines lines;
+    h1_lines_init(&lines, section);
+    int result = h1_parse_fields(&lines, ret_fields, &facts, ret_refusal);
     if (result < 0)
         return result;
     unsigned kept = 0;

@@ -57,6 +57,10 @@ class Connection:
     def send(self, data):
         self._socket.sendall(data)
 
+    def receive(self):
+        """What comes next, as in a tunnel; b"" at the end."""
+        return self.reader.some()
+
     def close(self):
         self.is_open = False
         try:
@@ -74,7 +78,7 @@ class Connection:
 class Backend:
     """A listening target. handler(request, connection) -> Response | bytes | None."""
 
-    def __init__(self, handler, reads_body=True, unix_path=None):
+    def __init__(self, handler, reads_body=True, unix_path=None, port=None):
         self._handler = handler
         self._reads_body = reads_body
         self._lock = threading.Lock()
@@ -91,7 +95,7 @@ class Backend:
         else:
             self._listener = socket.socket()
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.port = ports.free()
+            self.port = port or ports.free()
             self._listener.bind(("127.0.0.1", self.port))
             self.address = f"127.0.0.1:{self.port}"
         self._listener.listen(1024)

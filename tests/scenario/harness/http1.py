@@ -58,6 +58,13 @@ class Reader:
         data, self._kept = self._kept[:count], self._kept[count:]
         return data
 
+    def some(self):
+        """What is there, at least a byte; b"" at the end."""
+        if not self._kept:
+            self._more()
+        data, self._kept = self._kept, b""
+        return data
+
     def to_end(self):
         while self._more():
             pass
@@ -80,18 +87,22 @@ def read_head(reader):
     return Head(lines[0].decode("latin-1"), headers, raw)
 
 
+def read_chunk(reader):
+    """The bytes of the next chunk, b"" for the last."""
+    line = reader.line_block(b"\r\n")[:-2]
+    if not re.fullmatch(rb"[0-9a-fA-F]+(;.*)?", line):
+        raise Malformed(f"bad chunk size {line!r}")
+    size = int(line.split(b";")[0], 16)
+    data = reader.exactly(size)
+    if size and reader.exactly(2) != b"\r\n":
+        raise Malformed("no CRLF behind a chunk")
+    return data
+
+
 def _read_chunked(reader):
     body, trailers = b"", []
-    while True:
-        line = reader.line_block(b"\r\n")[:-2]
-        if not re.fullmatch(rb"[0-9a-fA-F]+(;.*)?", line):
-            raise Malformed(f"bad chunk size {line!r}")
-        size = int(line.split(b";")[0], 16)
-        if size == 0:
-            break
-        body += reader.exactly(size)
-        if reader.exactly(2) != b"\r\n":
-            raise Malformed("no CRLF behind a chunk")
+    while (data := read_chunk(reader)):
+        body += data
     while (line := reader.line_block(b"\r\n")[:-2]):
         match = _FIELD.fullmatch(line)
         if not match:

@@ -64,6 +64,10 @@ class Connection:
         """The head of the next message, without its body."""
         return http1.read_head(self._reader)
 
+    def chunk(self):
+        """The next chunk of a chunked body."""
+        return http1.read_chunk(self._reader)
+
     def exactly(self, count):
         """That many bytes of what comes next, as in a tunnel."""
         return self._reader.exactly(count)

@@ -12,6 +12,14 @@ struct bad_file {
 #define SERVICE "services:\n  api:\n"
 
 static const struct bad_file yaml_files[] = {
+    {"sites: { a: { respond: 200 } }\n"
+     "sites: { b: { respond: 200 }, c: { respond: 99 } }\n",
+     "2:1: \"sites\" is given twice, first in line 1: keep one\n"},
+    {"x: {\n"
+     "a: 1,\n"
+     "a: 2\n",
+     "1:4: this \"{\" is not closed, or a comma is missing between its entries\n"
+     "3:1: \"a\" is given twice, first in line 2: keep one\n"},
     {"", "1:1: the file is empty\n"},
     {"# nothing\n", "1:1: the file is empty\n"},
     {"hello\n", "1:1: the file must be a map, not a single value\n"},
@@ -365,6 +373,11 @@ static const struct bad_file rules_files[] = {
 };
 
 static const struct bad_file references_files[] = {
+    {"sites: { s: { listeners: [http, http], respond: 200 } }\n",
+     "1:33: the listener \"http\" is given twice\n"},
+    {"listeners: 80\n"
+     "sites: { s: { respond: 200 } }\n",
+     "1:12: \"listeners\" must be a map ({} for none), not a single value\n"},
     {RULES "      - forward: apy\n",
      "5:18: no service or target group is called \"apy\"; did you mean \"api\"?\n"},
     {RULES "      - forward: completely-different\n",

@@ -348,6 +348,27 @@ static void the_callers_room_for_fields_is_a_limit(void **state)
     assert_int_equal(refusal.status, 431);
 }
 
+/* Lines are found in blocks of 64 bytes; the head ends at the end of its memory. */
+static void heads_of_every_length_are_taken_apart(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len < 300; len++) {
+        struct slice before = SLICE("GET / HTTP/1.0\r\nX: "), behind = SLICE("\r\nY: 1\r\n\r\n");
+        SCOPED_FREE char *memory = memory_alloc(before.len + len + behind.len);
+        assert_non_null(memory);
+        memcpy(memory, before.at, before.len);
+        memset(memory + before.len, 'x', len);
+        memcpy(memory + before.len + len, behind.at, behind.len);
+        struct parsed_request parsed;
+        struct slice text = slice_of(memory, before.len + len + behind.len);
+        assert_int_equal(parse_request(text, &parsed), 0);
+        assert_int_equal(parsed.length, text.len);
+        assert_int_equal(parsed.head.fields.count, 2);
+        assert_int_equal(parsed.at[0].value.len, len);
+        assert_slice(parsed.at[1].value, "1");
+    }
+}
+
 static void too_many_connection_options_are_refused(void **state)
 {
     (void)state;
@@ -378,6 +399,7 @@ int main(void)
         cmocka_unit_test(an_upgrade_counts_when_connection_names_it),
         cmocka_unit_test(unknown_methods_are_tokens_like_any),
         cmocka_unit_test(the_callers_room_for_fields_is_a_limit),
+        cmocka_unit_test(heads_of_every_length_are_taken_apart),
         cmocka_unit_test(too_many_connection_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

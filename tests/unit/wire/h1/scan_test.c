@@ -223,6 +223,8 @@ static void vector_and_portable_classes_agree(void **state)
         assert_true(vector.cr == portable.cr);
         assert_true(vector.lf == portable.lf);
         assert_true(vector.other == portable.other);
+        char byte = at[prng_below(&prng, BLOCK_BYTES)];
+        assert_true(block_find_sse2(at, byte) == block_find_portable(at, byte));
     }
 }
 
@@ -256,6 +258,7 @@ static void every_byte_has_its_class_at_every_place(void **state)
             struct block_masks masks = block_classify_portable(block);
             uint64_t bit = UINT64_C(1) << place;
             bool is_control = (byte < 0x20 && byte != '\t') || byte == 0x7f;
+            assert_true(block_find_portable(block, (char)byte) == (byte == 'a' ? UINT64_MAX : bit));
             assert_true(masks.cr == (byte == '\r' ? bit : 0));
             assert_true(masks.lf == (byte == '\n' ? bit : 0));
             assert_true(masks.other == (is_control && byte != '\r' && byte != '\n' ? bit : 0));

@@ -1,0 +1,66 @@
+/* Checking a file without serving it. The texts come from src/conf; the command prints them. */
+#include "cli/check.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "conf/snapshot.h"
+#include "os/file.h"
+
+#include <errno.h>
+
+#define FILE_BYTES_MAX 16777216
+
+static int append_count(struct buffer *out, const char *separator, size_t count, const char *noun)
+{
+    return buffer_format(out, "%s%zu %s%s", separator, count, noun, count == 1 ? "" : "s");
+}
+
+static int tell_contents(const struct snapshot *snapshot, const char *file, struct buffer *out)
+{
+    size_t rules = 0, groups = 0;
+    for (unsigned i = 0; i < snapshot->sites_count; i++)
+        rules += snapshot->sites[i].rules_count;
+    for (unsigned i = 0; i < snapshot->groups_count; i++)
+        groups += !snapshot->groups[i].is_service;
+    int rc = buffer_format(out, "%s is right: ", file);
+    if (rc == 0)
+        rc = append_count(out, "", snapshot->listeners_count, "listener");
+    if (rc == 0)
+        rc = append_count(out, ", ", snapshot->sites_count, "site");
+    if (rc == 0)
+        rc = append_count(out, ", ", rules, "rule");
+    if (rc == 0)
+        rc = append_count(out, ", ", snapshot->services_count, "service");
+    if (rc == 0)
+        rc = append_count(out, ", ", groups, "target group");
+    return rc < 0 ? rc : buffer_append_char(out, '\n');
+}
+
+/* The file is read once more for its lines; what cannot be read is told without them. */
+static int tell_errors(const struct conf_errors *errors, const char *file, struct buffer *out)
+{
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, FILE_BYTES_MAX);
+    int rc = file_read_all(file, &text);
+    if (rc < 0)
+        text.len = 0;
+    rc = conf_errors_format(errors, slice_of_cstr(file), buffer_slice(&text), out);
+    if (rc == 0)
+        rc = append_count(out, "", (size_t)errors->count + errors->dropped, "error");
+    return rc < 0 ? rc : buffer_format(out, " in %s\n", file);
+}
+
+int check_file(const char *file, struct buffer *ret_out, struct buffer *ret_errors)
+{
+    SCOPED(conf_errors_finish) struct conf_errors errors;
+    struct snapshot *snapshot = NULL;
+    conf_errors_init(&errors);
+    int rc = snapshot_read(file, &snapshot, &errors);
+    int told = 0;
+    if (rc == 0)
+        told = tell_contents(snapshot, file, ret_out);
+    else if (rc == -EINVAL)
+        told = tell_errors(&errors, file, ret_errors);
+    snapshot_unref(snapshot);
+    return told < 0 ? told : rc;
+}
