@@ -1,5 +1,6 @@
 /* The targets of one group: told, and replaced as a whole. */
 #include "edge/admin/targets.h"
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "edge/admin/reply.h"
