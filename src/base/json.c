@@ -22,18 +22,17 @@ static bool byte_is_special(unsigned char byte)
     return byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\';
 }
 
-/* How many bytes at the start need no thought. */
-static size_t plain_run(const char *at, size_t len)
+size_t json_plain_len(struct slice text)
 {
     size_t run = 0;
     uint64_t word;
-    while (run + sizeof word <= len) {
-        memcpy(&word, at + run, sizeof word);
+    while (run + sizeof word <= text.len) {
+        memcpy(&word, text.at + run, sizeof word);
         if (word_is_special(word))
             break;
         run += sizeof word;
     }
-    while (run < len && !byte_is_special((unsigned char)at[run]))
+    while (run < text.len && !byte_is_special((unsigned char)text.at[run]))
         run++;
     return run;
 }
@@ -78,7 +77,7 @@ void write_json_text(struct writer *writer, struct slice text)
 {
     write_char(writer, '"');
     while (text.len > 0) {
-        size_t run = plain_run(text.at, text.len);
+        size_t run = json_plain_len(text);
         if (run == 0)
             run = utf8_sequence(text.at, text.len);
         if (LIKELY(run > 0)) {

@@ -5,6 +5,9 @@
 
 #include "base/writer.h"
 
+/* How many bytes at the start are printable ASCII without quotes and backslashes. */
+size_t json_plain_len(struct slice text);
+
 /*
  * The text in quotes. What is valid UTF-8 goes as it is but for quotes, backslashes and control
  * bytes; every other byte becomes \u00XX, so that any bytes make valid JSON and none is lost.

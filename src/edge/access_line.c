@@ -142,18 +142,11 @@ static void write_json(struct writer *writer, const struct exchange *exchange,
     write_literal(writer, "}\n");
 }
 
-static bool is_plain_combined(unsigned char byte)
-{
-    return byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\\';
-}
-
 /* As nginx escapes: quotes, backslashes and all that is not printable ASCII become \xXX. */
 static void write_combined_text(struct writer *writer, struct slice text)
 {
     while (text.len > 0) {
-        size_t run = 0;
-        while (run < text.len && is_plain_combined((unsigned char)text.at[run]))
-            run++;
+        size_t run = json_plain_len(text);
         write_bytes(writer, text.at, run);
         if (run < text.len) {
             unsigned char byte = (unsigned char)text.at[run++];
