@@ -19,3 +19,13 @@ static inline void memory_free_scoped(void *at)
 
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* For large arrays on hot paths: not zeroed where the build zeroes all automatic variables. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define UNINITIALISED __attribute__((uninitialized))
+#endif
+#endif
+#if !defined(UNINITIALISED)
+#define UNINITIALISED
+#endif

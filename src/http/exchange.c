@@ -168,9 +168,36 @@ static void add_part(struct iovec *parts, int *count, const void *bytes, size_t 
         parts[(*count)++] = (struct iovec){(void *)(uintptr_t)bytes, len};
 }
 
+/* Up to this many bytes a copy behind the head is cheaper than a second part. */
+#define COPY_BYTES_MAX 4096
+
+static void copy_behind(struct iovec *head, const struct iovec *parts, int count)
+{
+    char *end = (char *)head->iov_base + head->iov_len;
+    for (int i = 0; i < count; i++) {
+        memcpy(end, parts[i].iov_base, parts[i].iov_len);
+        end += parts[i].iov_len;
+        head->iov_len += parts[i].iov_len;
+    }
+}
+
+static int join_parts(const struct exchange *exchange, struct iovec *parts, int count)
+{
+    if (exchange->state != RESPONSE_HEAD || count < 2)
+        return count;
+    size_t more = 0;
+    for (int i = 1; i < count; i++)
+        more += parts[i].iov_len;
+    if (more > COPY_BYTES_MAX || more > BLOCK_LARGE_BYTES - parts[0].iov_len)
+        return count;
+    copy_behind(&parts[0], parts + 1, count - 1);
+    return 1;
+}
+
 static int send_parts(struct exchange *exchange, struct iovec *parts, int count, size_t body_bytes,
                       bool more)
 {
+    count = join_parts(exchange, parts, count);
     int rc = count == 0 ? 0 : write_parts(exchange, parts, count);
     free_head(exchange);
     if (rc < 0)

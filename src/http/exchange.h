@@ -6,7 +6,6 @@
 #pragma once
 
 #include "base/arena.h"
-#include "os/address.h"
 #include "wire/h1/serialise.h"
 #include "wire/http/message.h"
 
@@ -41,11 +40,11 @@ struct exchange {
     const struct server *server; /* of its listener */
     struct arena arena;
     struct request_head request;
-    struct slice host;  /* normalised, without port; empty when the client named none */
-    unsigned port;      /* named beside the host; 0: none */
-    struct slice path;  /* normalised; "*" for OPTIONS * */
-    struct slice query; /* raw; NULL start when there is none */
-    struct address peer;
+    struct slice host;       /* normalised, without port; empty when the client named none */
+    unsigned port;           /* named beside the host; 0: none */
+    struct slice path;       /* normalised; "*" for OPTIONS * */
+    struct slice query;      /* raw; NULL start when there is none */
+    struct slice client;     /* its address without port, as text; "unix" */
     uint64_t id;             /* shown as 16 hexadecimal digits */
     int64_t started_us;      /* loop_now_us */
     int64_t timeout_idle_ms; /* for reading and writing bodies on the client's side */

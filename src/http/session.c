@@ -23,6 +23,7 @@ static void session_main(void *arg);
 static void destroy(struct session *session)
 {
     timer_cancel(&session->timer);
+    list_remove(&session->task.link);
     inflow_finish(&session->inflow);
     list_remove(&session->link);
     counter_subtract(&worker_current()->counters.connections_open, 1);
@@ -42,6 +43,7 @@ static void await_request(struct session *session)
 static void start_fiber(struct session *session)
 {
     timer_cancel(&session->timer);
+    list_remove(&session->task.link);
     session->state = SESSION_ACTIVE;
     if (fiber_start(session_main, session, &session->fiber) < 0) {
         counter_add(&worker_current()->counters.sessions_refused, 1);
@@ -74,6 +76,11 @@ static void read_head(struct session *session)
     }
 }
 
+static void run_session(struct task *task)
+{
+    read_head(CONTAINER_OF(task, struct session, task));
+}
+
 static void session_ready(struct io *io)
 {
     struct session *session = CONTAINER_OF(io, struct session, io);
@@ -81,7 +88,7 @@ static void session_ready(struct io *io)
     case SESSION_IDLE:
     case SESSION_HEAD:
         if ((io->ready & IO_READABLE) != 0)
-            read_head(session);
+            task_queue(&session->task);
         break;
     case SESSION_ACTIVE:
         if ((io->ready & IO_FAILED) != 0)
@@ -104,6 +111,14 @@ static void session_timed_out(struct timer *timer)
     start_fiber(session);
 }
 
+static void name_client(struct session *session, const struct address *peer)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    size_t len = address_format_host(peer, text);
+    session->client_len = (uint8_t)(len < sizeof session->client ? len : sizeof session->client);
+    memcpy(session->client, text, session->client_len);
+}
+
 void session_accept(const struct server *server, int fd, const struct address *peer)
 {
     struct worker *worker = worker_current();
@@ -113,10 +128,12 @@ void session_accept(const struct server *server, int fd, const struct address *p
         io_discard(fd);
         return;
     }
-    *session = (struct session){.server = server, .peer = *peer};
+    *session = (struct session){.server = server};
+    name_client(session, peer);
     io_init(&session->io, session_ready);
     inflow_init(&session->inflow, BLOCK_SMALL);
     timer_init(&session->timer, session_timed_out);
+    task_init(&session->task, run_session);
     list_init(&session->link);
     counter_add(&worker->counters.connections_accepted, 1);
     counter_add(&worker->counters.connections_open, 1);
@@ -174,7 +191,7 @@ static void begin_exchange(struct exchange *exchange, struct session *session, v
     *exchange = (struct exchange){
         .session = session,
         .server = session->server,
-        .peer = session->peer,
+        .client = slice_of(session->client, session->client_len),
         .id = prng_next(&worker_current()->prng),
         .started_us = loop_now_us(),
         .timeout_idle_ms = session->server->idle_timeout_ms,
@@ -264,7 +281,7 @@ static bool skip_body(struct exchange *exchange)
 static bool serve_one(struct session *session)
 {
     struct exchange exchange;
-    _Alignas(16) char memory[ARENA_FIRST_BYTES];
+    _Alignas(16) UNINITIALISED char memory[ARENA_FIRST_BYTES];
     begin_exchange(&exchange, session, memory);
     if (read_request(&exchange) == 0)
         session->server->handle(&exchange);
@@ -321,7 +338,7 @@ static void session_main(void *arg)
             }
             await_request(session);
             if ((session->io.ready & IO_READABLE) != 0)
-                read_head(session);
+                task_queue(&session->task);
             return;
         }
         if (++served % REQUESTS_A_TURN == 0)

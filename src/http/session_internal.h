@@ -17,11 +17,13 @@ struct session {
     const struct server *server;
     struct fiber *fiber; /* borrowed; while ACTIVE or CLOSING */
     struct timer timer;  /* idle, or the head's */
+    struct task task;    /* to read a head, after what is under way had its turn */
     struct inflow inflow;
     struct h1_refusal refusal; /* status 0: none */
     enum session_state state;
     bool is_draining;
-    struct address peer;
+    uint8_t client_len;
+    char client[INET6_ADDRSTRLEN]; /* its address as text */
 };
 
 static inline bool session_is_draining(const struct session *session)

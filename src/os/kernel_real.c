@@ -85,7 +85,7 @@ static int real_wait(struct kernel *kernel, struct kernel_event *events, int max
                      int64_t deadline_us)
 {
     struct kernel_real *self = real(kernel);
-    struct epoll_event got[256];
+    UNINITIALISED struct epoll_event got[256];
     int room = max < (int)COUNT_OF(got) ? max : (int)COUNT_OF(got);
     int count = epoll_wait(self->epoll_fd, got, room, wait_ms(deadline_us));
     if (count < 0)

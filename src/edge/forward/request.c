@@ -33,10 +33,8 @@ static void write_framing(struct writer *writer, const struct framing *framing)
 
 static void write_forwarded_fields(struct writer *writer, const struct exchange *exchange)
 {
-    char peer[ADDRESS_TEXT_BYTES];
-    size_t peer_len = address_format_host(&exchange->peer, peer);
     write_literal(writer, "X-Forwarded-For: ");
-    write_bytes(writer, peer, peer_len);
+    write_slice(writer, exchange->client);
     write_literal(writer, "\r\nX-Forwarded-Proto: ");
     write_slice(writer, exchange->server->is_secure ? SLICE("https") : SLICE("http"));
     if (exchange->request.authority.len > 0) {
