@@ -1,7 +1,7 @@
 /*
  * The access log: a line for each exchange, JSON or combined. Workers format into buffers of their
- * own; a thread writes them out. When it cannot keep up lines are dropped and counted, and no
- * request waits for a disk.
+ * own; a thread writes them out. When it cannot keep up, or the disk is full, lines are dropped and
+ * counted, and no request waits for a disk.
  */
 #pragma once
 
@@ -9,19 +9,36 @@
 #include "conf/snapshot.h"
 
 struct access_log;
+struct access_lines;
 struct exchange;
 
-/* *ret_log is NULL when the format is off. */
+/*
+ * *ret_log is NULL when the format is off. The file is made with mode 0640; its folder too when it
+ * is Weir's state folder.
+ */
 int access_log_open(const struct conf_access_log *conf, struct access_log **ret_log,
                     struct error *ret_error);
 
 /* Writes out what is buffered, then ends. After the workers have ended. NULL is fine. */
 void access_log_close(struct access_log *log);
 
-/* Opens the file anew by its name, after a rotation. From any thread. */
+/* Opens the file anew by its name, after a rotation. From any thread. NULL is fine. */
 void access_log_reopen(struct access_log *log);
 
+/* Lines that were not written. 0 for NULL. */
 uint64_t access_log_dropped(const struct access_log *log);
+
+/*
+ * A worker's buffers, on its own thread and loop; they belong to the log, which is not closed
+ * before access_lines_end. *ret_lines is NULL for a log that is NULL. 0 or -ENOMEM.
+ */
+int access_lines_begin(struct access_log *log, struct access_lines **ret_lines);
+
+/* Hands over what is buffered; `lines` (may be NULL) is not used again. */
+void access_lines_end(struct access_lines *lines);
+
+/* Adds the line of an exchange that has ended on this worker; NULL is fine. */
+void access_lines_add(struct access_lines *lines, const struct exchange *exchange);
 
 /* struct server's log function. */
 void access_log_exchange(const struct exchange *exchange);

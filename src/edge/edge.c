@@ -83,12 +83,15 @@ static int begin_worker(struct edge_worker *worker)
     unsigned number = (unsigned)(worker - worker->edge->workers);
     worker_init(&worker->http, number, prng_next(&seed), BLOCK_BYTES_MAX);
     rc = start_balancers(worker);
+    if (rc == 0)
+        rc = access_lines_begin(worker->edge->access_log, &worker->access_lines);
     return rc < 0 ? rc : start_acceptors(worker);
 }
 
 static void end_worker(struct edge_worker *worker)
 {
     stop_acceptors(worker);
+    access_lines_end(worker->access_lines);
     for (unsigned i = 0; worker->balancers != NULL && i < worker->plane->snapshot->groups_count;
          i++)
         balancer_finish(&worker->balancers[i]);
@@ -216,6 +219,7 @@ static int run_first_worker(struct edge *edge, const struct edge_options *option
         rc = health_start(&edge->health, &edge->plane);
     if (rc < 0)
         return rc;
+    edge->started_ms = loop_now_ms();
     if (options->ready != NULL)
         options->ready(options->ready_arg);
     rc = loop_run(edge->workers[0].loop);

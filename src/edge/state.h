@@ -16,6 +16,7 @@
 
 struct edge;
 struct access_log;
+struct access_lines;
 
 /* A snapshot at work. Immutable but for the groups' own state. */
 struct plane {
@@ -34,6 +35,7 @@ struct edge_worker {
     struct balancer *balancers; /* owned; one for each group */
     struct acceptor *acceptors; /* owned; one for each listener, and the admin's */
     unsigned acceptors_count;
+    struct access_lines *access_lines; /* the access log's; NULL: off */
     struct loop *loop;
     struct kernel *kernel;
     struct thread thread;
@@ -56,6 +58,7 @@ struct edge {
     struct signals signals;
     struct fiber *signals_fiber; /* NULL when it has ended */
     struct health_checks health;
+    int64_t started_ms; /* loop_now_ms of worker 0 */
     atomic_bool is_draining;
 };
 

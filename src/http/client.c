@@ -60,7 +60,7 @@ struct upstream *client_take_idle(struct client_pool *pool, int64_t only_fresh_m
         return NULL;
     leave_pool(upstream);
     upstream->is_reused = true;
-    worker_current()->counters.upstream_reuses++;
+    counter_add(&worker_current()->counters.upstream_reuses, 1);
     return upstream;
 }
 
@@ -74,7 +74,7 @@ int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstrea
     timer_init(&upstream->timer, idle_too_long);
     inflow_init(&upstream->inflow, BLOCK_LARGE);
     io_init(&upstream->io, upstream_ready);
-    worker_current()->counters.upstream_connects++;
+    counter_add(&worker_current()->counters.upstream_connects, 1);
     int rc = io_connect_wait(&upstream->io, &pool->address, deadline_ms);
     if (rc < 0) {
         memory_free(upstream);

@@ -26,7 +26,7 @@ static void destroy(struct session *session)
     list_remove(&session->task.link);
     inflow_finish(&session->inflow);
     list_remove(&session->link);
-    worker_current()->counters.connections_open--;
+    counter_subtract(&worker_current()->counters.connections_open, 1);
     io_close(&session->io);
     memory_free(session);
 }
@@ -46,7 +46,7 @@ static void start_fiber(struct session *session)
     list_remove(&session->task.link);
     session->state = SESSION_ACTIVE;
     if (fiber_start(session_main, session, &session->fiber) < 0) {
-        worker_current()->counters.sessions_refused++;
+        counter_add(&worker_current()->counters.sessions_refused, 1);
         destroy(session);
     }
 }
@@ -106,7 +106,7 @@ static void session_timed_out(struct timer *timer)
         destroy(session);
         return;
     }
-    worker_current()->counters.head_timeouts++;
+    counter_add(&worker_current()->counters.head_timeouts, 1);
     session->refusal = (struct h1_refusal){408, "the head did not arrive in time"};
     start_fiber(session);
 }
@@ -124,7 +124,7 @@ void session_accept(const struct server *server, int fd, const struct address *p
     struct worker *worker = worker_current();
     struct session *session = memory_alloc_raw(sizeof *session);
     if (session == NULL) {
-        worker->counters.sessions_refused++;
+        counter_add(&worker->counters.sessions_refused, 1);
         io_discard(fd);
         return;
     }
@@ -135,8 +135,8 @@ void session_accept(const struct server *server, int fd, const struct address *p
     timer_init(&session->timer, session_timed_out);
     task_init(&session->task, run_session);
     list_init(&session->link);
-    worker->counters.connections_accepted++;
-    worker->counters.connections_open++;
+    counter_add(&worker->counters.connections_accepted, 1);
+    counter_add(&worker->counters.connections_open, 1);
     list_append(&worker->sessions, &session->link);
     if (io_open(&session->io, fd) < 0) {
         io_discard(fd);
@@ -203,7 +203,7 @@ static void begin_exchange(struct exchange *exchange, struct session *session, v
 
 static void refuse(struct exchange *exchange, const struct h1_refusal *refusal)
 {
-    worker_current()->counters.requests_refused++;
+    counter_add(&worker_current()->counters.requests_refused, 1);
     exchange->keep_alive = false;
     exchange_respond_error(exchange, refusal->status, refusal->text);
 }
@@ -252,11 +252,11 @@ static void settle(struct exchange *exchange)
 static void count(const struct exchange *exchange)
 {
     struct worker_counters *counters = &worker_current()->counters;
-    counters->requests++;
-    counters->responses[exchange->status >= 100 && exchange->status < 600 ? exchange->status / 100
-                                                                          : 0]++;
-    counters->bytes_received += exchange->request_bytes;
-    counters->bytes_sent += exchange->response_bytes;
+    unsigned hundreds = exchange->status / 100;
+    counter_add(&counters->requests, 1);
+    counter_add(&counters->responses[hundreds < COUNT_OF(counters->responses) ? hundreds : 0], 1);
+    counter_add(&counters->bytes_received, exchange->request_bytes);
+    counter_add(&counters->bytes_sent, exchange->response_bytes);
 }
 
 /* After an early response: what is left of the request's body goes by within a bound, or we close.

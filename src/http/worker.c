@@ -51,7 +51,7 @@ char *block_take(enum block_size size)
     if (worker->block_bytes + block_bytes[size] <= worker->block_bytes_max)
         bytes = memory_alloc_raw(block_bytes[size]);
     if (bytes == NULL)
-        worker->counters.blocks_refused++;
+        counter_add(&worker->counters.blocks_refused, 1);
     else
         worker->block_bytes += block_bytes[size];
     return bytes;

@@ -35,6 +35,25 @@ struct worker_counters {
     uint64_t sessions_refused; /* no memory, no fiber, or over the limit */
 };
 
+/*
+ * Counters are written by one thread and read by any: plain loads and stores that cannot tear, no
+ * locked instruction.
+ */
+static inline uint64_t counter_read(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static inline void counter_add(uint64_t *counter, uint64_t more)
+{
+    __atomic_store_n(counter, counter_read(counter) + more, __ATOMIC_RELAXED);
+}
+
+static inline void counter_subtract(uint64_t *counter, uint64_t less)
+{
+    __atomic_store_n(counter, counter_read(counter) - less, __ATOMIC_RELAXED);
+}
+
 struct worker {
     unsigned number; /* from 0 */
     struct prng prng;

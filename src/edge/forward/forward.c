@@ -291,7 +291,7 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
             tried_count == BALANCER_TRIES_MAX || !balancer_may_retry(balancer))
             break;
         retries_left--;
-        worker->counters.upstream_retries++;
+        counter_add(&worker->counters.upstream_retries, 1);
     }
     for (unsigned i = 0; i < tried_count; i++)
         member_unref(tried[i]);

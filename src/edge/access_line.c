@@ -1,0 +1,205 @@
+/* JSON and combined lines. Each part is written once, straight to its place. */
+#include "edge/access_line.h"
+
+#include "base/json.h"
+#include "http/exchange.h"
+#include "http/session.h"
+#include "wire/http/date.h"
+
+/* Both texts from "Sun, 06 Nov 1994 08:49:37 GMT". */
+static void set_clock(struct access_clock *clock, int64_t second)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char date[HTTP_DATE_BYTES];
+    http_date_write(date, second);
+    const char *day = date + 5, *month = date + 8, *year = date + 12, *time = date + 17;
+    unsigned number = 1;
+    while (number < 12 && memcmp(months + (number - 1) * 3, month, 3) != 0)
+        number++;
+    struct writer writer;
+    writer_init(&writer, clock->rfc3339, sizeof clock->rfc3339 - 1);
+    write_bytes(&writer, year, 4);
+    write_char(&writer, '-');
+    write_char(&writer, (char)('0' + number / 10));
+    write_char(&writer, (char)('0' + number % 10));
+    write_char(&writer, '-');
+    write_bytes(&writer, day, 2);
+    write_char(&writer, 'T');
+    write_bytes(&writer, time, 8);
+    writer_init(&writer, clock->combined, sizeof clock->combined - 1);
+    write_bytes(&writer, day, 2);
+    write_char(&writer, '/');
+    write_bytes(&writer, month, 3);
+    write_char(&writer, '/');
+    write_bytes(&writer, year, 4);
+    write_char(&writer, ':');
+    write_bytes(&writer, time, 8);
+    write_literal(&writer, " +0000");
+    clock->second = second;
+}
+
+static void refresh_clock(struct access_clock *clock, int64_t wall_us)
+{
+    int64_t second = wall_us / 1000000;
+    if (clock->second != second || clock->rfc3339[0] == '\0')
+        set_clock(clock, second);
+}
+
+static void write_three_digits(struct writer *writer, unsigned value)
+{
+    char digits[3] = {(char)('0' + value / 100 % 10), (char)('0' + value / 10 % 10),
+                      (char)('0' + value % 10)};
+    write_bytes(writer, digits, sizeof digits);
+}
+
+/* 12.345 for 12345 µs. */
+static void write_ms(struct writer *writer, int64_t us)
+{
+    uint64_t value = us < 0 ? 0 : (uint64_t)us;
+    write_u64(writer, value / 1000);
+    write_char(writer, '.');
+    write_three_digits(writer, (unsigned)(value % 1000));
+}
+
+static void write_client(struct writer *writer, const struct exchange *exchange)
+{
+    char client[ADDRESS_TEXT_BYTES];
+    write_bytes(writer, client, address_format_host(&exchange->peer, client));
+}
+
+static void write_protocol(struct writer *writer, const struct exchange *exchange)
+{
+    write_literal(writer, "HTTP/1.");
+    write_char(writer, (char)('0' + exchange->request.version_minor));
+}
+
+/* `key` is what stands before the value, from its comma to its colon. */
+#define WRITE_TEXT(writer, key, text)                                                              \
+    do {                                                                                           \
+        write_literal(writer, key);                                                                \
+        write_json_text(writer, text);                                                             \
+    } while (0)
+
+#define WRITE_TEXT_IF_ANY(writer, key, text)                                                       \
+    do {                                                                                           \
+        if ((text).len > 0)                                                                        \
+            WRITE_TEXT(writer, key, text);                                                         \
+    } while (0)
+
+#define WRITE_NUMBER(writer, key, value)                                                           \
+    do {                                                                                           \
+        write_literal(writer, key);                                                                \
+        write_u64(writer, value);                                                                  \
+    } while (0)
+
+static void write_json_request(struct writer *writer, const struct exchange *exchange)
+{
+    const struct request_head *request = &exchange->request;
+    write_literal(writer, "\",\"client\":\"");
+    write_client(writer, exchange);
+    WRITE_TEXT(writer, "\",\"method\":", request->method_name);
+    WRITE_TEXT(writer, ",\"host\":", request->authority);
+    WRITE_TEXT(writer, ",\"path\":", request->target);
+    write_literal(writer, ",\"protocol\":\"");
+    write_protocol(writer, exchange);
+}
+
+static void write_json_notes(struct writer *writer, const struct exchange_notes *notes)
+{
+    WRITE_TEXT_IF_ANY(writer, ",\"site\":", notes->site);
+    if (notes->rule > 0)
+        WRITE_NUMBER(writer, ",\"rule\":", notes->rule);
+    WRITE_TEXT_IF_ANY(writer, ",\"group\":", notes->group);
+    WRITE_TEXT_IF_ANY(writer, ",\"target\":", notes->target);
+    if (notes->tries > 0) {
+        WRITE_NUMBER(writer, ",\"tries\":", notes->tries);
+        write_literal(writer, ",\"upstream_ms\":");
+        write_ms(writer, notes->upstream_us);
+    }
+    WRITE_TEXT_IF_ANY(writer, ",\"reason\":", slice_of_cstr(notes->reason));
+}
+
+static void write_json(struct writer *writer, const struct exchange *exchange,
+                       const struct access_clock *clock, int64_t wall_us, int64_t duration_us)
+{
+    const struct fields *fields = &exchange->request.fields;
+    write_literal(writer, "{\"time\":\"");
+    write_bytes(writer, clock->rfc3339, sizeof clock->rfc3339 - 1);
+    write_char(writer, '.');
+    write_three_digits(writer, (unsigned)(wall_us / 1000 % 1000));
+    write_literal(writer, "Z\",\"id\":\"");
+    write_hex(writer, exchange->id, 16);
+    write_json_request(writer, exchange);
+    WRITE_NUMBER(writer, "\",\"status\":", exchange->status);
+    WRITE_NUMBER(writer, ",\"bytes\":", exchange->response_bytes);
+    WRITE_NUMBER(writer, ",\"request_bytes\":", exchange->request_bytes);
+    write_literal(writer, ",\"duration_ms\":");
+    write_ms(writer, duration_us);
+    write_json_notes(writer, &exchange->notes);
+    WRITE_TEXT_IF_ANY(writer, ",\"referer\":", fields_value(fields, FIELD_REFERER));
+    WRITE_TEXT_IF_ANY(writer, ",\"user_agent\":", fields_value(fields, FIELD_USER_AGENT));
+    WRITE_TEXT(writer, ",\"listener\":", exchange->server->name);
+    write_literal(writer, "}\n");
+}
+
+/* As nginx escapes: quotes, backslashes and all that is not printable ASCII become \xXX. */
+static void write_combined_text(struct writer *writer, struct slice text)
+{
+    while (text.len > 0) {
+        size_t run = json_plain_len(text);
+        write_bytes(writer, text.at, run);
+        if (run < text.len) {
+            unsigned char byte = (unsigned char)text.at[run++];
+            write_literal(writer, "\\x");
+            write_char(writer, "0123456789ABCDEF"[byte >> 4]);
+            write_char(writer, "0123456789ABCDEF"[byte & 15]);
+        }
+        text = slice_from(text, run);
+    }
+}
+
+static void write_combined_field(struct writer *writer, const struct exchange *exchange,
+                                 enum field_id id)
+{
+    struct slice value = fields_value(&exchange->request.fields, id);
+    write_literal(writer, " \"");
+    write_combined_text(writer, value.len == 0 ? SLICE("-") : value);
+    write_char(writer, '"');
+}
+
+static void write_combined(struct writer *writer, const struct exchange *exchange,
+                           const struct access_clock *clock)
+{
+    const struct request_head *request = &exchange->request;
+    write_client(writer, exchange);
+    write_literal(writer, " - - [");
+    write_bytes(writer, clock->combined, sizeof clock->combined - 1);
+    write_literal(writer, "] \"");
+    if (request->method_name.len == 0) {
+        write_char(writer, '-');
+    } else {
+        write_combined_text(writer, request->method_name);
+        write_char(writer, ' ');
+        write_combined_text(writer, request->target);
+        write_char(writer, ' ');
+        write_protocol(writer, exchange);
+    }
+    write_literal(writer, "\" ");
+    write_u64(writer, exchange->status);
+    write_char(writer, ' ');
+    write_u64(writer, exchange->response_bytes);
+    write_combined_field(writer, exchange, FIELD_REFERER);
+    write_combined_field(writer, exchange, FIELD_USER_AGENT);
+    write_char(writer, '\n');
+}
+
+void access_line_write(struct writer *writer, enum conf_log_format format,
+                       const struct exchange *exchange, struct access_clock *clock, int64_t wall_us,
+                       int64_t duration_us)
+{
+    refresh_clock(clock, wall_us);
+    if (format == CONF_LOG_COMBINED)
+        write_combined(writer, exchange, clock);
+    else
+        write_json(writer, exchange, clock, wall_us, duration_us);
+}

@@ -1,0 +1,414 @@
+/*
+ * Two buffers for each worker: one it fills, one that is with the writer thread. A buffer is handed
+ * over when it holds a good deal, or by a timer that is armed only while something is buffered.
+ * While the writer is held up the worker's buffer goes on filling to its end; from then on lines
+ * are dropped.
+ */
+#include "edge/access_log.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "edge/access_line.h"
+#include "edge/state.h"
+#include "os/append.h"
+#include "os/file.h"
+
+#include <errno.h>
+
+#define BUFFER_BYTES      ((size_t)1 << 20) /* its pages are taken only when lines come */
+#define HAND_OVER_BYTES   ((size_t)1 << 16)
+#define HAND_OVER_MS      200
+#define FILE_MODE         0640
+#define FOLDER_MODE       0750
+#define STALL_MS          200
+#define STALLS_AT_END_MAX 10 /* after the last request: what a stuck reader may cost */
+#define FOLDER_BYTES_MAX  4096
+
+struct batch {
+    struct list link;    /* in the log's queue while the writer has it */
+    atomic_bool is_away; /* with the writer, who alone sets it back */
+    size_t len;
+    char *bytes; /* owned */
+};
+
+struct access_lines {
+    struct list link; /* in the log's `all` */
+    struct access_log *log;
+    struct batch batches[2];
+    unsigned filling; /* which of them */
+    struct timer timer;
+    struct access_clock clock;
+};
+
+struct access_log {
+    enum conf_log_format format;
+    char *path;             /* owned; NULL: standard output */
+    struct list all;        /* struct access_lines, owned */
+    atomic_ullong dropped;  /* lines */
+    struct thread thread;   /* the writer */
+    pthread_mutex_t lock;   /* of `all` and what follows; held for a few instructions */
+    pthread_cond_t is_work; /* the queue is not empty, or one of the flags was set */
+    struct list queue;      /* struct batch, the first to be written first */
+    bool must_reopen;
+    bool is_ending;
+    /* The writer's own. */
+    int fd; /* -1 while it cannot be opened */
+    bool is_failing;
+    bool is_torn; /* the last byte written was not the end of a line */
+    unsigned stalls;
+    uint64_t dropped_before; /* when it began to fail */
+};
+
+static void drop(struct access_log *log, uint64_t lines)
+{
+    atomic_fetch_add_explicit(&log->dropped, lines, memory_order_relaxed);
+}
+
+static uint64_t count_lines(struct slice bytes)
+{
+    uint64_t lines = 0;
+    ptrdiff_t end;
+    while ((end = slice_find(bytes, '\n')) >= 0) {
+        lines++;
+        bytes = slice_from(bytes, (size_t)end + 1);
+    }
+    return lines;
+}
+
+/* Told once when it begins and once when it is over, not for each line. */
+static void note_failure(struct access_log *log, int error)
+{
+    if (log->is_failing)
+        return;
+    struct error text;
+    (void)error_set_errno(&text, error, "cannot write the access log %s",
+                          log->path == NULL ? "to standard output" : log->path);
+    log_warn("%s; requests are served, their lines are dropped and counted", text.text);
+    log->is_failing = true;
+    log->dropped_before = access_log_dropped(log);
+}
+
+static void note_success(struct access_log *log)
+{
+    if (!log->is_failing)
+        return;
+    log->is_failing = false;
+    log_info("the access log is written again, %llu lines were dropped",
+             (unsigned long long)(access_log_dropped(log) - log->dropped_before));
+}
+
+static void reopen(struct access_log *log)
+{
+    if (log->path == NULL)
+        return;
+    int fd = append_open(log->path, FILE_MODE);
+    if (fd < 0) {
+        note_failure(log, fd);
+        if (log->fd >= 0) /* better the old file than none */
+            return;
+    }
+    append_close(log->fd);
+    log->fd = fd;
+    log->is_torn = false;
+}
+
+static bool is_ending(struct access_log *log)
+{
+    (void)pthread_mutex_lock(&log->lock);
+    bool ending = log->is_ending;
+    (void)pthread_mutex_unlock(&log->lock);
+    return ending;
+}
+
+/* Writes all, waiting for a reader that is slow but not for ever at the end. 0 or the error; *rest
+ * is what was not written. */
+static int write_out(struct access_log *log, struct slice *rest)
+{
+    while (rest->len > 0) {
+        ssize_t put = log->fd < 0 ? -EBADF : append_write(log->fd, *rest, STALL_MS);
+        if (put == -ETIMEDOUT && (!is_ending(log) || log->stalls++ < STALLS_AT_END_MAX))
+            continue;
+        if (put < 0)
+            return (int)put;
+        if (put > 0)
+            log->is_torn = rest->at[put - 1] != '\n';
+        *rest = slice_from(*rest, (size_t)put);
+    }
+    return 0;
+}
+
+static void write_batch(struct access_log *log, struct slice bytes)
+{
+    if (log->fd < 0)
+        reopen(log);
+    /* What a full disk cut short must not run into the next line. */
+    struct slice newline = SLICE("\n");
+    int rc = log->is_torn ? write_out(log, &newline) : 0;
+    if (rc == 0)
+        rc = write_out(log, &bytes);
+    if (rc == 0) {
+        note_success(log);
+    } else {
+        note_failure(log, rc);
+        drop(log, count_lines(bytes));
+    }
+}
+
+/* The next batch, or NULL when there is none and the log ends. Waits. */
+static struct batch *next_batch(struct access_log *log, bool *ret_must_reopen)
+{
+    struct batch *batch = NULL;
+    (void)pthread_mutex_lock(&log->lock);
+    while (list_is_empty(&log->queue) && !log->is_ending && !log->must_reopen)
+        (void)pthread_cond_wait(&log->is_work, &log->lock);
+    *ret_must_reopen = log->must_reopen;
+    log->must_reopen = false;
+    if (!list_is_empty(&log->queue)) {
+        batch = CONTAINER_OF(log->queue.next, struct batch, link);
+        list_remove(&batch->link);
+    }
+    (void)pthread_mutex_unlock(&log->lock);
+    return batch;
+}
+
+static void writer_main(void *arg)
+{
+    struct access_log *log = arg;
+    for (;;) {
+        bool must_reopen;
+        struct batch *batch = next_batch(log, &must_reopen);
+        if (must_reopen)
+            reopen(log);
+        if (batch == NULL && !must_reopen)
+            return;
+        if (batch == NULL)
+            continue;
+        write_batch(log, slice_of(batch->bytes, batch->len));
+        atomic_store_explicit(&batch->is_away, false, memory_order_release);
+    }
+}
+
+static void send_to_writer(struct access_log *log, struct batch *batch)
+{
+    atomic_store_explicit(&batch->is_away, true, memory_order_relaxed);
+    (void)pthread_mutex_lock(&log->lock);
+    list_append(&log->queue, &batch->link);
+    (void)pthread_cond_signal(&log->is_work);
+    (void)pthread_mutex_unlock(&log->lock);
+}
+
+/* Swaps the buffers; false while the writer still has the other one. */
+static bool hand_over(struct access_lines *lines)
+{
+    struct batch *full = &lines->batches[lines->filling];
+    struct batch *other = &lines->batches[1 - lines->filling];
+    if (atomic_load_explicit(&other->is_away, memory_order_acquire))
+        return false;
+    send_to_writer(lines->log, full);
+    lines->filling = 1 - lines->filling;
+    other->len = 0;
+    return true;
+}
+
+static void hand_over_in_time(struct timer *timer)
+{
+    struct access_lines *lines = CONTAINER_OF(timer, struct access_lines, timer);
+    if (lines->batches[lines->filling].len > 0 && !hand_over(lines))
+        timer_arm(timer, loop_deadline(HAND_OVER_MS));
+}
+
+/* False when there is no room for it. */
+static bool add_line(struct access_lines *lines, const struct exchange *exchange)
+{
+    struct batch *batch = &lines->batches[lines->filling];
+    struct writer writer;
+    writer_init(&writer, batch->bytes + batch->len, BUFFER_BYTES - batch->len);
+    access_line_write(&writer, lines->log->format, exchange, &lines->clock, loop_wall_us(),
+                      loop_now_us() - exchange->started_us);
+    if (UNLIKELY(writer.overflown))
+        return false;
+    batch->len += writer_slice(&writer).len;
+    return true;
+}
+
+void access_lines_add(struct access_lines *lines, const struct exchange *exchange)
+{
+    if (lines == NULL)
+        return;
+    if (UNLIKELY(!add_line(lines, exchange)) && (!hand_over(lines) || !add_line(lines, exchange))) {
+        drop(lines->log, 1);
+        return;
+    }
+    if (lines->batches[lines->filling].len >= HAND_OVER_BYTES)
+        (void)hand_over(lines);
+    else if (!timer_is_armed(&lines->timer))
+        timer_arm(&lines->timer, loop_deadline(HAND_OVER_MS));
+}
+
+void access_log_exchange(const struct exchange *exchange)
+{
+    access_lines_add(edge_worker_current()->access_lines, exchange);
+}
+
+static void free_lines(struct access_lines *lines)
+{
+    if (lines == NULL)
+        return;
+    memory_free(lines->batches[0].bytes);
+    memory_free(lines->batches[1].bytes);
+    memory_free(lines);
+}
+
+int access_lines_begin(struct access_log *log, struct access_lines **ret_lines)
+{
+    *ret_lines = NULL;
+    if (log == NULL)
+        return 0;
+    struct access_lines *lines = NEW(struct access_lines);
+    if (lines == NULL)
+        return -ENOMEM;
+    lines->log = log;
+    timer_init(&lines->timer, hand_over_in_time);
+    for (int i = 0; i < 2; i++) {
+        list_init(&lines->batches[i].link);
+        lines->batches[i].bytes = memory_alloc_raw(BUFFER_BYTES);
+        if (lines->batches[i].bytes == NULL) {
+            free_lines(lines);
+            return -ENOMEM;
+        }
+    }
+    (void)pthread_mutex_lock(&log->lock);
+    list_append(&log->all, &lines->link);
+    (void)pthread_mutex_unlock(&log->lock);
+    *ret_lines = lines;
+    return 0;
+}
+
+void access_lines_end(struct access_lines *lines)
+{
+    if (lines == NULL)
+        return;
+    timer_cancel(&lines->timer);
+    if (lines->batches[lines->filling].len > 0)
+        send_to_writer(lines->log, &lines->batches[lines->filling]);
+}
+
+uint64_t access_log_dropped(const struct access_log *log)
+{
+    return log == NULL ? 0 : atomic_load_explicit(&log->dropped, memory_order_relaxed);
+}
+
+static void set_flag(struct access_log *log, bool *flag)
+{
+    (void)pthread_mutex_lock(&log->lock);
+    *flag = true;
+    (void)pthread_cond_signal(&log->is_work);
+    (void)pthread_mutex_unlock(&log->lock);
+}
+
+void access_log_reopen(struct access_log *log)
+{
+    if (log != NULL)
+        set_flag(log, &log->must_reopen);
+}
+
+/* A log in the state folder is made with it; any other folder is the user's to make. */
+static int make_state_folder(struct slice path)
+{
+    char folder[FOLDER_BYTES_MAX];
+    size_t len = path.len;
+    while (len > 0 && path.at[len - 1] != '/')
+        len--;
+    if (len < 2 || len >= sizeof folder ||
+        slice_search(slice_first(path, len), SLICE("/.weir/")) < 0)
+        return 0;
+    memcpy(folder, path.at, len - 1);
+    folder[len - 1] = '\0';
+    return folder_make(folder, FOLDER_MODE);
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case -ENOENT:
+    case -ENOTDIR:
+        return "make its folder first, or set access_log.path to another place";
+    case -EACCES:
+    case -EPERM:
+    case -EROFS:
+        return "let this user write there, or set access_log.path to another place";
+    case -ENXIO:
+        return "it is a FIFO that nobody reads; start its reader first";
+    case -EISDIR:
+        return "it is a folder; access_log.path names a file";
+    default:
+        return "set access_log.path to another place, or access_log to off";
+    }
+}
+
+static int open_file(struct access_log *log, struct slice path, struct error *ret_error)
+{
+    log->fd = APPEND_STANDARD_OUTPUT;
+    if (path.len == 0)
+        return 0;
+    log->path = memory_copy_text(path.at, path.len);
+    if (log->path == NULL)
+        return error_set(ret_error, -ENOMEM, "out of memory");
+    int rc = make_state_folder(path);
+    if (rc == 0)
+        rc = log->fd = append_open(log->path, FILE_MODE);
+    if (rc >= 0)
+        return 0;
+    struct error system;
+    (void)error_set_errno(&system, rc, "cannot write the access log %s", log->path);
+    return error_set(ret_error, rc, "%s; %s", system.text, advice(rc));
+}
+
+static void free_log(struct access_log *log)
+{
+    LIST_FOR_EACH (&log->all, link)
+        free_lines(CONTAINER_OF(link, struct access_lines, link));
+    append_close(log->fd);
+    memory_free(log->path);
+    (void)pthread_cond_destroy(&log->is_work);
+    (void)pthread_mutex_destroy(&log->lock);
+    memory_free(log);
+}
+
+int access_log_open(const struct conf_access_log *conf, struct access_log **ret_log,
+                    struct error *ret_error)
+{
+    *ret_log = NULL;
+    if (conf->format == CONF_LOG_OFF)
+        return 0;
+    struct access_log *log = NEW(struct access_log);
+    if (log == NULL)
+        return error_set(ret_error, -ENOMEM, "out of memory");
+    log->format = conf->format;
+    log->fd = -1;
+    list_init(&log->all);
+    list_init(&log->queue);
+    (void)pthread_mutex_init(&log->lock, NULL);
+    (void)pthread_cond_init(&log->is_work, NULL);
+    int rc = open_file(log, conf->path, ret_error);
+    if (rc == 0) {
+        rc = thread_start(&log->thread, "access log", THREAD_CPU_ANY, writer_main, log);
+        if (rc < 0)
+            (void)error_set_errno(ret_error, rc, "cannot start the access log's thread");
+    }
+    if (rc < 0) {
+        free_log(log);
+        return rc;
+    }
+    *ret_log = log;
+    return 0;
+}
+
+void access_log_close(struct access_log *log)
+{
+    if (log == NULL)
+        return;
+    set_flag(log, &log->is_ending);
+    thread_join(&log->thread);
+    free_log(log);
+}

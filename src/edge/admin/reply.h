@@ -1,0 +1,26 @@
+/* Answers of the admin API: documents of any length up to a maximum, and errors as JSON. */
+#pragma once
+
+#include "base/writer.h"
+
+struct exchange;
+
+/* Writes a document. It may be called several times, each with more room. */
+typedef void reply_render(struct writer *writer, const void *arg);
+
+/* 200 with the document. */
+void reply_document(struct exchange *exchange, struct slice content_type, reply_render *render,
+                    const void *arg);
+
+#define REPLY_JSON       SLICE("application/json")
+#define REPLY_PROMETHEUS SLICE("text/plain; version=0.0.4; charset=utf-8")
+
+/*
+ * {"error": …, "at": …}. `at` is where in the request's document the fault lies, as
+ * "targets[3].address"; left out when empty.
+ */
+void reply_error(struct exchange *exchange, unsigned status, struct slice at, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
+
+/* 405 with the methods that are allowed, as "GET, PUT". */
+void reply_wrong_method(struct exchange *exchange, struct slice allowed);

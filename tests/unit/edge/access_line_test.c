@@ -1,0 +1,176 @@
+#include "unit.h"
+
+#include "edge/access_line.h"
+#include "http/exchange.h"
+#include "http/session.h"
+#include "wire/json/json.h"
+
+#define WALL_US INT64_C(1795469350123456) /* 2026-11-23T21:29:10.123456Z */
+
+static char memory[1 << 18];
+static const struct server server = {.name = SLICE("web")};
+
+static struct exchange plain_exchange(void)
+{
+    struct exchange exchange = {
+        .server = &server,
+        .id = UINT64_C(0x0123456789abcdef),
+        .status = 200,
+        .request_bytes = 0,
+        .response_bytes = 1234,
+        .request = {.version_minor = 1,
+                    .method_name = SLICE("GET"),
+                    .target = SLICE("/a/../b?x=1"),
+                    .authority = SLICE("Example.org:8080")},
+        .path = SLICE("/b"),
+        .host = SLICE("example.org"),
+    };
+    assert_int_equal(address_from_ip(SLICE("192.0.2.7"), 5000, &exchange.peer), 0);
+    return exchange;
+}
+
+static const char *line_of(enum conf_log_format format, const struct exchange *exchange)
+{
+    struct access_clock clock = {0};
+    struct writer writer;
+    writer_init(&writer, memory, sizeof memory - 1);
+    access_line_write(&writer, format, exchange, &clock, WALL_US, 12345);
+    assert_false(writer.overflown);
+    *writer.at = '\0';
+    return memory;
+}
+
+static void a_json_line_holds_what_is_known_and_no_more(void **state)
+{
+    (void)state;
+    struct exchange exchange = plain_exchange();
+    assert_string_equal(
+        line_of(CONF_LOG_JSON, &exchange),
+        "{\"time\":\"2026-11-23T21:29:10.123Z\",\"id\":\"0123456789abcdef\","
+        "\"client\":\"192.0.2.7\",\"method\":\"GET\",\"host\":\"Example.org:8080\","
+        "\"path\":\"/a/../b?x=1\",\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes\":1234,"
+        "\"request_bytes\":0,\"duration_ms\":12.345,\"listener\":\"web\"}\n");
+}
+
+static void a_json_line_tells_where_the_request_went(void **state)
+{
+    (void)state;
+    struct exchange exchange = plain_exchange();
+    exchange.status = 502;
+    exchange.notes = (struct exchange_notes){
+        .site = SLICE("shop"),
+        .rule = 3,
+        .group = SLICE("api"),
+        .target = SLICE("api-2"),
+        .tries = 2,
+        .upstream_us = 1005,
+        .reason = "the target refused the connection",
+    };
+    struct field fields[] = {
+        {SLICE("Referer"), SLICE("https://example.org/\"x\""), FIELD_REFERER},
+        {SLICE("User-Agent"), SLICE("curl/8.0"), FIELD_USER_AGENT},
+    };
+    exchange.request.fields = (struct fields){fields, 2, 2};
+    const char *tail = strstr(line_of(CONF_LOG_JSON, &exchange), ",\"site\"");
+    assert_non_null(tail);
+    assert_string_equal(tail,
+                        ",\"site\":\"shop\",\"rule\":3,\"group\":\"api\",\"target\":\"api-2\","
+                        "\"tries\":2,\"upstream_ms\":1.005,"
+                        "\"reason\":\"the target refused the connection\","
+                        "\"referer\":\"https://example.org/\\\"x\\\"\",\"user_agent\":\"curl/8.0\","
+                        "\"listener\":\"web\"}\n");
+}
+
+static void any_bytes_of_a_client_leave_one_valid_json_line(void **state)
+{
+    (void)state;
+    char hostile[256];
+    for (unsigned i = 0; i < sizeof hostile; i++)
+        hostile[i] = (char)i;
+    struct exchange exchange = plain_exchange();
+    exchange.request.target = slice_of(hostile, sizeof hostile);
+    const char *line = line_of(CONF_LOG_JSON, &exchange);
+    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+    struct arena arena;
+    arena_init(&arena, NULL, 0, 1 << 20);
+    const struct json *document;
+    assert_int_equal(json_parse(slice_of_cstr(line), &arena, &document), 0);
+    assert_int_equal(json_get_integer(document, SLICE("status"), 0), 200);
+    arena_finish(&arena);
+}
+
+static void a_request_without_a_head_has_empty_parts(void **state)
+{
+    (void)state;
+    struct exchange exchange = {.server = &server, .status = 400, .request.version_minor = 1};
+    assert_non_null(
+        strstr(line_of(CONF_LOG_JSON, &exchange), "\"client\":\"unix\",\"method\":\"\""));
+    assert_string_equal(line_of(CONF_LOG_COMBINED, &exchange),
+                        "unix - - [23/Nov/2026:21:29:10 +0000] \"-\" 400 0 \"-\" \"-\"\n");
+}
+
+static void combined_lines_are_those_of_apache_and_nginx(void **state)
+{
+    (void)state;
+    struct exchange exchange = plain_exchange();
+    struct field fields[] = {
+        {SLICE("User-Agent"), SLICE("a\"b\\c\x01 \xe9"), FIELD_USER_AGENT},
+    };
+    exchange.request.fields = (struct fields){fields, 1, 1};
+    exchange.request.version_minor = 0;
+    assert_string_equal(line_of(CONF_LOG_COMBINED, &exchange),
+                        "192.0.2.7 - - [23/Nov/2026:21:29:10 +0000] \"GET /a/../b?x=1 HTTP/1.0\" "
+                        "200 1234 \"-\" \"a\\x22b\\x5Cc\\x01 \\xE9\"\n");
+}
+
+static void the_clock_follows_the_second(void **state)
+{
+    (void)state;
+    struct exchange exchange = plain_exchange();
+    struct access_clock clock = {0};
+    static const struct {
+        int64_t wall_us;
+        const char *text;
+    } times[] = {
+        {0, "{\"time\":\"1970-01-01T00:00:00.000Z\""},
+        {999999, "{\"time\":\"1970-01-01T00:00:00.999Z\""},
+        {INT64_C(951827696) * 1000000, "{\"time\":\"2000-02-29T12:34:56.000Z\""},
+        {INT64_C(1798761599) * 1000000 + 1000, "{\"time\":\"2026-12-31T23:59:59.001Z\""},
+        {INT64_C(1798761600) * 1000000, "{\"time\":\"2027-01-01T00:00:00.000Z\""},
+    };
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        struct writer writer;
+        writer_init(&writer, memory, sizeof memory);
+        access_line_write(&writer, CONF_LOG_JSON, &exchange, &clock, times[i].wall_us, -5);
+        assert_memory_equal(memory, times[i].text, strlen(times[i].text));
+        *writer.at = '\0';
+        assert_non_null(strstr(memory, "\"duration_ms\":0.000"));
+    }
+}
+
+static void a_line_that_does_not_fit_says_so(void **state)
+{
+    (void)state;
+    struct exchange exchange = plain_exchange();
+    struct access_clock clock = {0};
+    for (size_t room = 0; room < 200; room++) {
+        struct writer writer;
+        writer_init(&writer, memory, room);
+        access_line_write(&writer, CONF_LOG_JSON, &exchange, &clock, WALL_US, 1);
+        assert_true(writer.overflown);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_json_line_holds_what_is_known_and_no_more),
+        cmocka_unit_test(a_json_line_tells_where_the_request_went),
+        cmocka_unit_test(any_bytes_of_a_client_leave_one_valid_json_line),
+        cmocka_unit_test(a_request_without_a_head_has_empty_parts),
+        cmocka_unit_test(combined_lines_are_those_of_apache_and_nginx),
+        cmocka_unit_test(the_clock_follows_the_second),
+        cmocka_unit_test(a_line_that_does_not_fit_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
