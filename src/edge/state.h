@@ -16,6 +16,7 @@
 
 struct edge;
 struct access_log;
+struct files_cache;
 
 /* A snapshot at work. Immutable but for the groups' own state. */
 struct plane {
@@ -34,6 +35,7 @@ struct edge_worker {
     struct balancer *balancers; /* owned; one for each group */
     struct acceptor *acceptors; /* owned; one for each listener, and the admin's */
     unsigned acceptors_count;
+    struct files_cache *files_cache; /* owned */
     struct loop *loop;
     struct kernel *kernel;
     struct thread thread;
