@@ -63,8 +63,7 @@ static void write_ms(struct writer *writer, int64_t us)
 
 static void write_client(struct writer *writer, const struct exchange *exchange)
 {
-    char client[ADDRESS_TEXT_BYTES];
-    write_bytes(writer, client, address_format_host(&exchange->peer, client));
+    write_slice(writer, exchange->client);
 }
 
 static void write_protocol(struct writer *writer, const struct exchange *exchange)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "edge/access_log.h"
 #include "edge/admin/admin.h"
+#include "edge/files/cache.h"
 #include "edge/plane.h"
 #include "edge/state.h"
 #include "os/descriptor.h"
@@ -85,6 +86,9 @@ static int begin_worker(struct edge_worker *worker)
     rc = start_balancers(worker);
     if (rc == 0)
         rc = access_lines_begin(worker->edge->access_log, &worker->access_lines);
+    if (rc == 0)
+        rc =
+            files_cache_create(worker->edge->hash_key, &files_limits_default, &worker->files_cache);
     return rc < 0 ? rc : start_acceptors(worker);
 }
 
@@ -97,6 +101,7 @@ static void end_worker(struct edge_worker *worker)
         balancer_finish(&worker->balancers[i]);
     memory_free(worker->balancers);
     memory_free(worker->acceptors);
+    files_cache_destroy(worker->files_cache);
     if (worker->loop != NULL) {
         worker_finish(&worker->http);
         loop_destroy(worker->loop);

@@ -17,6 +17,7 @@
 struct edge;
 struct access_log;
 struct access_lines;
+struct files_cache;
 
 /* A snapshot at work. Immutable but for the groups' own state. */
 struct plane {
@@ -36,6 +37,7 @@ struct edge_worker {
     struct acceptor *acceptors; /* owned; one for each listener, and the admin's */
     unsigned acceptors_count;
     struct access_lines *access_lines; /* the access log's; NULL: off */
+    struct files_cache *files_cache; /* owned */
     struct loop *loop;
     struct kernel *kernel;
     struct thread thread;
