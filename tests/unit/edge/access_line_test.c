@@ -102,7 +102,8 @@ static void any_bytes_of_a_client_leave_one_valid_json_line(void **state)
 static void a_request_without_a_head_has_empty_parts(void **state)
 {
     (void)state;
-    struct exchange exchange = {.server = &server, .status = 400, .request.version_minor = 1};
+    struct exchange exchange = {
+        .server = &server, .status = 400, .client = SLICE("unix"), .request.version_minor = 1};
     assert_non_null(
         strstr(line_of(CONF_LOG_JSON, &exchange), "\"client\":\"unix\",\"method\":\"\""));
     assert_string_equal(line_of(CONF_LOG_COMBINED, &exchange),
