@@ -42,13 +42,13 @@ struct access_lines {
 
 struct access_log {
     enum conf_log_format format;
-    char *path;             /* owned; NULL: standard output */
-    struct list all;        /* struct access_lines, owned */
-    atomic_ullong dropped;  /* lines */
-    struct thread thread;   /* the writer */
-    pthread_mutex_t lock;   /* of `all` and what follows; held for a few instructions */
-    pthread_cond_t is_work; /* the queue is not empty, or one of the flags was set */
-    struct list queue;      /* struct batch, the first to be written first */
+    char *path;               /* owned; NULL: standard output */
+    struct list all;          /* struct access_lines, owned */
+    atomic_ullong dropped;    /* lines */
+    struct thread thread;     /* the writer */
+    struct lock lock;         /* of `all` and what follows; held for a few instructions */
+    struct condition is_work; /* the queue is not empty, or one of the flags was set */
+    struct list queue;        /* struct batch, the first to be written first */
     bool must_reopen;
     bool is_ending;
     /* The writer's own. */
@@ -114,9 +114,9 @@ static void reopen(struct access_log *log)
 
 static bool is_ending(struct access_log *log)
 {
-    (void)pthread_mutex_lock(&log->lock);
+    lock_take(&log->lock);
     bool ending = log->is_ending;
-    (void)pthread_mutex_unlock(&log->lock);
+    lock_release(&log->lock);
     return ending;
 }
 
@@ -158,16 +158,16 @@ static void write_batch(struct access_log *log, struct slice bytes)
 static struct batch *next_batch(struct access_log *log, bool *ret_must_reopen)
 {
     struct batch *batch = NULL;
-    (void)pthread_mutex_lock(&log->lock);
+    lock_take(&log->lock);
     while (list_is_empty(&log->queue) && !log->is_ending && !log->must_reopen)
-        (void)pthread_cond_wait(&log->is_work, &log->lock);
+        condition_wait(&log->is_work, &log->lock);
     *ret_must_reopen = log->must_reopen;
     log->must_reopen = false;
     if (!list_is_empty(&log->queue)) {
         batch = CONTAINER_OF(log->queue.next, struct batch, link);
         list_remove(&batch->link);
     }
-    (void)pthread_mutex_unlock(&log->lock);
+    lock_release(&log->lock);
     return batch;
 }
 
@@ -191,10 +191,10 @@ static void writer_main(void *arg)
 static void send_to_writer(struct access_log *log, struct batch *batch)
 {
     atomic_store_explicit(&batch->is_away, true, memory_order_relaxed);
-    (void)pthread_mutex_lock(&log->lock);
+    lock_take(&log->lock);
     list_append(&log->queue, &batch->link);
-    (void)pthread_cond_signal(&log->is_work);
-    (void)pthread_mutex_unlock(&log->lock);
+    condition_signal(&log->is_work);
+    lock_release(&log->lock);
 }
 
 /* Swaps the buffers; false while the writer still has the other one. */
@@ -277,9 +277,9 @@ int access_lines_begin(struct access_log *log, struct access_lines **ret_lines)
             return -ENOMEM;
         }
     }
-    (void)pthread_mutex_lock(&log->lock);
+    lock_take(&log->lock);
     list_append(&log->all, &lines->link);
-    (void)pthread_mutex_unlock(&log->lock);
+    lock_release(&log->lock);
     *ret_lines = lines;
     return 0;
 }
@@ -300,10 +300,10 @@ uint64_t access_log_dropped(const struct access_log *log)
 
 static void set_flag(struct access_log *log, bool *flag)
 {
-    (void)pthread_mutex_lock(&log->lock);
+    lock_take(&log->lock);
     *flag = true;
-    (void)pthread_cond_signal(&log->is_work);
-    (void)pthread_mutex_unlock(&log->lock);
+    condition_signal(&log->is_work);
+    lock_release(&log->lock);
 }
 
 void access_log_reopen(struct access_log *log)
@@ -370,8 +370,8 @@ static void free_log(struct access_log *log)
         free_lines(CONTAINER_OF(link, struct access_lines, link));
     append_close(log->fd);
     memory_free(log->path);
-    (void)pthread_cond_destroy(&log->is_work);
-    (void)pthread_mutex_destroy(&log->lock);
+    condition_finish(&log->is_work);
+    lock_finish(&log->lock);
     memory_free(log);
 }
 
@@ -388,8 +388,8 @@ int access_log_open(const struct conf_access_log *conf, struct access_log **ret_
     log->fd = -1;
     list_init(&log->all);
     list_init(&log->queue);
-    (void)pthread_mutex_init(&log->lock, NULL);
-    (void)pthread_cond_init(&log->is_work, NULL);
+    (void)lock_init(&log->lock);
+    (void)condition_init(&log->is_work);
     int rc = open_file(log, conf->path, ret_error);
     if (rc == 0) {
         rc = thread_start(&log->thread, "access log", THREAD_CPU_ANY, writer_main, log);

@@ -37,7 +37,7 @@ struct edge_worker {
     struct acceptor *acceptors; /* owned; one for each listener, and the admin's */
     unsigned acceptors_count;
     struct access_lines *access_lines; /* the access log's; NULL: off */
-    struct files_cache *files_cache; /* owned */
+    struct files_cache *files_cache;   /* owned */
     struct loop *loop;
     struct kernel *kernel;
     struct thread thread;

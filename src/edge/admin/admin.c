@@ -21,8 +21,7 @@ const struct admin_route admin_routes[] = {
 bool admin_pattern_fits(struct slice pattern, struct slice path, struct slice *ret_name)
 {
     struct slice wanted, given;
-    bool more;
-    while ((more = slice_cut(&pattern, '/', &wanted))) {
+    while (slice_cut(&pattern, '/', &wanted)) {
         if (!slice_cut(&path, '/', &given))
             return false;
         if (slice_equal(wanted, SLICE("{name}")) && given.len > 0)

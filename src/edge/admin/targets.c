@@ -17,9 +17,9 @@ static void write_target(struct json_writer *json, struct target_group *group,
                          struct target *target)
 {
     char reason[sizeof target->health_reason];
-    (void)pthread_mutex_lock(&group->lock);
+    lock_take(&group->lock);
     memcpy(reason, target->health_reason, sizeof reason);
-    (void)pthread_mutex_unlock(&group->lock);
+    lock_release(&group->lock);
     enum target_health health = (enum target_health)atomic_load(&target->health);
     json_open_object(json, NULL);
     json_put_text(json, "id", target->id);

@@ -92,7 +92,7 @@ static enum target_health first_health(const struct target_group *group,
 int target_group_update(struct target_group *group, uint64_t epoch,
                         const struct target_wish *wishes, unsigned count, int64_t now_ms)
 {
-    (void)pthread_mutex_lock(&group->lock);
+    lock_take(&group->lock);
     struct target_set *old = group->set;
     int rc = old != NULL && epoch < old->epoch ? -ESTALE : 0;
     struct target_set *set = rc < 0 ? NULL : make_set(epoch, count);
@@ -113,7 +113,7 @@ int target_group_update(struct target_group *group, uint64_t epoch,
         set = old;
         atomic_fetch_add(&group->version, 1);
     }
-    (void)pthread_mutex_unlock(&group->lock);
+    lock_release(&group->lock);
     target_set_unref(set);
     return rc;
 }
@@ -130,7 +130,7 @@ static int wish_of(const struct conf_target *conf, struct target_wish *ret_wish)
 int target_group_init(struct target_group *group, const struct conf_group *conf)
 {
     *group = (struct target_group){.conf = *conf};
-    int rc = -pthread_mutex_init(&group->lock, NULL);
+    int rc = lock_init(&group->lock);
     if (rc < 0)
         return rc;
     struct target_wish *wishes = memory_alloc_array(conf->targets_count + 1, sizeof *wishes);
@@ -149,25 +149,25 @@ int target_group_init(struct target_group *group, const struct conf_group *conf)
 void target_group_finish(struct target_group *group)
 {
     target_set_unref(group->set);
-    (void)pthread_mutex_destroy(&group->lock);
+    lock_finish(&group->lock);
 }
 
 struct target_set *target_group_set(struct target_group *group)
 {
-    (void)pthread_mutex_lock(&group->lock);
+    lock_take(&group->lock);
     struct target_set *set = group->set;
     atomic_fetch_add(&set->references, 1);
-    (void)pthread_mutex_unlock(&group->lock);
+    lock_release(&group->lock);
     return set;
 }
 
 void target_set_health(struct target_group *group, struct target *target, enum target_health health,
                        const char *reason)
 {
-    (void)pthread_mutex_lock(&group->lock);
+    lock_take(&group->lock);
     (void)snprintf(target->health_reason, sizeof target->health_reason, "%s",
                    reason == NULL ? "" : reason);
-    (void)pthread_mutex_unlock(&group->lock);
+    lock_release(&group->lock);
     if (atomic_exchange(&target->health, (int)health) != (int)health)
         atomic_fetch_add(&group->version, 1);
 }

@@ -6,8 +6,8 @@
 
 #include "conf/snapshot.h"
 #include "os/address.h"
+#include "os/lock.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* ALB's states and words. */
@@ -51,7 +51,7 @@ struct target_set {
 /* A target group, for all workers. */
 struct target_group {
     struct conf_group conf; /* slices borrowed from the snapshot, which the owner keeps */
-    pthread_mutex_t lock;   /* of `set` and the targets' reasons; never held over a wait */
+    struct lock lock;       /* of `set` and the targets' reasons; never held over a wait */
     struct target_set *set; /* owned */
     atomic_uint version;    /* goes up with each change of the set or of a target's health */
 };
