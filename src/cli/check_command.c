@@ -1,4 +1,5 @@
 /* `weir check`: is the file right? `weir check --schema`: what may stand in it, for editors. */
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "cli/check.h"
 #include "cli/cli.h"

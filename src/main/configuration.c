@@ -1,6 +1,7 @@
 /* snapshot_read, with its errors told. */
 #include "main/configuration.h"
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "cli/check.h"
 

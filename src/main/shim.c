@@ -68,13 +68,24 @@ static void send_line(const struct client *client, const char *line, int len)
         (void)!send(client->fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static int write_greeting(const struct shim *shim, char ret_line[static GREETING_BYTES])
+{
+    return snprintf(ret_line, GREETING_BYTES, "task pid=%d shim=%d start=%llu label=%.800s\n",
+                    shim->task.pid, getpid(), (unsigned long long)shim->start_ticks, shim->label);
+}
+
 static void greet(const struct shim *shim, const struct client *client)
 {
-    char line[1024];
-    int len =
-        snprintf(line, sizeof line, "task pid=%d shim=%d start=%llu label=%.800s\n", shim->task.pid,
-                 getpid(), (unsigned long long)shim->start_ticks, shim->label);
-    send_line(client, line, len);
+    char line[GREETING_BYTES];
+    send_line(client, line, write_greeting(shim, line));
+}
+
+/* The same for `weir status`, which only reads. */
+static void leave_note(const struct shim *shim)
+{
+    char line[GREETING_BYTES];
+    int len = write_greeting(shim, line);
+    (void)file_replace("task", slice_of(line, (size_t)len), 0600);
 }
 
 static void tell_end(const struct shim *shim, const struct client *client)
