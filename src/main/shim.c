@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "os/address.h"
+#include "os/file.h"
 #include "os/line_log.h"
 #include "os/proc.h"
 #include "os/process.h"
@@ -25,6 +26,7 @@
 
 #define CLIENTS_MAX     8
 #define REQUEST_BYTES   64
+#define GREETING_BYTES  1024
 #define READS_A_TURN    16
 #define STOP_DEFAULT_MS 10000
 /* What the command leaves behind may so long finish what it has begun. */
@@ -66,13 +68,24 @@ static void send_line(const struct client *client, const char *line, int len)
         (void)!send(client->fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static int write_greeting(const struct shim *shim, char ret_line[static GREETING_BYTES])
+{
+    return snprintf(ret_line, GREETING_BYTES, "task pid=%d shim=%d start=%llu label=%.800s\n",
+                    shim->task.pid, getpid(), (unsigned long long)shim->start_ticks, shim->label);
+}
+
 static void greet(const struct shim *shim, const struct client *client)
 {
-    char line[1024];
-    int len =
-        snprintf(line, sizeof line, "task pid=%d shim=%d start=%llu label=%.800s\n", shim->task.pid,
-                 getpid(), (unsigned long long)shim->start_ticks, shim->label);
-    send_line(client, line, len);
+    char line[GREETING_BYTES];
+    send_line(client, line, write_greeting(shim, line));
+}
+
+/* The same for `weir status`, which only reads. */
+static void leave_note(const struct shim *shim)
+{
+    char line[GREETING_BYTES];
+    int len = write_greeting(shim, line);
+    (void)file_replace("task", slice_of(line, (size_t)len), 0600);
 }
 
 static void tell_end(const struct shim *shim, const struct client *client)
@@ -314,7 +327,7 @@ static int start_command(struct shim *shim, const char *directory, const char *c
     return rc;
 }
 
-static int begin(struct shim *shim, const char *const *argv, struct error *error)
+static int begin(struct shim *shim, const char **argv, struct error *error)
 {
     const char *folder = argv[1], *log = argv[2], *directory = argv[3], *command = argv[5];
     shim->label = argv[4];
@@ -338,7 +351,7 @@ static int begin(struct shim *shim, const char *const *argv, struct error *error
     return start_command(shim, directory, command, error);
 }
 
-int shim_main(int argc, const char *const *argv)
+int shim_main(int argc, const char **argv)
 {
     static struct shim shim;
     struct error error;
@@ -352,6 +365,7 @@ int shim_main(int argc, const char *const *argv)
         send_line(&birth, line, snprintf(line, sizeof line, "failed %s\n", error.text));
         return 1;
     }
+    leave_note(&shim);
     add_client(&shim, BIRTH_CLIENT_FD);
     while (!shim.is_clear)
         turn(&shim);

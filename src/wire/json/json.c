@@ -290,20 +290,3 @@ bool json_get_bool(const struct json *object, struct slice name, bool otherwise)
     const struct json *member = json_get(object, name);
     return member != NULL && member->kind == JSON_BOOL ? member->boolean : otherwise;
 }
-
-static int write_char_escaped(struct buffer *buffer, char c)
-{
-    if (c == '"' || c == '\\')
-        return buffer_format(buffer, "\\%c", c);
-    if ((unsigned char)c < ' ' || c == 0x7f)
-        return buffer_format(buffer, "\\u%04x", (unsigned)(unsigned char)c);
-    return buffer_append_char(buffer, c);
-}
-
-int json_write_string(struct buffer *buffer, struct slice text)
-{
-    int rc = buffer_append_char(buffer, '"');
-    for (size_t i = 0; rc == 0 && i < text.len; i++)
-        rc = write_char_escaped(buffer, text.at[i]);
-    return rc < 0 ? rc : buffer_append_char(buffer, '"');
-}

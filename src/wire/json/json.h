@@ -1,11 +1,10 @@
 /*
- * JSON (RFC 8259), read whole into an arena, and strings written. Strict: no comments, no trailing
+ * JSON (RFC 8259), read whole into an arena; base/json.h writes it. Strict: no comments, no trailing
  * commas, UTF-8 is passed on as it is, a lone surrogate is refused. At most JSON_DEPTH_MAX levels.
  */
 #pragma once
 
 #include "base/arena.h"
-#include "base/buffer.h"
 
 #define JSON_DEPTH_MAX 32
 
@@ -38,9 +37,6 @@ struct slice json_get_text(const struct json *object, struct slice name);
 int64_t json_get_integer(const struct json *object, struct slice name, int64_t otherwise);
 
 bool json_get_bool(const struct json *object, struct slice name, bool otherwise);
-
-/* Appends a quoted string, escaped. 0 or the buffer's error. */
-int json_write_string(struct buffer *buffer, struct slice text);
 
 /* Walks the elements or members; NULL is fine. */
 #define JSON_FOR_EACH(parent, element)                                                             \

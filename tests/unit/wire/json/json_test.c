@@ -101,19 +101,6 @@ static void depth_is_bounded(void **state)
     assert_null(parse(text));
 }
 
-static void strings_are_written_escaped_and_read_back(void **state)
-{
-    (void)state;
-    struct buffer buffer;
-    buffer_init(&buffer, 1000);
-    struct slice text = SLICE("tab\t quote\" back\\ \x01 \xc3\xa4");
-    assert_int_equal(json_write_string(&buffer, text), 0);
-    const struct json *value = NULL;
-    assert_int_equal(json_parse(buffer_slice(&buffer), &arena, &value), 0);
-    assert_true(slice_equal(value->text, text));
-    buffer_finish(&buffer);
-}
-
 static void used_up_memory_is_an_error(void **state)
 {
     (void)state;
@@ -133,7 +120,6 @@ int main(void)
         cmocka_unit_test(strings_are_decoded),
         cmocka_unit_test(what_is_not_json_is_refused),
         cmocka_unit_test(depth_is_bounded),
-        cmocka_unit_test(strings_are_written_escaped_and_read_back),
         cmocka_unit_test(used_up_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, begin, end);
