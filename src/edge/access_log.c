@@ -9,11 +9,14 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "edge/access_line.h"
-#include "edge/state.h"
+#include "http/exchange.h"
 #include "os/append.h"
 #include "os/file.h"
+#include "os/loop.h"
+#include "os/thread.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #define BUFFER_BYTES      ((size_t)1 << 20) /* its pages are taken only when lines come */
 #define HAND_OVER_BYTES   ((size_t)1 << 16)
@@ -103,9 +106,10 @@ static void reopen(struct access_log *log)
         return;
     int fd = append_open(log->path, FILE_MODE);
     if (fd < 0) {
-        note_failure(log, fd);
-        if (log->fd >= 0) /* better the old file than none */
-            return;
+        if (log->fd >= 0)
+            log_warn("cannot open %s anew, so lines still go to the old file: %s", log->path,
+                     strerror(-fd));
+        return;
     }
     append_close(log->fd);
     log->fd = fd;
@@ -243,11 +247,6 @@ void access_lines_add(struct access_lines *lines, const struct exchange *exchang
         (void)hand_over(lines);
     else if (!timer_is_armed(&lines->timer))
         timer_arm(&lines->timer, loop_deadline(HAND_OVER_MS));
-}
-
-void access_log_exchange(const struct exchange *exchange)
-{
-    access_lines_add(edge_worker_current()->access_lines, exchange);
 }
 
 static void free_lines(struct access_lines *lines)

@@ -82,7 +82,9 @@ static int begin_worker(struct edge_worker *worker)
     random_seed(&seed);
     unsigned number = (unsigned)(worker - worker->edge->workers);
     worker_init(&worker->http, number, prng_next(&seed), BLOCK_BYTES_MAX);
-    rc = start_balancers(worker);
+    worker->latencies =
+        memory_alloc_array(worker->plane->snapshot->listeners_count + 1, sizeof *worker->latencies);
+    rc = worker->latencies == NULL ? -ENOMEM : start_balancers(worker);
     if (rc == 0)
         rc = access_lines_begin(worker->edge->access_log, &worker->access_lines);
     return rc < 0 ? rc : start_acceptors(worker);
@@ -92,14 +94,16 @@ static void end_worker(struct edge_worker *worker)
 {
     stop_acceptors(worker);
     access_lines_end(worker->access_lines);
+    worker->access_lines = NULL;
     for (unsigned i = 0; worker->balancers != NULL && i < worker->plane->snapshot->groups_count;
          i++)
         balancer_finish(&worker->balancers[i]);
     memory_free(worker->balancers);
     memory_free(worker->acceptors);
-    if (worker->loop != NULL) {
+    struct loop *loop = edge_worker_take_loop(worker);
+    if (loop != NULL) {
         worker_finish(&worker->http);
-        loop_destroy(worker->loop);
+        loop_destroy(loop);
     }
     kernel_real_destroy(worker->kernel);
 }
@@ -150,7 +154,7 @@ static void post_to_all(struct edge *edge, void (*run)(struct job *job))
 {
     for (unsigned i = 0; i < edge->workers_count; i++) {
         edge->workers[i].job.run = run;
-        loop_post(edge->workers[i].loop, &edge->workers[i].job);
+        (void)edge_worker_post(&edge->workers[i], &edge->workers[i].job);
     }
 }
 
@@ -233,8 +237,10 @@ static int run_first_worker(struct edge *edge, const struct edge_options *option
 
 static int run_workers(struct edge *edge, const struct edge_options *options)
 {
-    for (unsigned i = 0; i < edge->workers_count; i++)
+    for (unsigned i = 0; i < edge->workers_count; i++) {
         edge->workers[i].edge = edge, edge->workers[i].plane = &edge->plane;
+        (void)pthread_mutex_init(&edge->workers[i].loop_lock, NULL);
+    }
     int rc = begin_worker(&edge->workers[0]);
     unsigned started = 1;
     while (rc == 0 && started < edge->workers_count) {
@@ -249,6 +255,10 @@ static int run_workers(struct edge *edge, const struct edge_options *options)
     }
     join_threads(edge, started);
     end_worker(&edge->workers[0]);
+    for (unsigned i = 0; i < edge->workers_count; i++) {
+        memory_free(edge->workers[i].latencies);
+        (void)pthread_mutex_destroy(&edge->workers[i].loop_lock);
+    }
     return rc;
 }
 
@@ -256,6 +266,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
 {
     const struct snapshot *snapshot = options->snapshot;
     struct edge edge = {.admin_fd = options->admin_fd, .hash_key = random_hash_key()};
+    list_init(&edge.report_waiters);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
     if (edge.workers == NULL)
