@@ -55,7 +55,7 @@ struct access_log {
     bool must_reopen;
     bool is_ending;
     /* The writer's own. */
-    int fd; /* -1 while it cannot be opened */
+    int fd;
     bool is_failing;
     bool is_torn; /* the last byte written was not the end of a line */
     unsigned stalls;
@@ -106,9 +106,8 @@ static void reopen(struct access_log *log)
         return;
     int fd = append_open(log->path, FILE_MODE);
     if (fd < 0) {
-        if (log->fd >= 0)
-            log_warn("cannot open %s anew, so lines still go to the old file: %s", log->path,
-                     strerror(-fd));
+        log_warn("cannot open %s anew, so lines still go to the old file: %s", log->path,
+                 strerror(-fd));
         return;
     }
     append_close(log->fd);
@@ -129,7 +128,7 @@ static bool is_ending(struct access_log *log)
 static int write_out(struct access_log *log, struct slice *rest)
 {
     while (rest->len > 0) {
-        ssize_t put = log->fd < 0 ? -EBADF : append_write(log->fd, *rest, STALL_MS);
+        ssize_t put = append_write(log->fd, *rest, STALL_MS);
         if (put == -ETIMEDOUT && (!is_ending(log) || log->stalls++ < STALLS_AT_END_MAX))
             continue;
         if (put < 0)
@@ -143,8 +142,6 @@ static int write_out(struct access_log *log, struct slice *rest)
 
 static void write_batch(struct access_log *log, struct slice bytes)
 {
-    if (log->fd < 0)
-        reopen(log);
     /* What a full disk cut short must not run into the next line. */
     struct slice newline = SLICE("\n");
     int rc = log->is_torn ? write_out(log, &newline) : 0;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "edge/access_log.h"
 #include "edge/admin/admin.h"
+#include "edge/files/cache.h"
 #include "edge/plane.h"
 #include "edge/state.h"
 #include "os/descriptor.h"
@@ -87,6 +88,9 @@ static int begin_worker(struct edge_worker *worker)
     rc = worker->latencies == NULL ? -ENOMEM : start_balancers(worker);
     if (rc == 0)
         rc = access_lines_begin(worker->edge->access_log, &worker->access_lines);
+    if (rc == 0)
+        rc =
+            files_cache_create(worker->edge->hash_key, &files_limits_default, &worker->files_cache);
     return rc < 0 ? rc : start_acceptors(worker);
 }
 
@@ -100,6 +104,7 @@ static void end_worker(struct edge_worker *worker)
         balancer_finish(&worker->balancers[i]);
     memory_free(worker->balancers);
     memory_free(worker->acceptors);
+    files_cache_destroy(worker->files_cache);
     struct loop *loop = edge_worker_take_loop(worker);
     if (loop != NULL) {
         worker_finish(&worker->http);
@@ -158,17 +163,28 @@ static void post_to_all(struct edge *edge, void (*run)(struct job *job))
     }
 }
 
+/* SIGTERM or SIGINT; what comes before is seen to here. Or an error. */
+static int next_end_signal(struct edge *edge)
+{
+    for (;;) {
+        int number = signals_next(&edge->signals, FIBER_FOREVER);
+        if (number != SIGUSR1)
+            return number;
+        access_log_reopen(edge->access_log);
+    }
+}
+
 /* The first signal drains, the second cuts off. */
 static void signals_main(void *arg)
 {
     struct edge *edge = arg;
-    if (signals_next(&edge->signals, FIBER_FOREVER) > 0) {
+    if (next_end_signal(edge) > 0) {
         log_info("draining: open requests have up to %lld s to finish",
                  (long long)(edge->plane.snapshot->drain_ms / 1000));
         atomic_store(&edge->is_draining, true);
         health_stop(&edge->health);
         post_to_all(edge, drain_worker);
-        if (signals_next(&edge->signals, FIBER_FOREVER) > 0)
+        if (next_end_signal(edge) > 0)
             post_to_all(edge, cut_off_worker);
     }
     edge->signals_fiber = NULL;
@@ -215,7 +231,7 @@ static void join_threads(struct edge *edge, unsigned started)
 /* Worker 0, on the calling thread: its loop, the signals, the health checks. */
 static int run_first_worker(struct edge *edge, const struct edge_options *options)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, 0};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, 0};
     int rc = signals_open(&edge->signals, numbers);
     if (rc == 0)
         rc = fiber_start(signals_main, edge, &edge->signals_fiber);

@@ -394,7 +394,14 @@ void metrics_write(struct writer *writer, const struct edge_report *report)
 
 void metrics_write_markdown(struct writer *writer)
 {
-    write_literal(writer, "| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    write_literal(writer,
+                  "# Metrics\n\n"
+                  "The data plane tells them in Prometheus' text format on its admin "
+                  "socket:\n\n"
+                  "    curl --unix-socket .weir/edge.sock http://weir/metrics\n\n"
+                  "Counters begin at 0 when the data plane starts and only go up. This page "
+                  "is made by\n`build/tools/metrics_reference > docs/metrics.md`.\n\n"
+                  "| metric | type | labels | meaning |\n|---|---|---|---|\n");
     for (const struct metric *metric = metrics_table; metric->name != NULL; metric++) {
         write_literal(writer, "| `");
         write_slice(writer, slice_of_cstr(metric->name));

@@ -19,6 +19,7 @@
 struct edge;
 struct access_log;
 struct access_lines;
+struct files_cache;
 
 /* A snapshot at work. Immutable but for the groups' own state. */
 struct plane {
@@ -40,6 +41,7 @@ struct edge_worker {
     struct access_lines *access_lines; /* the access log's; NULL: off */
     struct latency *latencies;         /* owned; one for each listener */
     struct worker_report report;
+    struct files_cache *files_cache; /* owned */
     struct loop *loop;
     pthread_mutex_t loop_lock; /* of `loop` for other threads, which may outlive it */
     struct kernel *kernel;

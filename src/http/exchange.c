@@ -286,19 +286,21 @@ static int send_file_part(struct exchange *exchange, int file, int64_t *offset, 
     }
 }
 
-int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len)
+int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,
+                       bool more)
 {
     enum { PART_BYTES = 256 * 1024 };
     if (exchange->response_kind == BODY_NONE)
-        return exchange_send(exchange, (struct slice){0}, false);
-    assert(exchange->response_kind == BODY_LENGTH && exchange->response_left >= len);
-    int rc = exchange_flush(exchange);
+        return exchange_send(exchange, (struct slice){0}, more);
+    assert(exchange->response_kind == BODY_LENGTH);
+    int rc = check_length(exchange, (size_t)len, more);
+    if (rc == 0 && exchange->state == RESPONSE_HEAD)
+        rc = exchange_flush(exchange);
     int64_t at = (int64_t)offset;
     while (rc >= 0 && len > 0) {
         rc = send_file_part(exchange, file, &at, len < PART_BYTES ? len : PART_BYTES);
         if (rc > 0) {
             len -= (uint64_t)rc;
-            exchange->response_left -= (uint64_t)rc;
             exchange->response_bytes += (uint64_t)rc;
             if (len > 0)
                 fiber_yield();
@@ -308,7 +310,7 @@ int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uin
         fail(exchange);
         return rc;
     }
-    exchange->state = RESPONSE_COMPLETE;
+    exchange->state = more ? RESPONSE_BODY : RESPONSE_COMPLETE;
     return 0;
 }
 

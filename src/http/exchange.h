@@ -112,8 +112,10 @@ int exchange_send(struct exchange *exchange, struct slice data, bool more);
 /* Sends the head at once, without waiting for the body's first bytes. */
 int exchange_flush(struct exchange *exchange);
 
-/* Sends `len` bytes of an open file as the whole body, the head before it. */
-int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len);
+/* As exchange_send, with `len` bytes of an open file; only for bodies whose length was told. A file
+ * that has become shorter is -EPROTO. */
+int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,
+                       bool more);
 
 /* The last part of a chunked body, with trailer fields (may be empty). */
 int exchange_end(struct exchange *exchange, struct slice trailers);

@@ -101,19 +101,39 @@ int file_replace(const char *path, struct slice content, unsigned mode)
     return sync_folder_of(path);
 }
 
+static int64_t nanoseconds(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static struct file_info info_of(const struct stat *st)
+{
+    return (struct file_info){
+        .size = (uint64_t)st->st_size,
+        .modified_ns = nanoseconds(st->st_mtim),
+        .changed_ns = nanoseconds(st->st_ctim),
+        .inode = st->st_ino,
+        .device = st->st_dev,
+        .is_folder = S_ISDIR(st->st_mode),
+        .is_regular = S_ISREG(st->st_mode),
+    };
+}
+
 int file_stat(const char *path, struct file_info *ret_info)
 {
     struct stat st;
     if (stat(path, &st) < 0)
         return -errno;
-    *ret_info = (struct file_info){
-        .size = (uint64_t)st.st_size,
-        .modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-        .inode = st.st_ino,
-        .device = st.st_dev,
-        .is_folder = S_ISDIR(st.st_mode),
-        .is_regular = S_ISREG(st.st_mode),
-    };
+    *ret_info = info_of(&st);
+    return 0;
+}
+
+int file_stat_open(int fd, struct file_info *ret_info)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    *ret_info = info_of(&st);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 struct file_info {
     uint64_t size;
     int64_t modified_ns; /* since 1970 */
+    int64_t changed_ns;  /* content or attributes; no program sets it at will */
     uint64_t inode;
     uint64_t device;
     bool is_folder;
@@ -25,6 +26,7 @@ int file_read_all(const char *path, struct buffer *buffer);
 int file_replace(const char *path, struct slice content, unsigned mode);
 
 int file_stat(const char *path, struct file_info *ret_info);
+int file_stat_open(int fd, struct file_info *ret_info);
 
 /* Makes the folder and those above it that are missing. */
 int folder_make(const char *path, unsigned mode);

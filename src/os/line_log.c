@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define READ_BYTES 65536
+
 static void write_digits(struct writer *writer, unsigned value, unsigned digits)
 {
     char text[10];
@@ -124,4 +126,32 @@ void line_log_close(struct line_log *log)
     if (log->fd >= 0)
         (void)close(log->fd);
     log->fd = -1;
+}
+
+int line_log_read(const char *path, uint64_t *offset, struct buffer *buffer)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    off_t end = lseek(fd, 0, SEEK_END);
+    if (end >= 0 && (uint64_t)end < *offset)
+        *offset = 0;
+    int rc = 0;
+    while (rc == 0 && buffer->len < buffer->max) {
+        size_t room = buffer->max - buffer->len;
+        rc = buffer_reserve(buffer, room < READ_BYTES ? room : READ_BYTES);
+        ssize_t got =
+            rc < 0 ? 0
+                   : pread(fd, buffer->at + buffer->len, buffer->cap - buffer->len, (off_t)*offset);
+        if (got < 0)
+            rc = errno == EINTR ? 0 : -errno;
+        if (got == 0)
+            break;
+        if (got > 0) {
+            buffer->len += (size_t)got;
+            *offset += (uint64_t)got;
+        }
+    }
+    (void)close(fd);
+    return rc;
 }

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "base/slice.h"
+#include "base/buffer.h"
 
 #define LINE_LOG_FILES      3         /* the current one included */
 #define LINE_LOG_FILE_BYTES (8 << 20) /* each */
@@ -34,3 +34,10 @@ void line_log_close(struct line_log *log);
 
 /* "2026-11-23T21:05:11.123Z " for microseconds since 1970; no NUL. */
 void line_log_time(int64_t wall_us, char ret_text[static LINE_LOG_TIME_BYTES]);
+
+/*
+ * Appends to `buffer` what the file holds from *offset on, as much as its maximum allows, and moves
+ * *offset behind it. A file shorter than *offset was replaced: it is read from its beginning.
+ * Returns 0 or -errno.
+ */
+int line_log_read(const char *path, uint64_t *offset, struct buffer *buffer);

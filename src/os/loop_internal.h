@@ -57,9 +57,6 @@ struct loop {
 
 extern _Thread_local struct loop *loop_self;
 
-/* One turn of loop_run. For worlds of several loops on one thread (os/sim_world.h). */
-int loop_turn(struct loop *loop);
-
 /*
  * Suspends the calling fiber until fiber_wake, whatever else happens: no deadline, no cancellation.
  * It may be woken for other reasons: the caller asks its own condition again.

@@ -8,8 +8,11 @@
 
 #include "wire/http/message.h"
 
-/* Why bytes were refused: the status to answer with (400, 414, 431, 501, 505), and words for the
- * log. `text` is a constant. */
+/*
+ * Why bytes were refused: the status to answer a request with (400, 414, 417, 431, 501, 505), and
+ * words for the log. What is refused in a response is a 502 to the client, whatever `status` says.
+ * `text` is a constant.
+ */
 struct h1_refusal {
     unsigned status;
     const char *text;
@@ -45,8 +48,11 @@ int h1_parse_request(struct slice head, struct request_head *ret_head,
 int h1_parse_response(struct slice head, enum http_method method, struct response_head *ret_head,
                       struct h1_refusal *ret_refusal);
 
-/* Trailer fields: lines up to the empty one, found by h1_scan_trailers, under the same limits.
- * Fields that frame or route (RFC 9110 §6.5.1) are left out of the result. */
+/*
+ * Trailer fields: lines up to the empty one, found by h1_scan_trailers, under the same limits,
+ * often the empty line alone. Fields that frame or route (RFC 9110 §6.5.1) are left out of the
+ * result. ret_fields->at and .max are set by the caller.
+ */
 int h1_scan_trailers(struct h1_scan *scan, struct slice bytes, struct h1_refusal *ret_refusal);
 int h1_parse_trailers(struct slice section, struct fields *ret_fields,
                       struct h1_refusal *ret_refusal);

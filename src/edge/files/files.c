@@ -1,0 +1,115 @@
+/* The action itself: which file, the fallback, folders, and what is said when there is none. */
+#include "edge/files/files.h"
+
+#include "edge/files/path.h"
+#include "edge/files/send.h"
+#include "edge/state.h"
+#include "http/exchange.h"
+
+#include <errno.h>
+
+/*
+ * A fallback is a page under many names, and what a name answers depends on who asks: it must be
+ * asked about again each time, which costs a 304.
+ */
+static const struct slice fallback_fields =
+    SLICE("Cache-Control: no-cache\r\nVary: Accept, Sec-Fetch-Mode\r\n");
+
+static void refuse_method(struct exchange *exchange)
+{
+    exchange->notes.reason = "a folder answers GET and HEAD only";
+    struct writer *head = exchange_begin(exchange, 405, (struct slice){0}, 0);
+    if (head == NULL)
+        return;
+    exchange_write_own_fields(head);
+    h1_write_field(head, field_name(FIELD_ALLOW), SLICE("GET, HEAD"));
+    (void)exchange_send(exchange, (struct slice){0}, false);
+}
+
+static void answer_failure(struct exchange *exchange, int code)
+{
+    switch (code) {
+    case -ENOENT:
+        exchange_respond_error(exchange, 404, "no such file");
+        break;
+    case -EACCES:
+        exchange_respond_error(exchange, 403, "the file must not be read");
+        break;
+    case -ECANCELED:
+        exchange_break(exchange);
+        break;
+    case -ENOMEM:
+    case -EMFILE:
+    case -ENFILE:
+    case -ETIMEDOUT:
+    case -ESHUTDOWN:
+        exchange_respond_error(exchange, 503,
+                               "no memory, descriptor or time left to open the file");
+        break;
+    default:
+        exchange_respond_error(exchange, 500, "the file cannot be read");
+        break;
+    }
+}
+
+/* To the same path with a slash: relative to the host, whatever stands before us. */
+static void redirect_to_folder(struct exchange *exchange)
+{
+    struct writer *head = exchange_begin(exchange, 301, (struct slice){0}, 0);
+    if (head == NULL)
+        return;
+    exchange_write_own_fields(head);
+    write_literal(head, "Location: ");
+    write_slice(head, exchange->path);
+    write_char(head, '/');
+    if (exchange->query.at != NULL) {
+        write_char(head, '?');
+        write_slice(head, exchange->query);
+    }
+    write_literal(head, "\r\n");
+    (void)exchange_send(exchange, (struct slice){0}, false);
+}
+
+/* The fallback's own file, when this request may have it: else the error stays. */
+static int find_fallback(struct exchange *exchange, const struct conf_files *files,
+                         struct files_cache *cache, struct files_entry **ret_entry)
+{
+    if (files->fallback.len == 0 || !files_wants_fallback(&exchange->request, exchange->path))
+        return -ENOENT;
+    struct files_entry *entry;
+    int rc = files_cache_find(cache, files, files->fallback, &entry);
+    if (rc < 0)
+        return rc;
+    if (entry->state == FILES_FOLDER) {
+        files_entry_give(entry);
+        return -ENOENT;
+    }
+    *ret_entry = entry;
+    return 0;
+}
+
+void files_run(struct exchange *exchange, const struct conf_files *files)
+{
+    enum http_method method = exchange->request.method;
+    if (method != METHOD_GET && method != METHOD_HEAD) {
+        refuse_method(exchange);
+        return;
+    }
+    struct files_cache *cache = edge_worker_current()->files_cache;
+    struct files_entry *entry;
+    struct slice extra = {0};
+    int rc = files_cache_find(cache, files, exchange->path, &entry);
+    if (rc == -ENOENT) {
+        rc = find_fallback(exchange, files, cache, &entry);
+        extra = fallback_fields;
+    }
+    if (rc < 0) {
+        answer_failure(exchange, rc);
+        return;
+    }
+    if (entry->state == FILES_FOLDER)
+        redirect_to_folder(exchange);
+    else
+        files_send(exchange, entry, extra);
+    files_entry_give(entry);
+}
