@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "os/address.h"
+#include "os/file.h"
 #include "os/line_log.h"
 #include "os/proc.h"
 #include "os/process.h"
@@ -25,6 +26,7 @@
 
 #define CLIENTS_MAX     8
 #define REQUEST_BYTES   64
+#define GREETING_BYTES  1024
 #define READS_A_TURN    16
 #define STOP_DEFAULT_MS 10000
 /* What the command leaves behind may so long finish what it has begun. */
@@ -314,7 +316,7 @@ static int start_command(struct shim *shim, const char *directory, const char *c
     return rc;
 }
 
-static int begin(struct shim *shim, const char *const *argv, struct error *error)
+static int begin(struct shim *shim, const char **argv, struct error *error)
 {
     const char *folder = argv[1], *log = argv[2], *directory = argv[3], *command = argv[5];
     shim->label = argv[4];
@@ -338,7 +340,7 @@ static int begin(struct shim *shim, const char *const *argv, struct error *error
     return start_command(shim, directory, command, error);
 }
 
-int shim_main(int argc, const char *const *argv)
+int shim_main(int argc, const char **argv)
 {
     static struct shim shim;
     struct error error;
@@ -352,6 +354,7 @@ int shim_main(int argc, const char *const *argv)
         send_line(&birth, line, snprintf(line, sizeof line, "failed %s\n", error.text));
         return 1;
     }
+    leave_note(&shim);
     add_client(&shim, BIRTH_CLIENT_FD);
     while (!shim.is_clear)
         turn(&shim);

@@ -14,9 +14,10 @@
  * gone client → shim  stop 10000      SIGTERM to the task's group now, SIGKILL to all of it after
  * so many milliseconds; sent again, the earlier of the ends counts
  *
+ * The first line also stands in the file `task` beside the socket, for `weir status`.
  * SIGTERM to the shim means "stop 10000". When the shim itself is killed, so is the command.
  */
 #pragma once
 
 /* `weir shim FOLDER LOG DIRECTORY LABEL COMMAND`; the environment is the task's. */
-int shim_main(int argc, const char *const *argv);
+int shim_main(int argc, const char **argv);

@@ -33,6 +33,11 @@ unsigned self_terminal_columns(void)
     return ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+int64_t self_wall_s(void)
+{
+    return (int64_t)time(NULL);
+}
+
 int self_zone_offset_s(int64_t wall_s)
 {
     time_t at = (time_t)wall_s;

@@ -22,6 +22,9 @@ bool self_has_terminal(int fd);
 /* The terminal's width in columns; 80 where it is not known. */
 unsigned self_terminal_columns(void);
 
+/* Seconds since 1970, for programs without a loop. */
+int64_t self_wall_s(void);
+
 /* Seconds east of UTC at that time, by TZ and /etc/localtime; `wall_s` since 1970. */
 int self_zone_offset_s(int64_t wall_s);
 

@@ -1,0 +1,74 @@
+/* The edge and control as processes. */
+#include "main/children.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "control/control.h"
+#include "edge/edge.h"
+#include "main/configuration.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void tell_ready(void *arg)
+{
+    (void)arg;
+    (void)!send(CHILD_FD_READY, "r", 1, MSG_NOSIGNAL);
+    (void)close(CHILD_FD_READY);
+}
+
+static void keep_from_children(int first, int last)
+{
+    for (int fd = first; fd <= last; fd++)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int edge_process(int argc, const char **argv)
+{
+    struct snapshot *snapshot = NULL;
+    struct error error = {0};
+    unsigned count = argc > 2 ? (unsigned)argc - 2 : 0;
+    if (argc < 2)
+        return 2;
+    keep_from_children(CHILD_FD_READY, CHILD_FD_FIRST_LISTENER + (int)count);
+    SCOPED_FREE struct edge_socket *sockets = memory_alloc_array(count + 1, sizeof *sockets);
+    if (sockets == NULL || configuration_read(argv[1], &snapshot) < 0)
+        return 1;
+    for (unsigned i = 0; i < count; i++) {
+        sockets[i].address = slice_of_cstr(argv[2 + i]);
+        sockets[i].fd = CHILD_FD_FIRST_LISTENER + (int)i;
+    }
+    struct edge_options options = {
+        .snapshot = snapshot,
+        .sockets = sockets,
+        .sockets_count = count,
+        .admin_fd = CHILD_FD_ADMIN,
+        .ready = tell_ready,
+    };
+    int rc = edge_run(&options, &error);
+    if (rc < 0)
+        log_error("%s", error.text);
+    snapshot_unref(snapshot);
+    return rc < 0;
+}
+
+int control_process(int argc, const char **argv)
+{
+    struct snapshot *snapshot = NULL;
+    if (argc != 3)
+        return 2;
+    keep_from_children(CHILD_FD_LIFELINE, CHILD_FD_LIFELINE);
+    if (configuration_read(argv[1], &snapshot) < 0)
+        return CONTROL_GAVE_UP;
+    struct control_options options = {
+        .snapshot = snapshot,
+        .state = argv[2],
+        .lifeline_fd = CHILD_FD_LIFELINE,
+    };
+    int code = control_run(&options);
+    snapshot_unref(snapshot);
+    return code;
+}

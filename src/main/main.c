@@ -1,0 +1,126 @@
+/*
+ * The program's entry: a table of commands, and Weir's own log on its way to the terminal. Internal
+ * commands (a process that starts itself again in another role) stand in a table of their own.
+ */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "main/children.h"
+#include "main/down.h"
+#include "main/shim.h"
+#include "main/supervisor.h"
+#include "os/self.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct command {
+    const char *name;
+    int (*run)(int argc, const char **argv);
+    const char *help;
+};
+
+static int run_help(int argc, const char **argv);
+
+static int run_version(int argc, const char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return printf("weir %s\n", WEIR_VERSION) < 0;
+}
+
+static const struct command commands[] = {
+    {"init", cli_init, "write a first weir.yaml for the folder you stand in"},
+    {"check", cli_check, "tell what is wrong with a weir.yaml"},
+    {"up", supervisor_up, "run everything in the file: proxy and services, until Ctrl-C"},
+    {"edge", supervisor_edge, "run the proxy only, as one runs nginx"},
+    {"status", cli_status, "show listeners, target groups and tasks"},
+    {"logs", cli_logs, "show what the services print"},
+    {"down", down_main, "stop what runs here"},
+    {"version", run_version, "print the version"},
+    {"help", run_help, "print this, or a command's own help: weir help COMMAND"},
+};
+
+static const struct command internal[] = {
+    {"shim", shim_main, NULL},
+    {EDGE_PROCESS, edge_process, NULL},
+    {CONTROL_PROCESS, control_process, NULL},
+};
+
+/* Commands that the design names and that do not work yet. */
+static const char *const planned[] = {
+    "dev",  "plan",    "deploy", "events",  "scale",  "restart", "rollback",    "run",
+    "exec", "explain", "purge",  "secret",  "token",  "trust",   "bucket",      "s3",
+    "db",   "builds",  "backup", "restore", "doctor", "audit",   "maintenance", "sidecar",
+};
+
+static const struct command *find(const struct command *table, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    }
+    return NULL;
+}
+
+static int run_help(int argc, const char **argv)
+{
+    const struct command *command = argc > 1 ? find(commands, COUNT_OF(commands), argv[1]) : NULL;
+    if (command != NULL && command->run != run_help && command->run != run_version)
+        return command->run(2, (const char *[]){argv[1], "--help", NULL});
+    printf("weir: load balancer, static server and application platform in one program\n\n"
+           "usage: weir COMMAND [OPTIONS]\n\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        printf("  %-9s %s\n", commands[i].name, commands[i].help);
+    return printf("\nEach command explains itself: weir COMMAND --help\n") < 0;
+}
+
+/* Information goes to standard output, what went wrong to standard error. One write a line, so that
+ * lines of several processes do not mix. */
+static void print_line(void *arg, enum log_level level, const char *line, size_t len)
+{
+    char text[2100];
+    int fd = level >= LOG_LEVEL_WARN ? STDERR_FILENO : STDOUT_FILENO;
+    bool in_colour = *(const bool *)arg && level >= LOG_LEVEL_WARN && self_has_terminal(fd);
+    int written = snprintf(text, sizeof text, "%s%.*s%s\n",
+                           !in_colour                ? ""
+                           : level == LOG_LEVEL_WARN ? "\033[33m"
+                                                     : "\033[31m",
+                           (int)len, line, in_colour ? "\033[0m" : "");
+    if (written > 0)
+        (void)!write(fd, text, (size_t)written < sizeof text ? (size_t)written : sizeof text - 1);
+}
+
+static int refuse(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(planned); i++) {
+        if (strcmp(planned[i], name) == 0) {
+            (void)fprintf(stderr, "weir %s: not yet, it comes in a later version\n", name);
+            return 1;
+        }
+    }
+    (void)fprintf(stderr, "weir: there is no command `%s`; `weir help` lists them\n", name);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    static bool may_colour;
+    const char *no_colour = self_variable("NO_COLOR");
+    may_colour = no_colour == NULL || no_colour[0] == '\0';
+    self_ignore_broken_pipes();
+    log_set_sink(print_line, &may_colour, LOG_LEVEL_INFO);
+    const char **words = (const char **)(uintptr_t)argv;
+    if (argc < 2)
+        return run_help(1, words), 2;
+    const char *name = words[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    const struct command *command = find(commands, COUNT_OF(commands), name);
+    if (command == NULL)
+        command = find(internal, COUNT_OF(internal), name);
+    return command == NULL ? refuse(name) : command->run(argc - 1, words + 1);
+}
