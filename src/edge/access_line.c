@@ -61,11 +61,6 @@ static void write_ms(struct writer *writer, int64_t us)
     write_three_digits(writer, (unsigned)(value % 1000));
 }
 
-static void write_client(struct writer *writer, const struct exchange *exchange)
-{
-    write_slice(writer, exchange->client);
-}
-
 static void write_protocol(struct writer *writer, const struct exchange *exchange)
 {
     write_literal(writer, "HTTP/1.");
@@ -95,7 +90,7 @@ static void write_json_request(struct writer *writer, const struct exchange *exc
 {
     const struct request_head *request = &exchange->request;
     write_literal(writer, "\",\"client\":\"");
-    write_client(writer, exchange);
+    write_slice(writer, exchange->client);
     WRITE_TEXT(writer, "\",\"method\":", request->method_name);
     WRITE_TEXT(writer, ",\"host\":", request->authority);
     WRITE_TEXT(writer, ",\"path\":", request->target);
@@ -170,7 +165,7 @@ static void write_combined(struct writer *writer, const struct exchange *exchang
                            const struct access_clock *clock)
 {
     const struct request_head *request = &exchange->request;
-    write_client(writer, exchange);
+    write_slice(writer, exchange->client);
     write_literal(writer, " - - [");
     write_bytes(writer, clock->combined, sizeof clock->combined - 1);
     write_literal(writer, "] \"");

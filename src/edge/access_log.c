@@ -9,11 +9,15 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "edge/access_line.h"
-#include "edge/state.h"
+#include "http/exchange.h"
 #include "os/append.h"
 #include "os/file.h"
+#include "os/lock.h"
+#include "os/loop.h"
+#include "os/thread.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #define BUFFER_BYTES      ((size_t)1 << 20) /* its pages are taken only when lines come */
 #define HAND_OVER_BYTES   ((size_t)1 << 16)
@@ -52,7 +56,7 @@ struct access_log {
     bool must_reopen;
     bool is_ending;
     /* The writer's own. */
-    int fd; /* -1 while it cannot be opened */
+    int fd;
     bool is_failing;
     bool is_torn; /* the last byte written was not the end of a line */
     unsigned stalls;
@@ -103,9 +107,9 @@ static void reopen(struct access_log *log)
         return;
     int fd = append_open(log->path, FILE_MODE);
     if (fd < 0) {
-        note_failure(log, fd);
-        if (log->fd >= 0) /* better the old file than none */
-            return;
+        log_warn("cannot open %s anew, so lines still go to the old file: %s", log->path,
+                 strerror(-fd));
+        return;
     }
     append_close(log->fd);
     log->fd = fd;
@@ -125,7 +129,7 @@ static bool is_ending(struct access_log *log)
 static int write_out(struct access_log *log, struct slice *rest)
 {
     while (rest->len > 0) {
-        ssize_t put = log->fd < 0 ? -EBADF : append_write(log->fd, *rest, STALL_MS);
+        ssize_t put = append_write(log->fd, *rest, STALL_MS);
         if (put == -ETIMEDOUT && (!is_ending(log) || log->stalls++ < STALLS_AT_END_MAX))
             continue;
         if (put < 0)
@@ -139,8 +143,6 @@ static int write_out(struct access_log *log, struct slice *rest)
 
 static void write_batch(struct access_log *log, struct slice bytes)
 {
-    if (log->fd < 0)
-        reopen(log);
     /* What a full disk cut short must not run into the next line. */
     struct slice newline = SLICE("\n");
     int rc = log->is_torn ? write_out(log, &newline) : 0;
@@ -243,11 +245,6 @@ void access_lines_add(struct access_lines *lines, const struct exchange *exchang
         (void)hand_over(lines);
     else if (!timer_is_armed(&lines->timer))
         timer_arm(&lines->timer, loop_deadline(HAND_OVER_MS));
-}
-
-void access_log_exchange(const struct exchange *exchange)
-{
-    access_lines_add(edge_worker_current()->access_lines, exchange);
 }
 
 static void free_lines(struct access_lines *lines)

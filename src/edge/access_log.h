@@ -39,6 +39,3 @@ void access_lines_end(struct access_lines *lines);
 
 /* Adds the line of an exchange that has ended on this worker; NULL is fine. */
 void access_lines_add(struct access_lines *lines, const struct exchange *exchange);
-
-/* struct server's log function. */
-void access_log_exchange(const struct exchange *exchange);

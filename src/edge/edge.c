@@ -83,7 +83,9 @@ static int begin_worker(struct edge_worker *worker)
     random_seed(&seed);
     unsigned number = (unsigned)(worker - worker->edge->workers);
     worker_init(&worker->http, number, prng_next(&seed), BLOCK_BYTES_MAX);
-    rc = start_balancers(worker);
+    worker->latencies =
+        memory_alloc_array(worker->plane->snapshot->listeners_count + 1, sizeof *worker->latencies);
+    rc = worker->latencies == NULL ? -ENOMEM : start_balancers(worker);
     if (rc == 0)
         rc = access_lines_begin(worker->edge->access_log, &worker->access_lines);
     if (rc == 0)
@@ -96,15 +98,17 @@ static void end_worker(struct edge_worker *worker)
 {
     stop_acceptors(worker);
     access_lines_end(worker->access_lines);
+    worker->access_lines = NULL;
     for (unsigned i = 0; worker->balancers != NULL && i < worker->plane->snapshot->groups_count;
          i++)
         balancer_finish(&worker->balancers[i]);
     memory_free(worker->balancers);
     memory_free(worker->acceptors);
     files_cache_destroy(worker->files_cache);
-    if (worker->loop != NULL) {
+    struct loop *loop = edge_worker_take_loop(worker);
+    if (loop != NULL) {
         worker_finish(&worker->http);
-        loop_destroy(worker->loop);
+        loop_destroy(loop);
     }
     kernel_real_destroy(worker->kernel);
 }
@@ -155,7 +159,18 @@ static void post_to_all(struct edge *edge, void (*run)(struct job *job))
 {
     for (unsigned i = 0; i < edge->workers_count; i++) {
         edge->workers[i].job.run = run;
-        loop_post(edge->workers[i].loop, &edge->workers[i].job);
+        (void)edge_worker_post(&edge->workers[i], &edge->workers[i].job);
+    }
+}
+
+/* SIGTERM or SIGINT; what comes before is seen to here. Or an error. */
+static int next_end_signal(struct edge *edge)
+{
+    for (;;) {
+        int number = signals_next(&edge->signals, FIBER_FOREVER);
+        if (number != SIGUSR1)
+            return number;
+        access_log_reopen(edge->access_log);
     }
 }
 
@@ -163,13 +178,13 @@ static void post_to_all(struct edge *edge, void (*run)(struct job *job))
 static void signals_main(void *arg)
 {
     struct edge *edge = arg;
-    if (signals_next(&edge->signals, FIBER_FOREVER) > 0) {
+    if (next_end_signal(edge) > 0) {
         log_info("draining: open requests have up to %lld s to finish",
                  (long long)(edge->plane.snapshot->drain_ms / 1000));
         atomic_store(&edge->is_draining, true);
         health_stop(&edge->health);
         post_to_all(edge, drain_worker);
-        if (signals_next(&edge->signals, FIBER_FOREVER) > 0)
+        if (next_end_signal(edge) > 0)
             post_to_all(edge, cut_off_worker);
     }
     edge->signals_fiber = NULL;
@@ -216,7 +231,7 @@ static void join_threads(struct edge *edge, unsigned started)
 /* Worker 0, on the calling thread: its loop, the signals, the health checks. */
 static int run_first_worker(struct edge *edge, const struct edge_options *options)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, 0};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, 0};
     int rc = signals_open(&edge->signals, numbers);
     if (rc == 0)
         rc = fiber_start(signals_main, edge, &edge->signals_fiber);
@@ -238,8 +253,10 @@ static int run_first_worker(struct edge *edge, const struct edge_options *option
 
 static int run_workers(struct edge *edge, const struct edge_options *options)
 {
-    for (unsigned i = 0; i < edge->workers_count; i++)
+    for (unsigned i = 0; i < edge->workers_count; i++) {
         edge->workers[i].edge = edge, edge->workers[i].plane = &edge->plane;
+        (void)lock_init(&edge->workers[i].loop_lock);
+    }
     int rc = begin_worker(&edge->workers[0]);
     unsigned started = 1;
     while (rc == 0 && started < edge->workers_count) {
@@ -254,6 +271,10 @@ static int run_workers(struct edge *edge, const struct edge_options *options)
     }
     join_threads(edge, started);
     end_worker(&edge->workers[0]);
+    for (unsigned i = 0; i < edge->workers_count; i++) {
+        memory_free(edge->workers[i].latencies);
+        lock_finish(&edge->workers[i].loop_lock);
+    }
     return rc;
 }
 
@@ -261,6 +282,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
 {
     const struct snapshot *snapshot = options->snapshot;
     struct edge edge = {.admin_fd = options->admin_fd, .hash_key = random_hash_key()};
+    list_init(&edge.report_waiters);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
     if (edge.workers == NULL)

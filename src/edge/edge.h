@@ -21,6 +21,7 @@ struct edge_options {
 
 /*
  * Runs until SIGTERM or SIGINT: then it drains for at most the snapshot's drain_ms; a second signal
- * ends at once. Returns 0 after an orderly end, or the error of starting up, told in *ret_error.
+ * ends at once. SIGUSR1 opens the access log anew, after a rotation. Returns 0 after an orderly
+ * end, or the error of starting up, told in *ret_error.
  */
 int edge_run(const struct edge_options *options, struct error *ret_error);

@@ -1,6 +1,7 @@
 /* Routing, then the action: an explicit switch over what conf knows. */
 #include "edge/handle.h"
 
+#include "edge/access_log.h"
 #include "edge/files/files.h"
 #include "edge/forward/forward.h"
 #include "edge/respond.h"
@@ -40,4 +41,12 @@ void edge_handle(struct exchange *exchange)
     }
     exchange->notes.rule = route->rule->number;
     run_action(exchange, route, worker);
+}
+
+void edge_record(const struct exchange *exchange)
+{
+    struct edge_worker *worker = edge_worker_current();
+    size_t listener = (size_t)(exchange->server - worker->plane->servers);
+    latency_add(&worker->latencies[listener], loop_now_us() - exchange->started_us);
+    access_lines_add(worker->access_lines, exchange);
 }

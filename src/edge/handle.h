@@ -5,3 +5,6 @@ struct exchange;
 
 /* The handler of all sites' listeners: finds the rule and runs its action. */
 void edge_handle(struct exchange *exchange);
+
+/* Their log function: what the metrics and the access log keep of an exchange. */
+void edge_record(const struct exchange *exchange);

@@ -1,131 +1,416 @@
-/* The table, and how each of its rows is written. */
+/* The table, and how each of its rows becomes samples. */
 #include "edge/metrics.h"
 
 #include "base/cleanup.h"
 #include "edge/access_log.h"
+#include "edge/report.h"
 #include "edge/state.h"
 
 struct metric_page {
     struct writer *out;
+    const struct edge_report *report;
     const struct edge *edge;
-    struct worker_counters sum;
+    bool has_label;
 };
 
-const char *metric_type_name(enum metric_type type)
+/* A sample: its name, labels by write_label, then one of the values. */
+static void begin_sample(struct metric_page *page, const struct metric *metric, const char *suffix)
 {
-    static const char *const names[] = {"counter", "gauge", "histogram"};
-    return names[type];
+    write_slice(page->out, slice_of_cstr(metric->name));
+    write_slice(page->out, slice_of_cstr(suffix));
+    page->has_label = false;
 }
 
-void metrics_sum(const struct edge *edge, struct worker_counters *ret_sum)
+/* Escaped as the text format wants it: backslash, quote and newline. */
+static void write_label(struct metric_page *page, const char *name, struct slice value)
 {
-    /* All members are counters of one width. */
-    enum { COUNTERS = sizeof(struct worker_counters) / sizeof(uint64_t) };
-    uint64_t sums[COUNTERS] = {0};
-    for (unsigned i = 0; i < edge->workers_count; i++) {
-        const uint64_t *counters = (const uint64_t *)&edge->workers[i].http.counters;
-        for (unsigned j = 0; j < COUNTERS; j++)
-            sums[j] += __atomic_load_n(&counters[j], __ATOMIC_RELAXED);
-    }
-    memcpy(ret_sum, sums, sizeof sums);
-}
-
-/* Label values: RFC-less but strict: backslash, quote and newline are escaped. */
-static void write_label_value(struct writer *writer, struct slice value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.at[i];
-        if (c == '\\' || c == '"')
-            write_char(writer, '\\');
-        if (c == '\n')
-            write_literal(writer, "\\n");
-        else
-            write_char(writer, c);
-    }
-}
-
-static void write_label(struct metric_page *page, bool is_first, const char *name,
-                        struct slice value)
-{
-    write_char(page->out, is_first ? '{' : ',');
+    write_char(page->out, page->has_label ? ',' : '{');
+    page->has_label = true;
     write_slice(page->out, slice_of_cstr(name));
     write_literal(page->out, "=\"");
-    write_label_value(page->out, value);
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.at[i];
+        if (c == '\\' || c == '"' || c == '\n')
+            write_char(page->out, '\\');
+        write_char(page->out, c == '\n' ? 'n' : c);
+    }
     write_char(page->out, '"');
 }
 
-static void write_name(struct metric_page *page, const struct metric *metric)
+static void end_labels(struct metric_page *page)
 {
-    write_slice(page->out, slice_of_cstr(metric->name));
+    if (page->has_label)
+        write_char(page->out, '}');
+    write_char(page->out, ' ');
 }
 
-static void write_value(struct metric_page *page, uint64_t value)
+static void end_sample(struct metric_page *page, uint64_t value)
 {
-    write_char(page->out, ' ');
+    end_labels(page);
     write_u64(page->out, value);
     write_char(page->out, '\n');
+}
+
+/* 1.5 for 1500000 µs. */
+static void write_seconds(struct writer *writer, uint64_t us)
+{
+    uint64_t left = us % 1000000;
+    write_u64(writer, us / 1000000);
+    if (left == 0)
+        return;
+    write_char(writer, '.');
+    for (uint64_t unit = 100000; left > 0; left %= unit, unit /= 10)
+        write_char(writer, (char)('0' + left / unit));
+}
+
+static void end_sample_seconds(struct metric_page *page, uint64_t us)
+{
+    end_labels(page);
+    write_seconds(page->out, us);
+    write_char(page->out, '\n');
+}
+
+static void write_one(struct metric_page *page, const struct metric *metric, uint64_t value)
+{
+    begin_sample(page, metric, "");
+    end_sample(page, value);
+}
+
+static void write_build(struct metric_page *page, const struct metric *metric)
+{
+    begin_sample(page, metric, "");
+    write_label(page, "version", SLICE(WEIR_VERSION));
+    end_sample(page, 1);
+}
+
+static void write_uptime(struct metric_page *page, const struct metric *metric)
+{
+    begin_sample(page, metric, "");
+    end_sample_seconds(page, (uint64_t)page->report->uptime_ms * 1000);
+}
+
+static void write_draining(struct metric_page *page, const struct metric *metric)
+{
+    write_one(page, metric, atomic_load(&page->edge->is_draining));
 }
 
 static void write_counter(struct metric_page *page, const struct metric *metric)
 {
     uint64_t value;
-    memcpy(&value, (const char *)&page->sum + metric->counter, sizeof value);
-    write_name(page, metric);
-    write_value(page, value);
+    memcpy(&value, (const char *)&page->report->sum + metric->place, sizeof value);
+    write_one(page, metric, value);
 }
 
 static void write_responses(struct metric_page *page, const struct metric *metric)
 {
-    static const char *const classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    for (unsigned i = 0; i < COUNT_OF(classes); i++) {
-        write_name(page, metric);
-        write_label(page, true, "class", slice_of_cstr(classes[i]));
-        write_char(page->out, '}');
-        write_value(page, page->sum.responses[i]);
+    for (unsigned i = 0; i < RESPONSE_CLASSES; i++) {
+        begin_sample(page, metric, "");
+        write_label(page, "class", slice_of_cstr(response_class_name(i)));
+        end_sample(page, page->report->sum.responses[i]);
     }
+}
+
+static void sum_latency(const struct edge *edge, unsigned listener, struct latency *ret_sum)
+{
+    *ret_sum = (struct latency){0};
+    for (unsigned i = 0; i < edge->workers_count; i++)
+        latency_sum(ret_sum, &edge->workers[i].latencies[listener]);
+}
+
+static void write_bucket(struct metric_page *page, const struct metric *metric,
+                         struct slice listener, unsigned bucket, uint64_t count)
+{
+    char end[24];
+    struct writer writer;
+    writer_init(&writer, end, sizeof end);
+    if (bucket < LATENCY_ENDS)
+        write_seconds(&writer, (uint64_t)latency_ends_us[bucket]);
+    else
+        write_literal(&writer, "+Inf");
+    begin_sample(page, metric, "_bucket");
+    write_label(page, "listener", listener);
+    write_label(page, "le", writer_slice(&writer));
+    end_sample(page, count);
+}
+
+static void write_durations(struct metric_page *page, const struct metric *metric)
+{
+    const struct snapshot *snapshot = page->edge->plane.snapshot;
+    for (unsigned i = 0; i < snapshot->listeners_count; i++) {
+        struct latency sum;
+        uint64_t count = 0;
+        sum_latency(page->edge, i, &sum);
+        for (unsigned bucket = 0; bucket <= LATENCY_ENDS; bucket++) {
+            count += sum.counts[bucket];
+            write_bucket(page, metric, snapshot->listeners[i].name, bucket, count);
+        }
+        begin_sample(page, metric, "_sum");
+        write_label(page, "listener", snapshot->listeners[i].name);
+        end_sample_seconds(page, sum.total_us);
+        begin_sample(page, metric, "_count");
+        write_label(page, "listener", snapshot->listeners[i].name);
+        end_sample(page, count);
+    }
+}
+
+static void write_group_targets(struct metric_page *page, const struct metric *metric)
+{
+    for (unsigned i = 0; i < page->edge->plane.groups_count; i++) {
+        struct target_group *group = &page->edge->plane.groups[i];
+        struct target_set *set = target_group_set(group);
+        unsigned counts[TARGET_DRAINING + 1] = {0};
+        for (unsigned j = 0; j < set->count; j++)
+            counts[atomic_load(&set->targets[j]->health)]++;
+        target_set_unref(set);
+        for (unsigned health = 0; health < COUNT_OF(counts); health++) {
+            begin_sample(page, metric, "");
+            write_label(page, "group", group->conf.name);
+            write_label(page, "health",
+                        slice_of_cstr(target_health_name((enum target_health)health)));
+            end_sample(page, counts[health]);
+        }
+    }
+}
+
+enum target_number { IS_HEALTHY, IN_FLIGHT, REQUESTS, FAILURES };
+
+static uint64_t target_number(const struct target *target, enum target_number which)
+{
+    switch (which) {
+    case IS_HEALTHY:
+        return atomic_load(&target->health) == TARGET_HEALTHY;
+    case IN_FLIGHT:
+        return atomic_load(&target->in_flight);
+    case REQUESTS:
+        return atomic_load(&target->requests);
+    case FAILURES:
+        return atomic_load(&target->failures);
+    }
+    return 0;
+}
+
+static void write_targets(struct metric_page *page, const struct metric *metric)
+{
+    for (unsigned i = 0; i < page->edge->plane.groups_count; i++) {
+        struct target_group *group = &page->edge->plane.groups[i];
+        struct target_set *set = target_group_set(group);
+        for (unsigned j = 0; j < set->count; j++) {
+            begin_sample(page, metric, "");
+            write_label(page, "group", group->conf.name);
+            write_label(page, "target", set->targets[j]->id);
+            end_sample(page, target_number(set->targets[j], (enum target_number)metric->place));
+        }
+        target_set_unref(set);
+    }
+}
+
+enum worker_number { IS_ANSWERING, FIBERS, FIBERS_MAX, STACKS, STACK_HIGH, BLOCK_BYTES };
+
+static uint64_t worker_number(const struct worker_report *report, enum worker_number which)
+{
+    switch (which) {
+    case IS_ANSWERING:
+        return report->is_answered;
+    case FIBERS:
+        return report->latest.fibers.running;
+    case FIBERS_MAX:
+        return report->latest.fibers.fibers_max;
+    case STACKS:
+        return report->latest.fibers.stacks;
+    case STACK_HIGH:
+        return report->latest.fibers.stack_bytes_high;
+    case BLOCK_BYTES:
+        return report->latest.block_bytes;
+    }
+    return 0;
+}
+
+static void write_workers(struct metric_page *page, const struct metric *metric)
+{
+    for (unsigned i = 0; i < page->edge->workers_count; i++) {
+        char number[24];
+        struct writer writer;
+        writer_init(&writer, number, sizeof number);
+        write_u64(&writer, i);
+        begin_sample(page, metric, "");
+        write_label(page, "worker", writer_slice(&writer));
+        end_sample(
+            page, worker_number(&page->edge->workers[i].report, (enum worker_number)metric->place));
+    }
+}
+
+static void write_offload_queued(struct metric_page *page, const struct metric *metric)
+{
+    write_one(page, metric, page->report->offload.queued);
+}
+
+static void write_offload_finished(struct metric_page *page, const struct metric *metric)
+{
+    write_one(page, metric, page->report->offload.finished);
 }
 
 static void write_log_dropped(struct metric_page *page, const struct metric *metric)
 {
-    write_name(page, metric);
-    write_value(page, access_log_dropped(page->edge->access_log));
+    write_one(page, metric, access_log_dropped(page->edge->access_log));
 }
 
-#define COUNTER(name, help, member)                                                                \
-    {                                                                                              \
-        "weir_" name, METRIC_COUNTER, help, NULL, write_counter,                                   \
-            offsetof(struct worker_counters, member)                                               \
-    }
+static void write_cpu(struct metric_page *page, const struct metric *metric)
+{
+    begin_sample(page, metric, "");
+    end_sample_seconds(page, page->report->usage.cpu_us);
+}
+
+static void write_memory(struct metric_page *page, const struct metric *metric)
+{
+    write_one(page, metric, page->report->usage.memory_bytes);
+}
+
+static void write_descriptors(struct metric_page *page, const struct metric *metric)
+{
+    write_one(page, metric, page->report->usage.descriptors);
+}
+
+static void write_descriptors_max(struct metric_page *page, const struct metric *metric)
+{
+    write_one(page, metric, page->report->usage.descriptors_max);
+}
+
+static void write_started(struct metric_page *page, const struct metric *metric)
+{
+    const struct edge_report *report = page->report;
+    write_one(page, metric, (uint64_t)(report->wall_us / 1000000 - report->uptime_ms / 1000));
+}
+
+/* clang-format off */
+#define COUNTED(name, member, help) \
+    {name, METRIC_COUNTER, "", help, write_counter, offsetof(struct worker_counters, member)}
 
 const struct metric metrics_table[] = {
-    COUNTER("connections_accepted_total", "Connections of clients.", connections_accepted),
-    {"weir_connections_open", METRIC_GAUGE, "Connections of clients now, idle ones included.", NULL,
+    {"weir_build_info", METRIC_GAUGE, "version",
+     "Always 1; the label tells the version.", write_build, 0},
+    {"weir_uptime_seconds", METRIC_GAUGE, "",
+     "Since this data plane began to serve.", write_uptime, 0},
+    {"weir_draining", METRIC_GAUGE, "",
+     "1 while open requests are finished before the end.", write_draining, 0},
+    COUNTED("weir_connections_accepted_total", connections_accepted,
+            "Connections that clients made."),
+    {"weir_connections_open", METRIC_GAUGE, "",
+     "Connections of clients now, idle ones included.",
      write_counter, offsetof(struct worker_counters, connections_open)},
-    COUNTER("requests_total", "Requests that have ended, refused ones included.", requests),
-    COUNTER("requests_refused_total", "Requests that were not valid HTTP, or over a limit.",
-            requests_refused),
-    {"weir_responses_total", METRIC_COUNTER,
-     "Responses by the hundreds of their status; none: the client left before one.", "class",
+    COUNTED("weir_sessions_refused_total", sessions_refused,
+            "Connections closed at once for want of memory or fibers."),
+    COUNTED("weir_requests_total", requests,
+            "Requests that have ended, refused ones and those of this API included."),
+    COUNTED("weir_requests_refused_total", requests_refused,
+            "Requests that were not valid HTTP, or over a limit."),
+    COUNTED("weir_head_timeouts_total", head_timeouts,
+            "Requests whose head did not arrive in time."),
+    {"weir_responses_total", METRIC_COUNTER, "class",
+     "Responses by the hundreds of their status; none: the client left before there was one.",
      write_responses, 0},
-    {"weir_access_log_dropped_total", METRIC_COUNTER,
-     "Lines of the access log that were not written.", NULL, write_log_dropped, 0},
+    {"weir_request_duration_seconds", METRIC_HISTOGRAM, "listener, le",
+     "From a request's complete head to the last byte of its response.", write_durations, 0},
+    COUNTED("weir_request_body_bytes_total", bytes_received,
+            "Bytes of requests' bodies that were received."),
+    COUNTED("weir_response_body_bytes_total", bytes_sent,
+            "Bytes of responses' bodies that were sent."),
+    COUNTED("weir_upstream_connects_total", upstream_connects,
+            "Connections made to targets."),
+    COUNTED("weir_upstream_reuses_total", upstream_reuses,
+            "Requests sent on a connection that was open already."),
+    COUNTED("weir_upstream_retries_total", upstream_retries,
+            "Further tries of requests after a failed one."),
+    {"weir_group_targets", METRIC_GAUGE, "group, health",
+     "Targets of a group by their health: initial, healthy, unhealthy, draining.",
+     write_group_targets, 0},
+    {"weir_target_healthy", METRIC_GAUGE, "group, target",
+     "1 for a target that is healthy, or whose group has no health check.",
+     write_targets, IS_HEALTHY},
+    {"weir_target_requests_in_flight", METRIC_GAUGE, "group, target",
+     "Requests that a target has not answered yet.", write_targets, IN_FLIGHT},
+    {"weir_target_requests_total", METRIC_COUNTER, "group, target",
+     "Requests that a target was given.", write_targets, REQUESTS},
+    {"weir_target_failures_total", METRIC_COUNTER, "group, target",
+     "Connections to a target, and responses of it, that failed.", write_targets, FAILURES},
+    {"weir_worker_answering", METRIC_GAUGE, "worker",
+     "0 for a worker thread that did not answer within 250 ms; what it tells is then old.",
+     write_workers, IS_ANSWERING},
+    {"weir_fibers_running", METRIC_GAUGE, "worker",
+     "Fibers: one for each request under way.", write_workers, FIBERS},
+    {"weir_fibers_max", METRIC_GAUGE, "worker",
+     "As many fibers as a worker can have.", write_workers, FIBERS_MAX},
+    {"weir_fiber_stacks", METRIC_GAUGE, "worker",
+     "Stacks of fibers, in use and kept for the next.", write_workers, STACKS},
+    {"weir_fiber_stack_high_bytes", METRIC_GAUGE, "worker",
+     "The deepest use of a stack that was seen at a wait.", write_workers, STACK_HIGH},
+    {"weir_block_bytes", METRIC_GAUGE, "worker",
+     "Memory in buffers of connections, in use and kept for the next.",
+     write_workers, BLOCK_BYTES},
+    COUNTED("weir_blocks_refused_total", blocks_refused,
+            "Buffers that could not be had: memory or the budget was used up."),
+    {"weir_offload_queued", METRIC_GAUGE, "",
+     "Blocking jobs, as file calls, that wait for a thread.", write_offload_queued, 0},
+    {"weir_offload_finished_total", METRIC_COUNTER, "",
+     "Blocking jobs that were done.", write_offload_finished, 0},
+    {"weir_access_log_dropped_total", METRIC_COUNTER, "",
+     "Lines of the access log that could not be written.", write_log_dropped, 0},
+    {"process_cpu_seconds_total", METRIC_COUNTER, "",
+     "Time of the processor that the process took, user and system.", write_cpu, 0},
+    {"process_resident_memory_bytes", METRIC_GAUGE, "",
+     "Memory of the process that is in RAM.", write_memory, 0},
+    {"process_open_fds", METRIC_GAUGE, "",
+     "Open descriptors of the process.", write_descriptors, 0},
+    {"process_max_fds", METRIC_GAUGE, "",
+     "As many descriptors as the process may have.", write_descriptors_max, 0},
+    {"process_start_time_seconds", METRIC_GAUGE, "",
+     "When this data plane began to serve, in seconds since 1970.", write_started, 0},
     {NULL, METRIC_GAUGE, NULL, NULL, NULL, 0},
 };
+/* clang-format on */
 
-void metrics_write(struct writer *writer, struct edge *edge)
+static struct slice type_name(const struct metric *metric)
 {
-    struct metric_page page = {.out = writer, .edge = edge};
-    metrics_sum(edge, &page.sum);
+    static const char *const names[] = {"counter", "gauge", "histogram"};
+    return slice_of_cstr(names[metric->type]);
+}
+
+void metrics_write(struct writer *writer, const struct edge_report *report)
+{
+    struct metric_page page = {.out = writer, .report = report, .edge = report->edge};
     for (const struct metric *metric = metrics_table; metric->name != NULL; metric++) {
+        struct slice name = slice_of_cstr(metric->name);
         write_literal(writer, "# HELP ");
-        write_name(&page, metric);
+        write_slice(writer, name);
         write_char(writer, ' ');
         write_slice(writer, slice_of_cstr(metric->help));
         write_literal(writer, "\n# TYPE ");
-        write_name(&page, metric);
+        write_slice(writer, name);
         write_char(writer, ' ');
-        write_slice(writer, slice_of_cstr(metric_type_name(metric->type)));
+        write_slice(writer, type_name(metric));
         write_char(writer, '\n');
         metric->write(&page, metric);
+    }
+}
+
+void metrics_write_markdown(struct writer *writer)
+{
+    write_literal(writer,
+                  "# Metrics\n\n"
+                  "The data plane tells them in Prometheus' text format on its admin "
+                  "socket:\n\n"
+                  "    curl --unix-socket .weir/edge.sock http://weir/metrics\n\n"
+                  "Counters begin at 0 when the data plane starts and only go up. This page "
+                  "is made by\n`build/tools/metrics_reference > docs/metrics.md`.\n\n"
+                  "| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for (const struct metric *metric = metrics_table; metric->name != NULL; metric++) {
+        write_literal(writer, "| `");
+        write_slice(writer, slice_of_cstr(metric->name));
+        write_literal(writer, "` | ");
+        write_slice(writer, type_name(metric));
+        write_literal(writer, " | ");
+        write_slice(writer, slice_of_cstr(metric->labels));
+        write_literal(writer, " | ");
+        write_slice(writer, slice_of_cstr(metric->help));
+        write_literal(writer, " |\n");
     }
 }

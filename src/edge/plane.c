@@ -2,7 +2,6 @@
 #include "edge/plane.h"
 
 #include "base/cleanup.h"
-#include "edge/access_log.h"
 #include "edge/handle.h"
 #include "edge/listen.h"
 #include "os/descriptor.h"
@@ -14,7 +13,7 @@ static void fill_server(struct server *server, const struct snapshot *snapshot,
 {
     *server = (struct server){
         .handle = edge_handle,
-        .log = access_log_exchange,
+        .log = edge_record,
         .port = listener->address.port,
         .head_timeout_ms = snapshot->client_timeouts.response_ms,
         .idle_timeout_ms = snapshot->client_timeouts.idle_ms,

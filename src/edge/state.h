@@ -6,6 +6,8 @@
 
 #include "edge/forward/balance.h"
 #include "edge/forward/health.h"
+#include "edge/latency.h"
+#include "edge/report.h"
 #include "edge/route/router.h"
 #include "http/session.h"
 #include "http/worker.h"
@@ -37,8 +39,11 @@ struct edge_worker {
     struct acceptor *acceptors; /* owned; one for each listener, and the admin's */
     unsigned acceptors_count;
     struct access_lines *access_lines; /* the access log's; NULL: off */
-    struct files_cache *files_cache;   /* owned */
+    struct latency *latencies;         /* owned; one for each listener */
+    struct worker_report report;
+    struct files_cache *files_cache; /* owned */
     struct loop *loop;
+    struct lock loop_lock; /* of `loop` for other threads, which may outlive it */
     struct kernel *kernel;
     struct thread thread;
     struct job job; /* drain, or cut off */
@@ -60,7 +65,8 @@ struct edge {
     struct signals signals;
     struct fiber *signals_fiber; /* NULL when it has ended */
     struct health_checks health;
-    int64_t started_ms; /* loop_now_ms of worker 0 */
+    int64_t started_ms;         /* loop_now_ms of worker 0 */
+    struct list report_waiters; /* worker 0's own */
     atomic_bool is_draining;
 };
 
@@ -68,3 +74,9 @@ static inline struct edge_worker *edge_worker_current(void)
 {
     return (struct edge_worker *)worker_current();
 }
+
+/* From any thread: posts to the worker's loop; false when that has ended. */
+bool edge_worker_post(struct edge_worker *worker, struct job *job);
+
+/* On its own thread, before the loop's end: from now on nothing is posted. NULL: had none. */
+struct loop *edge_worker_take_loop(struct edge_worker *worker);

@@ -5,6 +5,7 @@
 #include "edge/admin/routes.h"
 #include "edge/admin/targets.h"
 #include "edge/metrics.h"
+#include "edge/report.h"
 #include "edge/state.h"
 #include "http/exchange.h"
 #include "os/self.h"
@@ -56,45 +57,81 @@ static void write_groups(struct json_writer *json, const struct plane *plane)
     json_close_list(json);
 }
 
-static void write_counters(struct json_writer *json, const struct edge *edge)
+static void write_workers(struct json_writer *json, const struct edge *edge)
 {
-    struct worker_counters sum;
-    metrics_sum(edge, &sum);
-    json_open_object(json, "counters");
-    json_put_u64(json, "connections_accepted", sum.connections_accepted);
-    json_put_u64(json, "connections_open", sum.connections_open);
-    json_put_u64(json, "requests", sum.requests);
-    json_put_u64(json, "requests_refused", sum.requests_refused);
-    static const char *const classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+    json_open_list(json, "workers");
+    for (unsigned i = 0; i < edge->workers_count; i++) {
+        const struct edge_worker *worker = &edge->workers[i];
+        const struct fiber_stats *fibers = &worker->report.latest.fibers;
+        json_open_object(json, NULL);
+        json_put_bool(json, "answering", worker->report.is_answered);
+        json_put_u64(json, "connections_open",
+                     counter_read(&worker->http.counters.connections_open));
+        json_put_u64(json, "requests", counter_read(&worker->http.counters.requests));
+        json_put_u64(json, "fibers", fibers->running);
+        json_put_u64(json, "fibers_max", fibers->fibers_max);
+        json_put_u64(json, "stack_bytes_high", fibers->stack_bytes_high);
+        json_put_u64(json, "block_bytes", worker->report.latest.block_bytes);
+        json_close_object(json);
+    }
+    json_close_list(json);
+}
+
+static void write_responses(struct json_writer *json, const struct worker_counters *sum)
+{
     json_open_object(json, "responses");
-    for (unsigned i = 0; i < 6; i++)
-        json_put_u64(json, classes[i], sum.responses[i]);
+    for (unsigned i = 0; i < RESPONSE_CLASSES; i++)
+        json_put_u64(json, response_class_name(i), sum->responses[i]);
     json_close_object(json);
-    json_put_u64(json, "bytes_received", sum.bytes_received);
-    json_put_u64(json, "bytes_sent", sum.bytes_sent);
-    json_put_u64(json, "head_timeouts", sum.head_timeouts);
-    json_put_u64(json, "upstream_connects", sum.upstream_connects);
-    json_put_u64(json, "upstream_reuses", sum.upstream_reuses);
-    json_put_u64(json, "upstream_retries", sum.upstream_retries);
-    json_put_u64(json, "access_log_dropped", access_log_dropped(edge->access_log));
+}
+
+static void write_counters(struct json_writer *json, const struct edge_report *report)
+{
+    const struct worker_counters *sum = &report->sum;
+    json_open_object(json, "counters");
+    json_put_u64(json, "connections_accepted", sum->connections_accepted);
+    json_put_u64(json, "connections_open", sum->connections_open);
+    json_put_u64(json, "sessions_refused", sum->sessions_refused);
+    json_put_u64(json, "requests", sum->requests);
+    json_put_u64(json, "requests_refused", sum->requests_refused);
+    json_put_u64(json, "head_timeouts", sum->head_timeouts);
+    write_responses(json, sum);
+    json_put_u64(json, "bytes_received", sum->bytes_received);
+    json_put_u64(json, "bytes_sent", sum->bytes_sent);
+    json_put_u64(json, "upstream_connects", sum->upstream_connects);
+    json_put_u64(json, "upstream_reuses", sum->upstream_reuses);
+    json_put_u64(json, "upstream_retries", sum->upstream_retries);
+    json_put_u64(json, "access_log_dropped", access_log_dropped(report->edge->access_log));
+    json_close_object(json);
+}
+
+static void write_process(struct json_writer *json, const struct usage *usage)
+{
+    json_open_object(json, "process");
+    json_put_u64(json, "cpu_ms", usage->cpu_us / 1000);
+    json_put_u64(json, "memory_bytes", usage->memory_bytes);
+    json_put_u64(json, "descriptors", usage->descriptors);
+    json_put_u64(json, "descriptors_max", usage->descriptors_max);
     json_close_object(json);
 }
 
 static void render_status(struct writer *writer, const void *arg)
 {
-    const struct edge *edge = arg;
+    const struct edge_report *report = arg;
+    const struct plane *plane = &report->edge->plane;
     struct json_writer json;
     json_writer_init(&json, writer);
     json_open_object(&json, NULL);
     json_put_text(&json, "version", SLICE(WEIR_VERSION));
     json_put_u64(&json, "pid", (uint64_t)self_pid());
-    json_put_u64(&json, "uptime_s", (uint64_t)((loop_now_ms() - edge->started_ms) / 1000));
-    json_put_bool(&json, "draining", atomic_load(&edge->is_draining));
-    json_put_u64(&json, "workers", edge->workers_count);
-    write_listeners(&json, edge->plane.snapshot);
-    write_sites(&json, edge->plane.snapshot);
-    write_groups(&json, &edge->plane);
-    write_counters(&json, edge);
+    json_put_u64(&json, "uptime_s", (uint64_t)report->uptime_ms / 1000);
+    json_put_bool(&json, "draining", atomic_load(&report->edge->is_draining));
+    write_listeners(&json, plane->snapshot);
+    write_sites(&json, plane->snapshot);
+    write_groups(&json, plane);
+    write_workers(&json, report->edge);
+    write_counters(&json, report);
+    write_process(&json, &report->usage);
     json_close_object(&json);
     write_char(writer, '\n');
 }
@@ -102,18 +139,20 @@ static void render_status(struct writer *writer, const void *arg)
 void status_get(struct exchange *exchange, struct slice name)
 {
     (void)name;
-    reply_document(exchange, REPLY_JSON, render_status, edge_worker_current()->edge);
+    struct edge_report report;
+    report_collect(edge_worker_current()->edge, &report);
+    reply_document(exchange, REPLY_JSON, render_status, &report);
 }
 
 static void render_metrics(struct writer *writer, const void *arg)
 {
-    struct edge *const *edge = arg;
-    metrics_write(writer, *edge);
+    metrics_write(writer, arg);
 }
 
 void metrics_get(struct exchange *exchange, struct slice name)
 {
     (void)name;
-    struct edge *edge = edge_worker_current()->edge;
-    reply_document(exchange, REPLY_PROMETHEUS, render_metrics, &edge);
+    struct edge_report report;
+    report_collect(edge_worker_current()->edge, &report);
+    reply_document(exchange, REPLY_PROMETHEUS, render_metrics, &report);
 }

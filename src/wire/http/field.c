@@ -14,7 +14,13 @@
 FIELD_TABLE(FIELD_ROW)
 #undef FIELD_ROW
 
+/* Only where the compiler optimises: what is inlined but not folded away would need 200 KiB of a
+ * fiber's stack. */
+#if defined(__OPTIMIZE__)
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE static
+#endif
 
 /*
  * Do these bytes differ in case only? The names of the table are letters and '-', and in ASCII the
