@@ -229,16 +229,25 @@ static void stay_up(struct service_task *task)
     }
 }
 
+static void format_wait(int64_t wait_ms, char ret_text[static 32])
+{
+    if (wait_ms == 0)
+        (void)snprintf(ret_text, 32, "at once");
+    else
+        (void)snprintf(ret_text, 32, "in %.1f s", (double)wait_ms / 1000);
+}
+
 static void report_end(struct service_task *task)
 {
-    char text[PROCESS_END_TEXT_BYTES];
-    double wait_s = (double)service_back_off(task->service, task) / 1000;
-    const char *when = task->was_healthy ? "" : " before it was healthy";
-    log_warn("%s: ended with %s%s; it is started anew in %.1f s%s", task->id,
-             process_end_format(&task->shim.end, text), when, wait_s,
-             task->was_healthy ? "" : ". The last it printed:");
-    if (task->was_healthy)
+    char text[PROCESS_END_TEXT_BYTES], when[32];
+    format_wait(service_back_off(task->service, task), when);
+    (void)process_end_format(&task->shim.end, text);
+    if (task->was_healthy) {
+        log_warn("%s: ended with %s; it is started anew %s", task->id, text, when);
         return;
+    }
+    log_warn("%s: ended with %s before it was healthy; it is started anew %s. The last it printed:",
+             task->id, text, when);
     show_last_lines(task);
     log_info("  see all: weir logs %.*s · command: %.*s", SLICE_ARG(task->service->conf->name),
              SLICE_ARG(task->service->conf->command));
@@ -272,8 +281,9 @@ static void report_never_healthy(struct service_task *task, bool listens)
             task->reason[0] != '\0' ? task->reason : "no answer yet");
     log_info("  the last it printed:");
     show_last_lines(task);
-    double wait_s = (double)service_back_off(task->service, task) / 1000;
-    log_info("  it is stopped, and started anew in %.1f s · see all: weir logs %.*s", wait_s,
+    char when[32];
+    format_wait(service_back_off(task->service, task), when);
+    log_info("  it is stopped, and started anew %s · see all: weir logs %.*s", when,
              SLICE_ARG(task->service->conf->name));
 }
 
@@ -406,5 +416,6 @@ int task_adopt(struct service *service, unsigned number, uint64_t hash, uint16_t
     task->hash = hash;
     task->port = port;
     task->is_adopted = true;
+    task->state = port != 0 ? TASK_CHECKING : TASK_STARTING;
     return begin(task);
 }
