@@ -394,6 +394,8 @@ static void supervisor_main(void *arg)
     }
     while (!self->is_stopping || !self->edge.is_over)
         (void)fiber_wait(FIBER_FOREVER);
+    /* Nobody will answer there any more: control must not wait for it. */
+    close_listeners(self);
     forward(&self->control, SIGTERM);
     while (!self->control.is_over)
         (void)fiber_wait(FIBER_FOREVER);
