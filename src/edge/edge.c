@@ -139,10 +139,21 @@ static void check_drained(struct timer *timer)
     timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
 }
 
+/* The ports close with the last worker that stops accepting. */
+static void close_listeners(struct plane *plane)
+{
+    for (unsigned i = 0; i < plane->snapshot->listeners_count; i++) {
+        descriptor_close(plane->listening[i]);
+        plane->listening[i] = -1;
+    }
+}
+
 static void drain_worker(struct job *job)
 {
     struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, job);
     stop_acceptors(worker);
+    if (atomic_fetch_add(&worker->edge->drained, 1) + 1 == worker->edge->workers_count)
+        close_listeners(worker->plane);
     (void)sessions_drain();
     worker->drain_deadline_ms = loop_deadline(worker->plane->snapshot->drain_ms);
     timer_init(&worker->drain_timer, check_drained);

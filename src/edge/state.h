@@ -68,6 +68,7 @@ struct edge {
     int64_t started_ms;         /* loop_now_ms of worker 0 */
     struct list report_waiters; /* worker 0's own */
     atomic_bool is_draining;
+    atomic_uint drained; /* workers that no longer accept */
 };
 
 static inline struct edge_worker *edge_worker_current(void)

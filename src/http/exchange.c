@@ -256,19 +256,29 @@ int exchange_flush(struct exchange *exchange)
     return rc < 0 ? rc : send_parts(exchange, parts, count, 0, true);
 }
 
-int exchange_end(struct exchange *exchange, struct slice trailers)
+int exchange_end(struct exchange *exchange, const struct fields *trailers)
 {
-    if (exchange->response_kind != BODY_CHUNKED || trailers.len == 0)
+    if (exchange->response_kind != BODY_CHUNKED || trailers->count == 0)
         return exchange_send(exchange, (struct slice){0}, false);
-    struct iovec parts[4];
+    char *block = block_take(BLOCK_LARGE);
+    if (block == NULL) {
+        exchange_break(exchange);
+        return -ENOMEM;
+    }
+    struct writer writer;
+    writer_init(&writer, block, BLOCK_LARGE_BYTES);
+    write_literal(&writer, "0\r\n");
+    h1_write_forwarded(&writer, trailers, NULL);
+    h1_write_end(&writer);
+    struct iovec parts[2];
     int count = 0;
-    int rc = add_head(exchange, parts, &count);
-    if (rc < 0)
-        return rc;
-    add_part(parts, &count, "0\r\n", 3);
-    add_part(parts, &count, trailers.at, trailers.len);
-    add_part(parts, &count, "\r\n", 2);
-    return send_parts(exchange, parts, count, 0, false);
+    int rc = writer.overflown ? -EMSGSIZE : add_head(exchange, parts, &count);
+    if (rc == 0) {
+        add_part(parts, &count, block, writer_slice(&writer).len);
+        rc = send_parts(exchange, parts, count, 0, false);
+    }
+    block_give(block, BLOCK_LARGE);
+    return rc;
 }
 
 static int send_file_part(struct exchange *exchange, int file, int64_t *offset, size_t len)

@@ -117,8 +117,8 @@ int exchange_flush(struct exchange *exchange);
 int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,
                        bool more);
 
-/* The last part of a chunked body, with trailer fields (may be empty). */
-int exchange_end(struct exchange *exchange, struct slice trailers);
+/* Ends the body; trailer fields go with it where it is chunked, but for hop-by-hop ones. */
+int exchange_end(struct exchange *exchange, const struct fields *trailers);
 
 /* The body cannot be completed: the client must see a truncation, not a clean end. */
 void exchange_break(struct exchange *exchange);

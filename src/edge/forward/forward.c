@@ -179,9 +179,8 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
     while (rc == 0) {
         rc = inflow_read_body(&upstream->inflow, &upstream->io, idle_ms, &data);
         if (rc == 0) {
-            rc = exchange->state == RESPONSE_COMPLETE
-                     ? 0
-                     : exchange_end(exchange, inflow_trailers(&upstream->inflow));
+            struct fields trailers = inflow_trailers(&upstream->inflow);
+            rc = exchange->state == RESPONSE_COMPLETE ? 0 : exchange_end(exchange, &trailers);
             return rc < 0 ? fail(attempt, VERDICT_FAILED, 499, "the client left") : VERDICT_DONE;
         }
         if (rc < 0) {
@@ -305,6 +304,7 @@ void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct
     exchange->body_max = rule->body_max;
     if (exchange->request.framing.has_content_length &&
         exchange->request.framing.content_length > rule->body_max) {
+        exchange->keep_alive = false;
         exchange_respond_error(exchange, 413, "the request's body is larger than body_max");
         return;
     }
@@ -313,6 +313,9 @@ void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct
     if (verdict == VERDICT_DONE)
         return;
     exchange->notes.reason = attempt.why;
+    /* What is left of a body that was refused, or given up, is never taken for a request. */
+    if (attempt.upload.error < 0)
+        exchange->keep_alive = false;
     if (attempt.status == 499)
         exchange_break(exchange);
     else if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
