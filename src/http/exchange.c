@@ -56,6 +56,11 @@ int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
     return count_body(exchange, rc, *ret_data);
 }
 
+void exchange_trailers(const struct exchange *exchange, struct fields *ret_fields)
+{
+    inflow_trailers(&exchange->session->inflow, ret_fields);
+}
+
 int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
 {
     for (;;) {
@@ -256,19 +261,28 @@ int exchange_flush(struct exchange *exchange)
     return rc < 0 ? rc : send_parts(exchange, parts, count, 0, true);
 }
 
-int exchange_end(struct exchange *exchange, struct slice trailers)
+int exchange_end(struct exchange *exchange, const struct fields *trailers)
 {
-    if (exchange->response_kind != BODY_CHUNKED || trailers.len == 0)
+    if (exchange->response_kind != BODY_CHUNKED || trailers->count == 0)
         return exchange_send(exchange, (struct slice){0}, false);
-    struct iovec parts[4];
+    char *block = block_take(BLOCK_LARGE);
+    if (block == NULL) {
+        exchange_break(exchange);
+        return -ENOMEM;
+    }
+    struct writer writer;
+    writer_init(&writer, block, BLOCK_LARGE_BYTES);
+    h1_write_last_chunk(&writer, trailers);
+    struct iovec parts[2];
     int count = 0;
     int rc = add_head(exchange, parts, &count);
-    if (rc < 0)
-        return rc;
-    add_part(parts, &count, "0\r\n", 3);
-    add_part(parts, &count, trailers.at, trailers.len);
-    add_part(parts, &count, "\r\n", 2);
-    return send_parts(exchange, parts, count, 0, false);
+    if (rc == 0) {
+        struct slice end = writer_slice(&writer);
+        add_part(parts, &count, end.at, end.len);
+        rc = send_parts(exchange, parts, count, 0, false);
+    }
+    block_give(block, BLOCK_LARGE);
+    return rc;
 }
 
 static int send_file_part(struct exchange *exchange, int file, int64_t *offset, size_t len)

@@ -144,6 +144,9 @@ static int next_trailers(struct inflow *inflow)
     int len = h1_scan_trailers(&inflow->scan, inflow_bytes(inflow), &refusal);
     if (len <= 0)
         return len < 0 ? -EBADMSG : -EAGAIN;
+    struct fields fields = {worker_current()->fields, 0, HTTP_FIELDS_MAX};
+    if (h1_parse_trailers(slice_first(inflow_bytes(inflow), (size_t)len), &fields, &refusal) < 0)
+        return -EBADMSG;
     inflow->scan = (struct h1_scan){0};
     inflow->trailers_len = (uint32_t)len;
     inflow->start += (uint32_t)len;
@@ -242,7 +245,13 @@ bool inflow_at_last_part(const struct inflow *inflow)
            slice_equal(inflow_bytes(inflow), SLICE("\r\n0\r\n\r\n"));
 }
 
-struct slice inflow_trailers(const struct inflow *inflow)
+void inflow_trailers(const struct inflow *inflow, struct fields *ret_fields)
 {
-    return slice_of(inflow->block + inflow->start - inflow->trailers_len, inflow->trailers_len);
+    *ret_fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
+    struct h1_refusal refusal;
+    struct slice section =
+        slice_of(inflow->block + inflow->start - inflow->trailers_len, inflow->trailers_len);
+    /* It was parsed before the body was said to have ended: this cannot fail. */
+    if (section.len > 0 && h1_parse_trailers(section, ret_fields, &refusal) < 0)
+        ret_fields->count = 0;
 }

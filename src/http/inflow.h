@@ -75,6 +75,8 @@ int inflow_read_body(struct inflow *inflow, struct io *io, int64_t timeout_ms,
 /* Was the slice handed out last the body's last, as far as what was received tells? */
 bool inflow_at_last_part(const struct inflow *inflow);
 
-/* The trailer section after a chunked body's end: its bytes, "\r\n" included; valid until the next
- * call. Empty when there was none. */
-struct slice inflow_trailers(const struct inflow *inflow);
+/*
+ * The trailer fields that came with a chunked body's end and may be passed on; none for other
+ * bodies. They stand in the worker's room for fields and are valid until the next call.
+ */
+void inflow_trailers(const struct inflow *inflow, struct fields *ret_fields);

@@ -15,9 +15,9 @@
 
 int edge_note_write(const char *path, const struct edge_note *note)
 {
-    SCOPED(buffer_finish) struct buffer text;
     if (note == NULL)
         return file_remove(path);
+    SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, NOTE_BYTES_MAX);
     int rc = buffer_format(&text, "edge %d %" PRIu64 " %" PRIx64 "\n", note->pid, note->start_ticks,
                            note->digest);
