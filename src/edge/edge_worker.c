@@ -110,6 +110,7 @@ static void check_drained(struct timer *timer)
         worker->is_cut_off = true;
         worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
         sessions_close();
+        relays_close();
     }
     timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
 }
