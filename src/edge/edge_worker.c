@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "edge/access_log.h"
 #include "edge/files/cache.h"
+#include "http/relay.h"
 
 #include <errno.h>
 
