@@ -39,6 +39,14 @@ static int write_targets(const struct service *service, struct buffer *body)
     return rc < 0 ? rc : buffer_format(body, "]}");
 }
 
+/* What the edge said before it got this word does not count: a drain waits for what it says then.
+ */
+static void forget_in_flight(struct service *service)
+{
+    LIST_FOR_EACH (&service->tasks, link)
+        CONTAINER_OF(link, struct service_task, link)->in_flight = -1;
+}
+
 /* The clock keeps epochs growing over control's restarts. */
 static void next_epoch(struct service *service)
 {
@@ -53,6 +61,7 @@ static int put_targets(struct edge_link *link, struct service *service)
     buffer_init(&body, BODY_BYTES_MAX);
     buffer_init(&answer, BODY_BYTES_MAX);
     next_epoch(service);
+    forget_in_flight(service);
     service->targets_changed = false;
     int rc = snprintf(target, sizeof target, "/v1/groups/%.*s/targets",
                       SLICE_ARG(service->conf->group->name));

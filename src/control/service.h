@@ -35,7 +35,7 @@ struct service_task {
     uint64_t log_offset; /* where its output begins in the log */
     /* As the edge sees its target. */
     enum task_health health;
-    int64_t in_flight;
+    int64_t in_flight; /* requests; -1: not told since the last change */
     char reason[TASK_REASON_BYTES];
 };
 

@@ -297,18 +297,30 @@ static void report_never_healthy(struct service_task *task, bool listens)
              SLICE_ARG(task->service->conf->name));
 }
 
+/* Returns whether it came up. *ret_listens is for the words about one that did not. */
+static bool come_up(struct service_task *task, bool *ret_listens)
+{
+    int64_t deadline_ms = loop_deadline(grace_ms(task));
+    bool runs_since_before = task->is_adopted && !is_leaving(task);
+    *ret_listens = task->port == 0 ||
+                   (runs_since_before && proc_listens_below(task->shim.shim_pid, task->port));
+    if (runs_since_before && *ret_listens)
+        return true;
+    set_state(task, TASK_STARTING);
+    *ret_listens = *ret_listens || await_listening(task, deadline_ms);
+    if (!*ret_listens)
+        return false;
+    if (task->port == 0)
+        return await_alive(task, deadline_ms);
+    set_state(task, TASK_CHECKING);
+    return await_healthy(task, deadline_ms);
+}
+
 /* Up to the end of its being useful. */
 static void live(struct service_task *task)
 {
-    int64_t deadline_ms = loop_deadline(grace_ms(task));
-    bool listens = task->port == 0 || await_listening(task, deadline_ms);
-    bool is_up = false;
-    if (listens && task->port != 0) {
-        set_state(task, TASK_CHECKING);
-        is_up = await_healthy(task, deadline_ms);
-    } else if (listens) {
-        is_up = await_alive(task, deadline_ms);
-    }
+    bool listens = false;
+    bool is_up = come_up(task, &listens);
     if (is_up) {
         announce(task);
         stay_up(task);
@@ -426,6 +438,7 @@ int task_adopt(struct service *service, unsigned number, uint64_t hash, uint16_t
     task->hash = hash;
     task->port = port;
     task->is_adopted = true;
-    task->state = port != 0 ? TASK_CHECKING : TASK_STARTING;
+    /* Taken to be well until the edge says otherwise: a stale one must not go before its time. */
+    task->state = TASK_HEALTHY;
     return begin(task);
 }

@@ -71,17 +71,16 @@ def _is_alive(pid):
         return False
 
 
-def _wait_for_healthy(edge, count):
+def _wait_for_healthy(weir, edge, count, gone=()):
+    """`count` tasks run, none of them with a pid of `gone`, and all are healthy targets."""
     def healthy():
-        targets = edge.status()["groups"][0]["targets"]
-        return sum(target["health"] == "healthy" for target in targets) == count
-    wait.until(healthy, f"{count} healthy targets")
-
-
-def _start(weir, text, words):
-    """`weir up` of something that never becomes ready: runs until it has said `words`."""
-    with pytest.raises(AssertionError):
-        weir.run("up", text=text)
+        tasks = _tasks(weir, edge)
+        targets = {f"127.0.0.1:{task['port']}" for task in tasks.values()}
+        return (len(tasks) == count and not {task["pid"] for task in tasks.values()} & set(gone)
+                and targets == {target["address"]
+                                for target in edge.status()["groups"][0]["targets"]
+                                if target["health"] == "healthy"})
+    wait.until(healthy, f"{count} healthy tasks")
 
 
 def test_both_tasks_answer_and_a_stop_leaves_nothing(weir, app):
@@ -134,8 +133,7 @@ def test_a_task_killed_again_and_again_under_load_fails_no_request(weir, app):
         for _ in range(8):
             victim = sorted(_tasks(weir, edge).values(), key=lambda task: task["seconds"])[-1]
             os.kill(victim["pid"], signal.SIGKILL)
-            wait.until(lambda: not _is_alive(victim["pid"]), "the task's end")
-            _wait_for_healthy(edge, 3)
+            _wait_for_healthy(weir, edge, 3, gone=[victim["pid"]])
     assert work.done > 100
     assert work.failures == []
 
@@ -145,10 +143,7 @@ def test_a_killed_shim_takes_its_task_along_and_both_are_replaced(weir, app):
     task = _tasks(weir, edge)["api-1"]
     shim = int(pathlib.Path(f"/proc/{task['pid']}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(shim, signal.SIGKILL)
-    wait.until(lambda: not _is_alive(task["pid"]), "the task's end")
-    wait.until(lambda: len(set(_tasks(weir, edge)) & {"api-1", "api-2", "api-3"}) == 2,
-               "two tasks again")
-    _wait_for_healthy(edge, 2)
+    _wait_for_healthy(weir, edge, 2, gone=[task["pid"]])
 
 
 def test_what_a_task_leaves_behind_is_cleared_away(weir, app, tmp_path):
@@ -197,9 +192,7 @@ def test_a_changed_definition_is_rolled_out_by_the_next_control(weir, app):
     edge.write(_file(app, more="    env: { VERSION: two }"))
     with load.steady(edge.port, "/") as work:
         edge.start()
-        wait.until(lambda: before.isdisjoint(task["pid"] for task in _tasks(weir, edge).values()),
-                   "all tasks to be replaced")
-        _wait_for_healthy(edge, 2)
+        _wait_for_healthy(weir, edge, 2, gone=before)
     assert work.failures == []
 
 
@@ -221,7 +214,7 @@ def test_a_killed_control_adopts_its_tasks(weir, app):
     with load.steady(edge.port, "/") as work:
         os.kill(control, signal.SIGKILL)
         wait.until(lambda: "adopted, it runs since before" in edge.log(), "the adoption")
-        _wait_for_healthy(edge, 2)
+        _wait_for_healthy(weir, edge, 2)
     assert work.failures == []
     assert {task["pid"] for task in _tasks(weir, edge).values()} == before
 
