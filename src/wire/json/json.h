@@ -1,6 +1,7 @@
 /*
- * JSON (RFC 8259), read whole into an arena; base/json.h writes it. Strict: no comments, no trailing
- * commas, UTF-8 is passed on as it is, a lone surrogate is refused. At most JSON_DEPTH_MAX levels.
+ * JSON (RFC 8259), read whole into an arena; base/json.h writes it. Strict: no comments, no
+ * trailing commas, UTF-8 is passed on as it is, a lone surrogate is refused. At most JSON_DEPTH_MAX
+ * levels.
  */
 #pragma once
 

@@ -116,10 +116,8 @@ static void used_up_memory_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_and_elements_are_found),
-        cmocka_unit_test(strings_are_decoded),
-        cmocka_unit_test(what_is_not_json_is_refused),
-        cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(members_and_elements_are_found), cmocka_unit_test(strings_are_decoded),
+        cmocka_unit_test(what_is_not_json_is_refused),    cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(used_up_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, begin, end);
