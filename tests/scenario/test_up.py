@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import time
 
 import pytest
 
@@ -135,6 +136,20 @@ def test_a_task_killed_again_and_again_under_load_fails_no_request(weir, app):
             os.kill(victim["pid"], signal.SIGKILL)
             _wait_for_healthy(weir, edge, 3, gone=[victim["pid"]])
     assert work.done > 100
+    assert work.failures == []
+
+
+@pytest.mark.soak
+@pytest.mark.limit(120)
+def test_a_task_killed_each_second_for_a_minute_fails_no_request(weir, app):
+    edge = weir.up(_file(app, tasks=3))
+    begins = time.monotonic()
+    with load.steady(edge.port, "/") as work:
+        for second in range(60):
+            wait.until(lambda: time.monotonic() >= begins + second, "the next second")
+            wait.until(lambda: _tasks(weir, edge), "a task to kill")
+            os.kill(next(iter(_tasks(weir, edge).values()))["pid"], signal.SIGKILL)
+    assert work.done > 1000
     assert work.failures == []
 
 
