@@ -52,10 +52,9 @@ static void listen_to_supervisor(void *arg)
     struct control *control = arg;
     struct io io;
     char bytes[64];
-    ssize_t got = 0;
     io_init(&io, NULL);
     if (io_open(&io, control->options->lifeline_fd) == 0) {
-        while ((got = io_read_wait(&io, bytes, sizeof bytes, FIBER_FOREVER)) > 0)
+        while (io_read_wait(&io, bytes, sizeof bytes, FIBER_FOREVER) > 0)
             edge_link_restarted(control);
     }
     leave(control);

@@ -4,15 +4,6 @@
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MAX_MS   30000
 
-const char *task_state_name(enum task_state state)
-{
-    static const char *const names[] = {
-        [TASK_STARTING] = "starting", [TASK_CHECKING] = "checking", [TASK_HEALTHY] = "healthy",
-        [TASK_DRAINING] = "draining", [TASK_STOPPING] = "stopping",
-    };
-    return names[state];
-}
-
 static bool is_leaving(const struct plan_task *task)
 {
     return task->state >= TASK_DRAINING;

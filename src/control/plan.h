@@ -20,8 +20,6 @@ enum task_state {
     TASK_STOPPING, /* told to end, or ended and being cleared away */
 };
 
-const char *task_state_name(enum task_state state);
-
 struct plan_task {
     unsigned number; /* from 1, unique in its service */
     bool is_current;

@@ -18,12 +18,10 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define WAIT_MS      120000
 #define STOP_TASK_MS 10000
-#define TASKS_MAX    1024
 
 struct down {
     struct place place;

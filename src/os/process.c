@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -210,16 +209,6 @@ static struct process_end reap(const struct process *process)
         .by_signal = info.si_code != CLD_EXITED,
         .code = info.si_status,
     };
-}
-
-bool process_has_ended(struct process *process, struct process_end *ret_end)
-{
-    struct pollfd ready = {.fd = process->pidfd, .events = POLLIN};
-    if (poll(&ready, 1, 0) <= 0)
-        return false;
-    *ret_end = reap(process);
-    process_release(process);
-    return true;
 }
 
 int process_wait(struct process *process, int64_t deadline_ms, struct process_end *ret_end)

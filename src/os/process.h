@@ -52,10 +52,8 @@ int process_hold(pid_t pid, uint64_t start_ticks, struct process *ret_process);
 /* Lets go; the process runs on. Harmless when none is held. */
 void process_release(struct process *process);
 
-/* Has it ended? Reaps a child: after true the process is released. */
-bool process_has_ended(struct process *process, struct process_end *ret_end);
-
-/* Waits in a fiber until it has ended. 0 and released, -ETIMEDOUT, -ECANCELED, or -errno. */
+/* Waits in a fiber until it has ended, and reaps a child. 0 and released, -ETIMEDOUT, -ECANCELED,
+ * or -errno. */
 int process_wait(struct process *process, int64_t deadline_ms, struct process_end *ret_end);
 
 /* 0, -ESRCH when it has ended, -EPERM. */

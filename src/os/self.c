@@ -3,7 +3,6 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,12 +24,6 @@ pid_t self_pid(void)
 bool self_has_terminal(int fd)
 {
     return isatty(fd) == 1;
-}
-
-unsigned self_terminal_columns(void)
-{
-    struct winsize size;
-    return ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 int64_t self_wall_s(void)

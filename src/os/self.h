@@ -19,9 +19,6 @@ pid_t self_pid(void);
 /* Is standard input, output or error (0, 1, 2) a terminal? */
 bool self_has_terminal(int fd);
 
-/* The terminal's width in columns; 80 where it is not known. */
-unsigned self_terminal_columns(void);
-
 /* Seconds since 1970, for programs without a loop. */
 int64_t self_wall_s(void);
 
