@@ -52,6 +52,7 @@ struct edge_worker {
     struct timer drain_timer;
     int64_t drain_deadline_ms;
     bool is_cut_off;
+    bool has_drained; /* all sessions have ended, or were given up */
 };
 
 struct edge {

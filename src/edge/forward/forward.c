@@ -17,7 +17,7 @@
 /* A target may be closing a connection that idled for longer: not for requests that act. */
 #define FRESH_MS 1000
 
-/* After a failed connect others are asked first for so long. */
+/* After a failed connect, or a loss before the answer, others are asked first for so long. */
 #define SUSPECT_MS 1000
 
 enum verdict { VERDICT_DONE, VERDICT_RETRY_SAME, VERDICT_RETRY_OTHER, VERDICT_FAILED };
@@ -67,7 +67,6 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
         return fail(attempt, VERDICT_FAILED, 499, "the client left");
     if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
         return fail(attempt, VERDICT_FAILED, 503, "no memory or descriptor for a connection");
-    atomic_store(&attempt->member->target->suspect_until_ms, loop_now_ms() + SUSPECT_MS);
     return fail(attempt, VERDICT_RETRY_OTHER, rc == -ETIMEDOUT ? 504 : 502,
                 rc == -ETIMEDOUT ? "the target did not accept in time"
                                  : "the target refused the connection");
@@ -224,9 +223,6 @@ static enum verdict relay_response(struct attempt *attempt)
     exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
     if (attempt->response.status == 101)
         return upgrade(attempt);
-    /* Bytes behind a refused Upgrade are never taken for a request. */
-    if (exchange->request.wants_upgrade)
-        exchange->keep_alive = false;
     if (begin_response(attempt) == NULL)
         return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     if (attempt->response.framing.kind == BODY_NONE)
@@ -263,6 +259,8 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
         verdict = relay_response(attempt);
     release_connection(attempt, verdict);
     atomic_fetch_sub_explicit(&target->in_flight, 1, memory_order_relaxed);
+    if (verdict == VERDICT_RETRY_OTHER)
+        atomic_store(&target->suspect_until_ms, loop_now_ms() + SUSPECT_MS);
     if (verdict != VERDICT_DONE && attempt->status != 499)
         atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
     return verdict;
