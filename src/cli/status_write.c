@@ -83,8 +83,7 @@ static int write_head(struct view *view)
         number_of(part_of(view->status, "process"), "memory_bytes") >> 20,
         json_get_bool(edge, SLICE("draining"), false) ? "  draining: finishing open requests" : "");
     if (rc == 0)
-        rc = buffer_format(view->out,
-                           "%lld requests%s%.*s%s, %lld with 5xx, %lld connections open\n",
+        rc = buffer_format(view->out, "requests %lld%s%.*s%s  5xx %lld  connections %lld\n",
                            number_of(counters, "requests"), rate.len > 0 ? " (" : "",
                            SLICE_ARG(rate), rate.len > 0 ? "/s)" : "", number_of(responses, "5xx"),
                            connections > 0 ? connections : 0);
