@@ -11,6 +11,7 @@
 #include "edge/edge_worker.h"
 #include "edge/plane.h"
 #include "edge/state.h"
+#include "http/relay.h"
 #include "os/descriptor.h"
 #include "os/kernel.h"
 #include "os/offload.h"
@@ -50,26 +51,49 @@ static void close_listeners(struct plane *plane)
         descriptor_close(plane->listening[i]);
         plane->listening[i] = -1;
     }
+    if (loop_now_ms() >= worker->drain_deadline_ms) {
+        if (worker->is_cut_off) {
+            end_loop(worker);
+            return;
+        }
+        worker->is_cut_off = true;
+        worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
+        sessions_close();
+        relays_close();
+    }
+    timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
 }
 
 static void drain_worker(struct job *job)
 {
-    struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, job);
-    edge_worker_drain(worker);
-    if (atomic_fetch_add(&worker->edge->drained, 1) + 1 == worker->edge->workers_count)
-        close_listeners(worker->plane);
+    struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, drain_job);
+    stop_acceptors(worker);
+    (void)sessions_drain();
+    worker->drain_deadline_ms = loop_deadline(worker->plane->snapshot->drain_ms);
+    timer_init(&worker->drain_timer, check_drained);
+    check_drained(&worker->drain_timer);
 }
 
 static void cut_off_worker(struct job *job)
 {
-    edge_worker_cut_off(CONTAINER_OF(job, struct edge_worker, job));
+    struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, cut_off_job);
+    worker->drain_deadline_ms = loop_now_ms();
 }
 
-static void post_to_all(struct edge *edge, void (*run)(struct job *job))
+/* Both are jobs of their own: the second signal may come before the first job has run. */
+static void drain_all(struct edge *edge)
 {
     for (unsigned i = 0; i < edge->workers_count; i++) {
-        edge->workers[i].job.run = run;
-        (void)edge_worker_post(&edge->workers[i], &edge->workers[i].job);
+        edge->workers[i].drain_job.run = drain_worker;
+        (void)edge_worker_post(&edge->workers[i], &edge->workers[i].drain_job);
+    }
+}
+
+static void cut_off_all(struct edge *edge)
+{
+    for (unsigned i = 0; i < edge->workers_count; i++) {
+        edge->workers[i].cut_off_job.run = cut_off_worker;
+        (void)edge_worker_post(&edge->workers[i], &edge->workers[i].cut_off_job);
     }
 }
 
@@ -93,9 +117,9 @@ static void signals_main(void *arg)
                  (long long)(edge->plane.snapshot->drain_ms / 1000));
         atomic_store(&edge->is_draining, true);
         health_stop(&edge->health);
-        post_to_all(edge, drain_worker);
+        drain_all(edge);
         if (next_end_signal(edge) > 0)
-            post_to_all(edge, cut_off_worker);
+            cut_off_all(edge);
     }
     edge->signals_fiber = NULL;
 }

@@ -46,7 +46,8 @@ struct edge_worker {
     struct lock loop_lock; /* of `loop` for other threads, which may outlive it */
     struct kernel *kernel;
     struct thread thread;
-    struct job job; /* drain, or cut off */
+    struct job drain_job;
+    struct job cut_off_job;
     struct latch begun;
     int start_result;
     struct timer drain_timer;

@@ -56,6 +56,11 @@ int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
     return count_body(exchange, rc, *ret_data);
 }
 
+void exchange_trailers(const struct exchange *exchange, struct fields *ret_fields)
+{
+    inflow_trailers(&exchange->session->inflow, ret_fields);
+}
+
 int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
 {
     for (;;) {
@@ -267,14 +272,13 @@ int exchange_end(struct exchange *exchange, const struct fields *trailers)
     }
     struct writer writer;
     writer_init(&writer, block, BLOCK_LARGE_BYTES);
-    write_literal(&writer, "0\r\n");
-    h1_write_forwarded(&writer, trailers, NULL);
-    h1_write_end(&writer);
+    h1_write_last_chunk(&writer, trailers);
     struct iovec parts[2];
     int count = 0;
-    int rc = writer.overflown ? -EMSGSIZE : add_head(exchange, parts, &count);
+    int rc = add_head(exchange, parts, &count);
     if (rc == 0) {
-        add_part(parts, &count, block, writer_slice(&writer).len);
+        struct slice end = writer_slice(&writer);
+        add_part(parts, &count, end.at, end.len);
         rc = send_parts(exchange, parts, count, 0, false);
     }
     block_give(block, BLOCK_LARGE);

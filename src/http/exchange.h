@@ -75,6 +75,9 @@ int exchange_read_body(struct exchange *exchange, struct slice *ret_data);
 /* The same without waiting: -EAGAIN too. */
 int exchange_try_body(struct exchange *exchange, struct slice *ret_data);
 
+/* The trailer fields of the request, once its body has ended: as inflow_trailers. */
+void exchange_trailers(const struct exchange *exchange, struct fields *ret_fields);
+
 /* The descriptor to wait for when -EAGAIN came, readable then. */
 struct io *exchange_io(struct exchange *exchange);
 
@@ -117,7 +120,7 @@ int exchange_flush(struct exchange *exchange);
 int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,
                        bool more);
 
-/* Ends the body; trailer fields go with it where it is chunked, but for hop-by-hop ones. */
+/* The end of the body, with trailer fields (may be none) where it is chunked. */
 int exchange_end(struct exchange *exchange, const struct fields *trailers);
 
 /* The body cannot be completed: the client must see a truncation, not a clean end. */

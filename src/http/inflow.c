@@ -245,13 +245,13 @@ bool inflow_at_last_part(const struct inflow *inflow)
            slice_equal(inflow_bytes(inflow), SLICE("\r\n0\r\n\r\n"));
 }
 
-struct fields inflow_trailers(const struct inflow *inflow)
+void inflow_trailers(const struct inflow *inflow, struct fields *ret_fields)
 {
-    struct fields fields = {worker_current()->fields, 0, HTTP_FIELDS_MAX};
+    *ret_fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
     struct h1_refusal refusal;
-    const char *section = inflow->block + inflow->start - inflow->trailers_len;
-    if (inflow->trailers_len == 0 ||
-        h1_parse_trailers(slice_of(section, inflow->trailers_len), &fields, &refusal) < 0)
-        fields.count = 0;
-    return fields;
+    struct slice section =
+        slice_of(inflow->block + inflow->start - inflow->trailers_len, inflow->trailers_len);
+    /* It was parsed before the body was said to have ended: this cannot fail. */
+    if (section.len > 0 && h1_parse_trailers(section, ret_fields, &refusal) < 0)
+        ret_fields->count = 0;
 }

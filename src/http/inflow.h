@@ -76,7 +76,7 @@ int inflow_read_body(struct inflow *inflow, struct io *io, int64_t timeout_ms,
 bool inflow_at_last_part(const struct inflow *inflow);
 
 /*
- * The trailer fields after a chunked body's end, those that may go on to the next hop; none when
- * there were none. Parsed into the worker's room: not kept over a wait.
+ * The trailer fields that came with a chunked body's end and may be passed on; none for other
+ * bodies. They stand in the worker's room for fields and are valid until the next call.
  */
-struct fields inflow_trailers(const struct inflow *inflow);
+void inflow_trailers(const struct inflow *inflow, struct fields *ret_fields);

@@ -20,6 +20,7 @@ struct pump {
 };
 
 struct relay {
+    struct list link;     /* in the worker's relays */
     struct pump pumps[2]; /* by direction */
     struct task task;
     struct timer timer;
@@ -30,6 +31,8 @@ struct relay {
 
 static void destroy(struct relay *relay)
 {
+    list_remove(&relay->link);
+    counter_subtract(&worker_current()->counters.connections_open, 1);
     list_remove(&relay->task.link);
     timer_cancel(&relay->timer);
     if (relay->on_end != NULL)
@@ -164,6 +167,9 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
     }
     from_client->start = from_client->end;
     from_target->start = from_target->end;
+    list_init(&relay->link);
+    list_append(&worker_current()->relays, &relay->link);
+    counter_add(&worker_current()->counters.connections_open, 1);
     task_init(&relay->task, run_relay);
     timer_init(&relay->timer, idle_too_long);
     relay->idle_ms = idle_ms;
@@ -173,4 +179,10 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
     io_move(&relay->pumps[TO_CLIENT].io, target, target_ready);
     task_queue(&relay->task);
     return 0;
+}
+
+void relays_close(void)
+{
+    LIST_FOR_EACH (&worker_current()->relays, link)
+        destroy(CONTAINER_OF(link, struct relay, link));
 }

@@ -1,7 +1,8 @@
 /*
  * Two connections joined for good: after an upgrade or a CONNECT. An object on the loop, no fiber;
  * a block is held only while bytes wait in it. A half-close is passed on. It ends when both sides
- * have ended, one fails, or nothing moved for the idle time-out.
+ * have ended, one fails, or nothing moved for the idle time-out. It counts as an open connection
+ * of its worker, so that a drain waits for it.
  */
 #pragma once
 
@@ -17,3 +18,6 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
                 struct inflow *from_target, int64_t idle_ms,
                 void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes),
                 void *arg);
+
+/* Ends all relays of this worker. */
+void relays_close(void);

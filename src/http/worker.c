@@ -18,6 +18,7 @@ void worker_init(struct worker *worker, unsigned number, uint64_t seed, size_t b
     *worker = (struct worker){.number = number, .block_bytes_max = block_bytes_max, .date_s = -1};
     prng_init(&worker->prng, seed);
     list_init(&worker->sessions);
+    list_init(&worker->relays);
     loop_set_context(loop_current(), worker);
 }
 

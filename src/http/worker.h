@@ -64,6 +64,7 @@ struct worker {
     int64_t date_s;
     char date[HTTP_DATE_BYTES];
     struct list sessions;
+    struct list relays;
     struct field fields[HTTP_FIELDS_MAX]; /* room for a parser; not kept over a wait */
     struct worker_counters counters;      /* written by this thread alone, read by any */
     void *edge;                           /* the layer above hangs its own here; borrowed */

@@ -15,10 +15,10 @@
 
 int edge_note_write(const char *path, const struct edge_note *note)
 {
-    SCOPED(buffer_finish) struct buffer text;
-    buffer_init(&text, NOTE_BYTES_MAX);
     if (note == NULL)
         return file_remove(path);
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, NOTE_BYTES_MAX);
     int rc = buffer_format(&text, "edge %d %" PRIu64 " %" PRIx64 "\n", note->pid, note->start_ticks,
                            note->digest);
     for (unsigned i = 0; rc == 0 && i < note->listeners_count; i++)

@@ -21,7 +21,7 @@ def echoed(answer):
 
 
 @pytest.mark.parametrize("field", ["Keep-Alive", "Proxy-Connection", "TE", "Upgrade",
-                                   "X-Named"])
+                                   "Proxy-Authorization", "X-Named"])
 def test_hop_by_hop_fields_of_a_request_end_here(weir, backends, field):
     target = backends.echo()
     edge = weir.proxy(target)

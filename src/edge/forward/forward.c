@@ -17,7 +17,7 @@
 /* A target may be closing a connection that idled for longer: not for requests that act. */
 #define FRESH_MS 1000
 
-/* After a failed connect, or a loss before the answer, others are asked first for so long. */
+/* After a failed connect, or a lost connection that was new, others are asked first for so long. */
 #define SUSPECT_MS 1000
 
 enum verdict { VERDICT_DONE, VERDICT_RETRY_SAME, VERDICT_RETRY_OTHER, VERDICT_FAILED };
@@ -52,6 +52,11 @@ static bool is_repeatable(const struct attempt *attempt)
     return attempt->exchange->request_bytes == 0 && attempt->exchange->state == RESPONSE_NONE;
 }
 
+static void suspect_target(struct attempt *attempt)
+{
+    atomic_store(&attempt->member->target->suspect_until_ms, loop_now_ms() + SUSPECT_MS);
+}
+
 static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
 {
     struct client_pool *pool = &attempt->member->pool;
@@ -67,6 +72,7 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
         return fail(attempt, VERDICT_FAILED, 499, "the client left");
     if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
         return fail(attempt, VERDICT_FAILED, 503, "no memory or descriptor for a connection");
+    suspect_target(attempt);
     return fail(attempt, VERDICT_RETRY_OTHER, rc == -ETIMEDOUT ? 504 : 502,
                 rc == -ETIMEDOUT ? "the target did not accept in time"
                                  : "the target refused the connection");
@@ -88,6 +94,8 @@ static enum verdict judge_loss(struct attempt *attempt, int rc, const char *why)
     if (rc == -ETIMEDOUT)
         return fail(attempt, VERDICT_FAILED, 504, "the target did not answer in time");
     bool was_untouched = attempt->upstream->is_reused && rc != -EBADMSG;
+    if (!was_untouched)
+        suspect_target(attempt);
     if (is_repeatable(attempt) && is_idempotent(attempt))
         return fail(attempt, was_untouched ? VERDICT_RETRY_SAME : VERDICT_RETRY_OTHER, 502, why);
     return fail(attempt, VERDICT_FAILED, 502, why);
@@ -167,6 +175,15 @@ static struct writer *begin_response(struct attempt *attempt)
     return head;
 }
 
+static int end_body(struct exchange *exchange, const struct inflow *inflow)
+{
+    if (exchange->state == RESPONSE_COMPLETE)
+        return 0;
+    struct fields trailers;
+    inflow_trailers(inflow, &trailers);
+    return exchange_end(exchange, &trailers);
+}
+
 /* The body, part by part. The head waits for the first one, but for event streams. */
 static enum verdict relay_body(struct attempt *attempt, bool head_first)
 {
@@ -178,8 +195,7 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
     while (rc == 0) {
         rc = inflow_read_body(&upstream->inflow, &upstream->io, idle_ms, &data);
         if (rc == 0) {
-            struct fields trailers = inflow_trailers(&upstream->inflow);
-            rc = exchange->state == RESPONSE_COMPLETE ? 0 : exchange_end(exchange, &trailers);
+            rc = end_body(exchange, &upstream->inflow);
             return rc < 0 ? fail(attempt, VERDICT_FAILED, 499, "the client left") : VERDICT_DONE;
         }
         if (rc < 0) {

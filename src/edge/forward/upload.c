@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 
-/* A part of the body, framed as the target was told. `is_last` ends it. */
-static int write_part(struct upload *upload, struct slice head, struct slice data, bool is_last)
+/* A part of the body, framed as the target was told. */
+static int write_part(struct upload *upload, struct slice head, struct slice data)
 {
     struct iovec parts[4];
     int count = 0;
@@ -20,12 +20,8 @@ static int write_part(struct upload *upload, struct slice head, struct slice dat
     }
     if (data.len > 0)
         parts[count++] = (struct iovec){(void *)(uintptr_t)data.at, data.len};
-    if (upload->is_chunked) {
-        static const char after[] = "\r\n0\r\n\r\n";
-        size_t from = data.len > 0 ? 0 : 2, to = is_last ? 7 : 2;
-        if (from < to)
-            parts[count++] = (struct iovec){(void *)(uintptr_t)(after + from), to - from};
-    }
+    if (data.len > 0 && upload->is_chunked)
+        parts[count++] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
     return count == 0 ? 0 : io_write_all(&upload->upstream->io, parts, count, upload->idle_ms);
 }
 
@@ -33,6 +29,23 @@ static bool at_end(const struct exchange *exchange)
 {
     const struct framing *framing = &exchange->request.framing;
     return framing->kind == BODY_LENGTH && exchange->request_bytes == framing->content_length;
+}
+
+/* The end of a chunked body, with its trailers. */
+static int write_end(struct upload *upload)
+{
+    struct fields trailers;
+    exchange_trailers(upload->exchange, &trailers);
+    char *block = block_take(BLOCK_LARGE);
+    if (block == NULL)
+        return -ENOMEM;
+    struct writer writer;
+    writer_init(&writer, block, BLOCK_LARGE_BYTES);
+    h1_write_last_chunk(&writer, &trailers);
+    struct iovec part = {block, writer_slice(&writer).len};
+    int rc = io_write_all(&upload->upstream->io, &part, 1, upload->idle_ms);
+    block_give(block, BLOCK_LARGE);
+    return rc;
 }
 
 /* Until the body's end. 0, or the error. */
@@ -46,7 +59,7 @@ static int pump(struct upload *upload)
             return rc;
         }
         bool is_last = rc == 0 || at_end(upload->exchange);
-        rc = write_part(upload, (struct slice){0}, data, is_last);
+        rc = rc == 0 ? write_end(upload) : write_part(upload, (struct slice){0}, data);
         if (rc < 0)
             return rc;
         if (is_last) {
@@ -79,13 +92,9 @@ int upload_begin(struct upload *upload, struct exchange *exchange, struct upstre
         return rc;
     }
     bool is_last = rc == 0 || (rc == 1 && at_end(exchange));
-    if (rc == -EAGAIN && upload->is_chunked) {
-        /* Only the head: no chunk yet. */
-        struct iovec part = {(void *)(uintptr_t)head.at, head.len};
-        rc = io_write_all(&upstream->io, &part, 1, idle_ms);
-    } else {
-        rc = write_part(upload, head, data, exchange_has_body(exchange) && is_last);
-    }
+    rc = write_part(upload, head, data);
+    if (rc == 0 && is_last && upload->is_chunked)
+        rc = write_end(upload);
     upload->is_complete = is_last;
     if (rc < 0 || is_last)
         return rc;

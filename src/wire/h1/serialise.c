@@ -199,3 +199,10 @@ void h1_write_forwarded(struct writer *writer, const struct fields *fields,
     else
         write_kept(writer, fields, drops, NULL);
 }
+
+void h1_write_last_chunk(struct writer *writer, const struct fields *trailers)
+{
+    write_literal(writer, "0\r\n");
+    h1_write_forwarded(writer, trailers, NULL);
+    h1_write_end(writer);
+}

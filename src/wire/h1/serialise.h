@@ -52,3 +52,6 @@ static inline bool field_set_has(const struct field_set *set, enum field_id id)
  */
 void h1_write_forwarded(struct writer *writer, const struct fields *fields,
                         const struct field_set *leave_out);
+
+/* The end of a chunked body: its last chunk, these trailer fields as forwarded, the empty line. */
+void h1_write_last_chunk(struct writer *writer, const struct fields *trailers);

@@ -17,7 +17,12 @@ FIELD_TABLE(FIELD_ROW)
 /* Only where the compiler optimises: what is inlined but not folded away would need 200 KiB of a
  * fiber's stack. */
 #if defined(__OPTIMIZE__)
+#ifdef __OPTIMIZE__
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#else
+/* Copies that do not fold away would need hundreds of KiB of a fiber's stack under ASan. */
+#define ALWAYS_INLINE static inline
+#endif
 #else
 #define ALWAYS_INLINE static
 #endif
