@@ -11,7 +11,6 @@
 #include "edge/edge_worker.h"
 #include "edge/plane.h"
 #include "edge/state.h"
-#include "http/relay.h"
 #include "os/descriptor.h"
 #include "os/kernel.h"
 #include "os/offload.h"
@@ -51,33 +50,19 @@ static void close_listeners(struct plane *plane)
         descriptor_close(plane->listening[i]);
         plane->listening[i] = -1;
     }
-    if (loop_now_ms() >= worker->drain_deadline_ms) {
-        if (worker->is_cut_off) {
-            end_loop(worker);
-            return;
-        }
-        worker->is_cut_off = true;
-        worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
-        sessions_close();
-        relays_close();
-    }
-    timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
 }
 
 static void drain_worker(struct job *job)
 {
     struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, drain_job);
-    stop_acceptors(worker);
-    (void)sessions_drain();
-    worker->drain_deadline_ms = loop_deadline(worker->plane->snapshot->drain_ms);
-    timer_init(&worker->drain_timer, check_drained);
-    check_drained(&worker->drain_timer);
+    edge_worker_drain(worker);
+    if (atomic_fetch_add(&worker->edge->drained, 1) + 1 == worker->edge->workers_count)
+        close_listeners(worker->plane);
 }
 
 static void cut_off_worker(struct job *job)
 {
-    struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, cut_off_job);
-    worker->drain_deadline_ms = loop_now_ms();
+    edge_worker_cut_off(CONTAINER_OF(job, struct edge_worker, cut_off_job));
 }
 
 /* Both are jobs of their own: the second signal may come before the first job has run. */

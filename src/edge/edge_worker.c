@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "edge/access_log.h"
 #include "edge/files/cache.h"
+#include "http/relay.h"
 
 #include <errno.h>
 
@@ -110,6 +111,7 @@ static void check_drained(struct timer *timer)
         worker->is_cut_off = true;
         worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
         sessions_close();
+        relays_close();
     }
     timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
 }

@@ -275,8 +275,6 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
         verdict = relay_response(attempt);
     release_connection(attempt, verdict);
     atomic_fetch_sub_explicit(&target->in_flight, 1, memory_order_relaxed);
-    if (verdict == VERDICT_RETRY_OTHER)
-        atomic_store(&target->suspect_until_ms, loop_now_ms() + SUSPECT_MS);
     if (verdict != VERDICT_DONE && attempt->status != 499)
         atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
     return verdict;
