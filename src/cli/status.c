@@ -24,7 +24,8 @@ static int print_once(const struct place *place, bool as_json)
         rc = status_write_error(&status, &problem);
     if (rc < 0)
         (void)fprintf(stderr, "weir status: %s\n", strerror(-rc));
-    (void)fwrite(out.at, 1, out.len, stdout);
+    if (out.len > 0)
+        (void)fwrite(out.at, 1, out.len, stdout);
     if (problem.len > 0)
         (void)fprintf(stderr, "weir status: %.*s", (int)problem.len, problem.at);
     bool has_edge = status.edge != NULL;
