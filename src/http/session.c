@@ -256,6 +256,8 @@ static void count(const struct exchange *exchange)
 {
     struct worker_counters *counters = &worker_current()->counters;
     unsigned hundreds = exchange->status / 100;
+    if (exchange->server->is_uncounted)
+        return;
     counter_add(&counters->requests, 1);
     counter_add(&counters->responses[hundreds < COUNT_OF(counters->responses) ? hundreds : 0], 1);
     counter_add(&counters->bytes_received, exchange->request_bytes);

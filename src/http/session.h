@@ -14,6 +14,7 @@ struct server {
     exchange_handler *handle;
     void (*log)(const struct exchange *exchange); /* after the last byte; may be NULL */
     bool is_secure;
+    bool is_uncounted;       /* its requests are not traffic: the admin API */
     uint16_t port;           /* of the listener */
     int64_t head_timeout_ms; /* from a head's first byte to its last */
     int64_t idle_timeout_ms; /* between requests, and without progress in bodies */

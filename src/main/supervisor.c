@@ -108,10 +108,12 @@ static void signals_main(void *arg)
 {
     struct supervisor *self = arg;
     struct signals signals;
-    int rc = signals_open(&signals, (const int[]){SIGTERM, SIGINT, SIGHUP, 0});
+    int rc = signals_open(&signals, (const int[]){SIGTERM, SIGINT, SIGHUP, SIGUSR1, 0});
     while (rc >= 0) {
         rc = signals_next(&signals, FIBER_FOREVER);
-        if (rc > 0)
+        if (rc == SIGUSR1)
+            forward(&self->edge, SIGUSR1); /* after a rotation: the access log is opened anew */
+        else if (rc > 0)
             stop(self, 0);
     }
 }

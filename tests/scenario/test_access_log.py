@@ -27,13 +27,14 @@ def data_plane(edge):
     return edge.status()["pid"]
 
 
-def test_the_file_is_opened_anew_by_sigusr1(weir):
+@pytest.mark.parametrize("to_whom", [data_plane, lambda edge: edge.process.pid])
+def test_the_file_is_opened_anew_by_sigusr1(weir, to_whom):
     edge = weir.edge(LOGGED.format(path="@FOLDER@/access.log"))
     path, moved = edge.folder / "access.log", edge.folder / "access.log.1"
     raw.get(edge.port, "/old")
     wait.until(lambda: lines_of(path), "a line")
     path.rename(moved)
-    os.kill(data_plane(edge), signal.SIGUSR1)
+    os.kill(to_whom(edge), signal.SIGUSR1)
     wait.until(path.exists, "a new file")
     raw.get(edge.port, "/new")
     assert wait.until(lambda: lines_of(path), "a line in the new file")[0]["path"] == "/new"

@@ -66,6 +66,7 @@ void admin_server_init(struct server *ret_server)
 {
     *ret_server = (struct server){
         .handle = admin_handle,
+        .is_uncounted = true,
         .head_timeout_ms = HEAD_TIMEOUT_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .body_max = BODY_BYTES_MAX,

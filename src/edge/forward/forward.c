@@ -263,7 +263,6 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 {
     struct target *target = attempt->member->target;
     attempt->upload = (struct upload){0};
-    attempt->exchange->notes.target = target->id;
     attempt->exchange->notes.tries++;
     atomic_fetch_add_explicit(&target->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
@@ -304,6 +303,10 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
         retries_left--;
         counter_add(&worker->counters.upstream_retries, 1);
     }
+    /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
+    if (tried_count > 0)
+        attempt->exchange->notes.target =
+            arena_copy(&attempt->exchange->arena, tried[tried_count - 1]->target->id);
     for (unsigned i = 0; i < tried_count; i++)
         member_unref(tried[i]);
     return verdict;

@@ -1,0 +1,256 @@
+/* A look as tables, or as JSON. */
+#include "base/json.h"
+#include "cli/status.h"
+#include "cli/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct view {
+    struct status *status;
+    const struct status *before; /* NULL: none */
+    struct buffer *out;
+};
+
+static struct slice text_of(const struct json *object, const char *name)
+{
+    return json_get_text(object, slice_of_cstr(name));
+}
+
+static long long number_of(const struct json *object, const char *name)
+{
+    return (long long)json_get_integer(object, slice_of_cstr(name), 0);
+}
+
+static struct slice number_text(struct view *view, const struct json *object, const char *name)
+{
+    return arena_format(&view->status->arena, "%lld", number_of(object, name));
+}
+
+static struct slice time_text(struct view *view, int64_t seconds)
+{
+    struct arena *arena = &view->status->arena;
+    if (seconds < 120)
+        return arena_format(arena, "%llds", (long long)seconds);
+    if (seconds < 7200)
+        return arena_format(arena, "%lldm", (long long)seconds / 60);
+    if (seconds < 172800)
+        return arena_format(arena, "%lldh", (long long)seconds / 3600);
+    return arena_format(arena, "%lldd", (long long)seconds / 86400);
+}
+
+/* How much a counter grew each second; empty when that is not known. */
+static struct slice rate_text(struct view *view, const struct json *now, const struct json *before,
+                              const char *name)
+{
+    if (view->before == NULL || before == NULL)
+        return SLICE("");
+    int64_t ms = view->status->asked_ms - view->before->asked_ms;
+    long long more = number_of(now, name) - number_of(before, name);
+    if (ms <= 0 || more < 0)
+        return SLICE("");
+    return arena_format(&view->status->arena, "%.1f", (double)more * 1000 / (double)ms);
+}
+
+static const struct json *find_named(const struct json *list, const char *key, struct slice name)
+{
+    JSON_FOR_EACH(list, element)
+    {
+        if (slice_equal(text_of(element, key), name))
+            return element;
+    }
+    return NULL;
+}
+
+static const struct json *part_of(const struct status *status, const char *name)
+{
+    return status == NULL ? NULL : json_get(status->edge, slice_of_cstr(name));
+}
+
+static int write_head(struct view *view)
+{
+    const struct json *edge = view->status->edge;
+    const struct json *counters = part_of(view->status, "counters");
+    const struct json *responses = json_get(counters, SLICE("responses"));
+    const struct json *workers = part_of(view->status, "workers");
+    struct slice up = time_text(view, number_of(edge, "uptime_s"));
+    struct slice rate = rate_text(view, counters, part_of(view->before, "counters"), "requests");
+    long long connections = number_of(counters, "connections_open") - 1; /* that of our question */
+    int rc = buffer_format(
+        view->out, "weir %.*s  pid %lld  up %.*s  %u workers  %lld MiB%s\n",
+        SLICE_ARG(text_of(edge, "version")), number_of(edge, "pid"), SLICE_ARG(up),
+        workers == NULL ? 0 : workers->count,
+        number_of(part_of(view->status, "process"), "memory_bytes") >> 20,
+        json_get_bool(edge, SLICE("draining"), false) ? "  draining: finishing open requests" : "");
+    if (rc == 0)
+        rc = buffer_format(view->out, "requests %lld%s%.*s%s  5xx %lld  connections %lld\n",
+                           number_of(counters, "requests"), rate.len > 0 ? " (" : "",
+                           SLICE_ARG(rate), rate.len > 0 ? "/s)" : "", number_of(responses, "5xx"),
+                           connections > 0 ? connections : 0);
+    return rc;
+}
+
+static int write_table(struct view *view, const struct table *table)
+{
+    if (table->rows_count == 0)
+        return 0;
+    int rc = buffer_append_char(view->out, '\n');
+    return rc < 0 ? rc : table_write(table, view->out);
+}
+
+static int write_listeners(struct view *view)
+{
+    static const struct table_column columns[] = {{"LISTENER", false}, {"ADDRESS", false}, {0}};
+    struct table table;
+    table_init(&table, &view->status->arena, columns);
+    JSON_FOR_EACH(part_of(view->status, "listeners"), listener)
+    {
+        struct slice address = text_of(listener, "address");
+        bool is_port = slice_starts_with(address, SLICE(":"));
+        bool is_path = slice_starts_with(address, SLICE("unix:"));
+        struct slice url = arena_format(&view->status->arena, "%s%s%.*s", is_path ? "" : "http://",
+                                        is_port ? "*" : "", SLICE_ARG(address));
+        int rc = table_add(&table, (struct slice[]){text_of(listener, "name"), url});
+        if (rc < 0)
+            return rc;
+    }
+    return write_table(view, &table);
+}
+
+static int add_target(struct view *view, struct table *table, struct slice group,
+                      const struct json *target, const struct json *earlier)
+{
+    return table_add(table, (struct slice[]){
+                                group,
+                                text_of(target, "id"),
+                                text_of(target, "health"),
+                                number_text(view, target, "weight"),
+                                number_text(view, target, "in_flight"),
+                                number_text(view, target, "requests"),
+                                rate_text(view, target, earlier, "requests"),
+                                number_text(view, target, "failures"),
+                                text_of(target, "reason"),
+                            });
+}
+
+static int write_groups(struct view *view)
+{
+    static const struct table_column columns[] = {
+        {"GROUP", false},   {"TARGET", false}, {"HEALTH", false},  {"WEIGHT", true}, {"OPEN", true},
+        {"REQUESTS", true}, {"PER S", true},   {"FAILURES", true}, {"", false},      {0},
+    };
+    struct table table;
+    table_init(&table, &view->status->arena, columns);
+    JSON_FOR_EACH(part_of(view->status, "groups"), group)
+    {
+        struct slice name = text_of(group, "name");
+        const struct json *targets = json_get(group, SLICE("targets"));
+        const struct json *earlier =
+            json_get(find_named(part_of(view->before, "groups"), "name", name), SLICE("targets"));
+        int rc = 0;
+        if (targets == NULL || targets->count == 0)
+            rc = table_add(&table, (struct slice[TABLE_COLUMNS_MAX]){name, SLICE("none")});
+        JSON_FOR_EACH(targets, target)
+        {
+            if (rc == 0)
+                rc = add_target(view, &table, name, target,
+                                find_named(earlier, "id", text_of(target, "id")));
+        }
+        if (rc < 0)
+            return rc;
+    }
+    return write_table(view, &table);
+}
+
+static struct slice task_health(const struct status *status, const struct status_task *task)
+{
+    JSON_FOR_EACH(part_of(status, "groups"), group)
+    {
+        const struct json *target =
+            find_named(json_get(group, SLICE("targets")), "id", slice_of_cstr(task->id));
+        if (target != NULL)
+            return text_of(target, "health");
+    }
+    return task->port == 0 ? SLICE("running") : SLICE("starting");
+}
+
+static int write_tasks(struct view *view)
+{
+    static const struct table_column columns[] = {
+        {"SERVICE", false}, {"TASK", false},  {"PID", true}, {"PORT", true},
+        {"UP", true},       {"STATE", false}, {0},
+    };
+    struct arena *arena = &view->status->arena;
+    struct table table;
+    table_init(&table, arena, columns);
+    for (unsigned i = 0; i < view->status->tasks_count; i++) {
+        const struct status_task *task = &view->status->tasks[i];
+        int rc = table_add(&table,
+                           (struct slice[]){
+                               slice_of_cstr(task->service),
+                               slice_of_cstr(task->id),
+                               arena_format(arena, "%d", task->pid),
+                               task->port == 0 ? SLICE("-") : arena_format(arena, "%u", task->port),
+                               time_text(view, task->seconds),
+                               task_health(view->status, task),
+                           });
+        if (rc < 0)
+            return rc;
+    }
+    return write_table(view, &table);
+}
+
+int status_write_error(const struct status *status, struct buffer *out)
+{
+    if (status->error == -ENOENT || status->error == -ECONNREFUSED)
+        return buffer_append(out, SLICE("no edge runs here; `weir up` starts everything\n"));
+    return buffer_format(out, "the edge does not answer: %s\n", strerror(-status->error));
+}
+
+int status_write_text(struct status *status, const struct status *before, struct buffer *out)
+{
+    bool is_same =
+        before != NULL && number_of(before->edge, "pid") == number_of(status->edge, "pid");
+    struct view view = {status, is_same ? before : NULL, out};
+    int rc = 0;
+    if (status->edge != NULL) {
+        rc = write_head(&view);
+        if (rc == 0)
+            rc = write_listeners(&view);
+        if (rc == 0)
+            rc = write_groups(&view);
+    }
+    return rc < 0 ? rc : write_tasks(&view);
+}
+
+static int write_task_json(const struct status_task *task, bool is_first, struct buffer *out)
+{
+    /* Each byte of a name may become six. */
+    char memory[(sizeof task->id + sizeof task->service) * 6 + 200];
+    struct writer writer;
+    struct json_writer json;
+    writer_init(&writer, memory, sizeof memory);
+    json_writer_init(&json, &writer);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "id", slice_of_cstr(task->id));
+    json_put_text(&json, "service", slice_of_cstr(task->service));
+    json_put_u64(&json, "pid", (uint64_t)task->pid);
+    json_put_u64(&json, "port", task->port);
+    json_put_u64(&json, "seconds", task->seconds > 0 ? (uint64_t)task->seconds : 0);
+    json_close_object(&json);
+    int rc = is_first ? 0 : buffer_append_char(out, ',');
+    return rc < 0 ? rc : buffer_append(out, writer_slice(&writer));
+}
+
+int status_write_json(const struct status *status, struct buffer *out)
+{
+    struct slice edge = slice_trim(buffer_slice(&status->answer));
+    int rc = buffer_append(out, SLICE("{\"edge\":"));
+    if (rc == 0)
+        rc = buffer_append(out, status->edge == NULL ? SLICE("null") : edge);
+    if (rc == 0)
+        rc = buffer_append(out, SLICE(",\"tasks\":["));
+    for (unsigned i = 0; rc == 0 && i < status->tasks_count; i++)
+        rc = write_task_json(&status->tasks[i], i == 0, out);
+    return rc < 0 ? rc : buffer_append(out, SLICE("]}\n"));
+}
