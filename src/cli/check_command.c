@@ -15,8 +15,10 @@
 
 static int print(struct buffer *out, struct buffer *errors, int rc)
 {
-    (void)fwrite(out->at, 1, out->len, stdout);
-    (void)fwrite(errors->at, 1, errors->len, stderr);
+    if (out->len > 0)
+        (void)fwrite(out->at, 1, out->len, stdout);
+    if (errors->len > 0)
+        (void)fwrite(errors->at, 1, errors->len, stderr);
     if (rc < 0 && rc != -EINVAL)
         fprintf(stderr, "weir check: %s\n", strerror(-rc));
     return rc < 0;

@@ -263,7 +263,8 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 {
     struct target *target = attempt->member->target;
     attempt->upload = (struct upload){0};
-    attempt->exchange->notes.target = target->id;
+    /* A copy: the log line is written when the target may have left its group and be gone. */
+    attempt->exchange->notes.target = arena_copy(&attempt->exchange->arena, target->id);
     attempt->exchange->notes.tries++;
     atomic_fetch_add_explicit(&target->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
