@@ -10,6 +10,8 @@
 /* Less room than this behind what is there, and a new block is taken. */
 #define ROOM_BYTES_MIN 1024
 
+#define EMPTY_LINE_BYTES 2 /* behind the trailers */
+
 static uint32_t capacity(uint8_t block_size)
 {
     return block_size == BLOCK_SMALL ? BLOCK_SMALL_BYTES : BLOCK_LARGE_BYTES;
@@ -145,7 +147,7 @@ static int next_trailers(struct inflow *inflow)
     if (len <= 0)
         return len < 0 ? -EBADMSG : -EAGAIN;
     inflow->scan = (struct h1_scan){0};
-    inflow->trailers_len = (uint32_t)len;
+    inflow->trailers_len = (uint32_t)len - EMPTY_LINE_BYTES;
     inflow->start += (uint32_t)len;
     inflow->body_ended = true;
     return 0;
@@ -244,5 +246,8 @@ bool inflow_at_last_part(const struct inflow *inflow)
 
 struct slice inflow_trailers(const struct inflow *inflow)
 {
-    return slice_of(inflow->block + inflow->start - inflow->trailers_len, inflow->trailers_len);
+    if (inflow->trailers_len == 0)
+        return (struct slice){0};
+    size_t end = inflow->start - EMPTY_LINE_BYTES;
+    return slice_of(inflow->block + end - inflow->trailers_len, inflow->trailers_len);
 }

@@ -75,6 +75,6 @@ int inflow_read_body(struct inflow *inflow, struct io *io, int64_t timeout_ms,
 /* Was the slice handed out last the body's last, as far as what was received tells? */
 bool inflow_at_last_part(const struct inflow *inflow);
 
-/* The trailer section after a chunked body's end: its bytes, "\r\n" included; valid until the next
- * call. Empty when there was none. */
+/* The trailer lines after a chunked body's end, without the empty line that ends them; valid until
+ * the next call. Empty when there were none. */
 struct slice inflow_trailers(const struct inflow *inflow);

@@ -101,8 +101,11 @@ static int serve_request(struct visit *visit, const struct peer_head *head, stru
         rc = fiber_sleep((int64_t)prng_below(host->prng, host->manners.wait_ms));
     if (rc == 0)
         rc = answer(visit, request);
-    if (rc == 0 && is_early)
-        rc = draw(host, 50) ? take_body(visit, head, request) : -ECONNABORTED;
+    if (rc == 0 && is_early) {
+        bool takes_body = draw(host, 50);
+        request->was_cut |= !takes_body; /* closing on unread bytes may reset the answer */
+        rc = takes_body ? take_body(visit, head, request) : -ECONNABORTED;
+    }
     if (rc == 0 && draw(host, host->manners.leave)) {
         (void)fiber_sleep((int64_t)prng_below(host->prng, 10));
         rc = -ECONNABORTED;
