@@ -96,16 +96,14 @@ static int serve_request(struct visit *visit, const struct peer_head *head, stru
         return -ETIMEDOUT;
     }
     bool is_early = request->is_post && draw(host, host->manners.early);
+    request->was_cut |= is_early; /* closing on unread bytes may reset the answer */
     int rc = is_early ? 0 : take_body(visit, head, request);
     if (rc == 0 && host->manners.wait_ms > 0)
         rc = fiber_sleep((int64_t)prng_below(host->prng, host->manners.wait_ms));
     if (rc == 0)
         rc = answer(visit, request);
-    if (rc == 0 && is_early) {
-        bool takes_body = draw(host, 50);
-        request->was_cut |= !takes_body; /* closing on unread bytes may reset the answer */
-        rc = takes_body ? take_body(visit, head, request) : -ECONNABORTED;
-    }
+    if (rc == 0 && is_early)
+        rc = draw(host, 50) ? take_body(visit, head, request) : -ECONNABORTED;
     if (rc == 0 && draw(host, host->manners.leave)) {
         (void)fiber_sleep((int64_t)prng_below(host->prng, 10));
         rc = -ECONNABORTED;
