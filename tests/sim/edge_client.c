@@ -167,8 +167,8 @@ static bool ask_next(struct clients *clients, struct peer *peer)
     int rc = send_as(clients, peer, request, draw(clients, 10), is_old);
     /* What could not be written whole may have been answered early. */
     int status = client_receive(clients, peer, request, &closes);
-    /* After an early answer Weir may close, once it knows that the body does not end soon. */
-    bool may_be_early = request->is_post && clients->weather == WEATHER_TARGETS;
+    /* After an answer that came before the body's end Weir may close without having said so. */
+    bool may_be_early = request->is_post && clients->weather > WEATHER_CALM;
     return rc == 0 && status > 0 && !closes && !is_old && !may_be_early;
 }
 
