@@ -291,6 +291,8 @@ static bool serve_one(struct session *session)
     if (read_request(&exchange) == 0)
         session->server->handle(&exchange);
     settle(&exchange);
+    if (exchange.state == RESPONSE_BROKEN && exchange.response_kind == BODY_UNTIL_CLOSE)
+        io_reset(&session->io); /* an orderly end would pass for the body's (RFC 9112 §8) */
     count(&exchange);
     if (session->server->log != NULL)
         session->server->log(&exchange);
@@ -336,11 +338,9 @@ static void session_main(void *arg)
     unsigned served = 0;
     while (serve_one(session)) {
         if (!next_head(session)) {
+            if (session->is_draining)
+                break; /* a request may be under way: closed at once, it would reset the answer */
             session->fiber = NULL;
-            if (session->is_draining) {
-                destroy(session);
-                return;
-            }
             await_request(session);
             if ((session->io.ready & IO_READABLE) != 0)
                 task_queue(&session->task);

@@ -137,11 +137,12 @@ static bool is_suspect(const struct member *member, int64_t now_ms)
     return atomic_load_explicit(&member->target->suspect_until_ms, memory_order_relaxed) > now_ms;
 }
 
-/* What a request would wait behind, per unit of weight. */
+/* What a request would wait behind, per unit of weight. Idle ones are equal: the draw has already
+ * seen to their weights. */
 static bool is_busier(const struct member *a, const struct member *b)
 {
-    uint64_t load_a = atomic_load_explicit(&a->target->in_flight, memory_order_relaxed) + 1;
-    uint64_t load_b = atomic_load_explicit(&b->target->in_flight, memory_order_relaxed) + 1;
+    uint64_t load_a = atomic_load_explicit(&a->target->in_flight, memory_order_relaxed);
+    uint64_t load_b = atomic_load_explicit(&b->target->in_flight, memory_order_relaxed);
     return load_a * b->target->weight > load_b * a->target->weight;
 }
 

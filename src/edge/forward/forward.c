@@ -49,7 +49,9 @@ static bool is_idempotent(const struct attempt *attempt)
 /* Nothing of the request's body is gone, and nothing of a response was sent. */
 static bool is_repeatable(const struct attempt *attempt)
 {
-    return attempt->exchange->request_bytes == 0 && attempt->exchange->state == RESPONSE_NONE;
+    const struct exchange *exchange = attempt->exchange;
+    return exchange->request_bytes == 0 &&
+           (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD);
 }
 
 static void suspect_target(struct attempt *attempt)
@@ -93,7 +95,8 @@ static enum verdict judge_loss(struct attempt *attempt, int rc, const char *why)
         return fail(attempt, VERDICT_FAILED, 499, "the client left");
     if (rc == -ETIMEDOUT)
         return fail(attempt, VERDICT_FAILED, 504, "the target did not answer in time");
-    bool was_untouched = attempt->upstream->is_reused && rc != -EBADMSG;
+    bool was_untouched =
+        attempt->upstream->is_reused && rc != -EBADMSG && attempt->exchange->state == RESPONSE_NONE;
     if (!was_untouched)
         suspect_target(attempt);
     if (is_repeatable(attempt) && is_idempotent(attempt))
@@ -199,10 +202,12 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
             return rc < 0 ? fail(attempt, VERDICT_FAILED, 499, "the client left") : VERDICT_DONE;
         }
         if (rc < 0) {
+            const char *why = rc == -ETIMEDOUT ? "the target stalled in the response's body"
+                                               : "the target broke off in the response's body";
+            if (exchange->state == RESPONSE_HEAD)
+                return judge_loss(attempt, rc, why);
             exchange_break(exchange);
-            return fail(attempt, VERDICT_FAILED, exchange->status,
-                        rc == -ETIMEDOUT ? "the target stalled in the response's body"
-                                         : "the target broke off in the response's body");
+            return fail(attempt, VERDICT_FAILED, exchange->status, why);
         }
         rc = exchange_send(exchange, data, !inflow_at_last_part(&upstream->inflow));
     }

@@ -1,0 +1,311 @@
+/*
+ * The engine in bad weather: one worker of the data plane between clients and targets that err in
+ * every way. Each seed draws a storm; then, in calm, balance, health and drain are judged.
+ */
+#include "base/log.h"
+#include "base/memory.h"
+#include "edge_client.h"
+#include "edge_host.h"
+#include "edge_peer.h"
+#include "runner.h"
+
+#include <stdio.h>
+
+#define INTERVAL_MS  500
+#define SETTLE_MS    8000
+#define FAIR_ASKS    120
+#define DRAIN_MS     30000
+#define DRAINERS_MAX 6
+
+static struct {
+    struct prng *prng;
+    struct ledger ledger;
+    struct target_host targets[TARGETS_MAX];
+    unsigned targets_count;
+    unsigned weights;
+    bool is_in_turn;
+    bool is_in_trouble;
+    struct edge_host edge;
+    struct clients clients;
+} test;
+
+static void write_yaml(void)
+{
+    char *yaml = test.edge.yaml;
+    size_t max = sizeof test.edge.yaml;
+    size_t used = (size_t)snprintf(
+        yaml, max,
+        "listeners: { main: \"" EDGE_IP ":80\" }\naccess_log: off\nworkers: 1\n"
+        "sites:\n  s: { rules: [{ forward: g, retries: 5, "
+        "timeouts: { connect: 2s, response: 5s, idle: 5s } }] }\n"
+        "target_groups:\n  g:\n    balance: %s\n"
+        "    health: { path: /health, interval: %dms, timeout: 300ms }\n    targets:\n",
+        test.is_in_turn ? "round_robin" : "least_requests", INTERVAL_MS);
+    for (unsigned i = 0; i < test.targets_count; i++)
+        used += (size_t)snprintf(yaml + used, max - used,
+                                 "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
+                                 TARGET_PORT, test.targets[i].weight);
+    CHECK(used < max);
+}
+
+static void draw_targets(void)
+{
+    test.targets_count = 2 + (unsigned)prng_below(test.prng, TARGETS_MAX - 1);
+    test.weights = 0;
+    for (unsigned i = 0; i < test.targets_count; i++) {
+        struct target_host *host = &test.targets[i];
+        *host = (struct target_host){.weight = 1 + (unsigned)prng_below(test.prng, 3),
+                                     .ledger = &test.ledger,
+                                     .prng = test.prng};
+        (void)snprintf(host->ip, sizeof host->ip, "10.0.1.%u", i + 1);
+        test.weights += host->weight;
+        target_host_start(host);
+    }
+}
+
+static void set_manners(const struct manners *manners, unsigned first)
+{
+    for (unsigned i = 0; i < test.targets_count; i++)
+        test.targets[i].manners = i < first ? (struct manners){.wait_ms = 5} : *manners;
+}
+
+static bool all_are(enum target_health health)
+{
+    for (unsigned i = 0; i < test.targets_count; i++) {
+        if (atomic_load(&edge_host_target(&test.edge, i)->health) != (int)health)
+            return false;
+    }
+    return true;
+}
+
+static void await_all(enum target_health health)
+{
+    for (int64_t until_ms = loop_deadline(SETTLE_MS); !all_are(health);) {
+        CHECK(loop_now_ms() < until_ms);
+        CHECK(fiber_sleep(20) == 0);
+    }
+}
+
+static uint32_t below(uint32_t value, uint32_t max)
+{
+    return value < max ? value : max;
+}
+
+/* Delays, partial reads and writes, and readiness that is not: nothing that breaks. */
+static void make_network_harmless(const struct sim_faults *drawn)
+{
+    struct sim_faults faults = {
+        .delay_min_us = drawn->delay_min_us,
+        .delay_max_us = below(drawn->delay_max_us, 3000),
+        .short_ppm = drawn->short_ppm,
+        .again_ppm = drawn->again_ppm,
+        .pipe_bytes = drawn->pipe_bytes < 1024 ? 1024 : drawn->pipe_bytes,
+    };
+    if (faults.delay_max_us < faults.delay_min_us)
+        faults.delay_max_us = faults.delay_min_us;
+    sim_set_faults(sim_world_sim(), &faults);
+}
+
+static void run_clients(enum weather weather)
+{
+    test.clients.weather = weather;
+    clients_run(&test.clients, 2 + (int)prng_below(test.prng, 5));
+}
+
+/* One target goes and comes back while clients are at work. */
+static void trouble_maker(void *arg)
+{
+    struct target_host *host = arg;
+    (void)fiber_sleep((int64_t)prng_below(test.prng, 2000));
+    if (test.clients.weather == WEATHER_NETWORK)
+        target_host_crash(host);
+    host->takes_no_new = true;
+    (void)fiber_sleep((int64_t)prng_below(test.prng, 2000));
+    host->takes_no_new = false;
+    if (host->machine == NULL)
+        target_host_start(host);
+    test.is_in_trouble = false;
+}
+
+/* As run_clients, with the last target in and out. */
+static void run_clients_in_trouble(enum weather weather)
+{
+    test.is_in_trouble = true;
+    CHECK(fiber_start(trouble_maker, &test.targets[test.targets_count - 1], NULL) == 0);
+    run_clients(weather);
+    while (test.is_in_trouble)
+        CHECK(fiber_sleep(50) == 0);
+}
+
+static void storm(const struct sim_faults *drawn)
+{
+    static const struct manners retryable = {.reset_first = 5, .leave = 20, .wait_ms = 20};
+    static const struct manners any = {
+        .reset_first = 5, .cut_body = 8, .leave = 10, .early = 20, .stall = 2, .wait_ms = 50};
+    switch (prng_below(test.prng, 3)) {
+    case 0:
+        sim_set_faults(sim_world_sim(), drawn);
+        set_manners(&any, 0);
+        run_clients_in_trouble(WEATHER_NETWORK);
+        break;
+    case 1:
+        make_network_harmless(drawn);
+        set_manners(&any, 0);
+        run_clients(WEATHER_TARGETS);
+        break;
+    default:
+        make_network_harmless(drawn);
+        set_manners(&retryable, 1);
+        run_clients_in_trouble(WEATHER_RETRYABLE);
+    }
+}
+
+static void calm_down(void)
+{
+    bool may_hang = test.clients.weather == WEATHER_NETWORK;
+    sim_set_faults(sim_world_sim(), NULL);
+    sim_heal(sim_world_sim());
+    test.clients.weather = WEATHER_CALM;
+    set_manners(&(struct manners){0}, 0);
+    CHECK(fiber_sleep(may_hang ? 130000 : 1000) == 0); /* until it times out */
+    await_all(TARGET_HEALTHY);
+}
+
+static void ask_calmly(unsigned times)
+{
+    for (unsigned i = 0; i < times; i++)
+        CHECK(clients_ask(&test.clients, clients_request(&test.clients, false, 0)) == 200);
+}
+
+static void judge_balance(void)
+{
+    uint64_t before[TARGETS_MAX];
+    for (unsigned i = 0; i < test.targets_count; i++)
+        before[i] = test.targets[i].served;
+    ask_calmly(FAIR_ASKS);
+    for (unsigned i = 0; i < test.targets_count; i++) {
+        double due = (double)FAIR_ASKS * test.targets[i].weight / test.weights;
+        double got = (double)(test.targets[i].served - before[i]);
+        double tolerance = test.is_in_turn ? 2 : 15 + due / 2;
+        CHECK(got >= due - tolerance && got <= due + tolerance);
+        CHECK(got > 0);
+    }
+}
+
+static void judge_health(void)
+{
+    struct target_host *sick = &test.targets[prng_below(test.prng, test.targets_count)];
+    const struct target *target = edge_host_target(&test.edge, (unsigned)(sick - test.targets));
+    sick->is_sick = true;
+    int64_t since_ms = loop_now_ms();
+    while (atomic_load(&target->health) == TARGET_HEALTHY) {
+        CHECK(target->fails < 2);
+        CHECK(loop_now_ms() - since_ms < 4 * INTERVAL_MS);
+        CHECK(fiber_sleep(10) == 0);
+    }
+    CHECK(target->fails == 2);
+    uint64_t served = sick->served;
+    ask_calmly(20);
+    CHECK(sick->served == served);
+
+    for (unsigned i = 0; i < test.targets_count; i++)
+        test.targets[i].is_sick = true;
+    await_all(TARGET_UNHEALTHY);
+    ask_calmly(5); /* fail-open */
+    sick->is_sick = false;
+    CHECK(fiber_sleep(3 * (int64_t)INTERVAL_MS) == 0);
+    CHECK(atomic_load(&target->health) == TARGET_HEALTHY);
+    served = sick->served;
+    ask_calmly(10);
+    CHECK(sick->served == served + 10);
+    for (unsigned i = 0; i < test.targets_count; i++)
+        test.targets[i].is_sick = false;
+    await_all(TARGET_HEALTHY);
+}
+
+/* A client with an open request while the drain begins. */
+struct drainer {
+    struct peer peer;
+    struct request *request;
+    bool pipelines;
+    bool has_ended;
+};
+
+static void drainer_main(void *arg)
+{
+    struct drainer *drainer = arg;
+    CHECK(peer_connect(&drainer->peer, EDGE_IP, EDGE_PORT) == 0);
+    CHECK(client_send(&test.clients, &drainer->peer, drainer->request) == 0);
+    bool closes;
+    if (drainer->pipelines) { /* one more, which comes too late */
+        while (!test.edge.wants_drain)
+            CHECK(fiber_sleep(10) == 0);
+        CHECK(fiber_sleep(100) == 0);
+        static const char late[] = "GET /0/0/0/0 HTTP/1.1\r\nHost: x\r\n\r\n";
+        (void)peer_write(&drainer->peer, late, sizeof late - 1);
+    }
+    CHECK(client_receive(&test.clients, &drainer->peer, drainer->request, &closes) == 200);
+    struct peer_head head;
+    CHECK(peer_read_head(&drainer->peer, &head) < 0);
+    io_close(&drainer->peer.io);
+    drainer->has_ended = true;
+}
+
+static void judge_drain(void)
+{
+    struct drainer *drainers = memory_alloc_array(DRAINERS_MAX, sizeof *drainers);
+    struct peer *idle = NEW(struct peer);
+    CHECK(drainers != NULL && idle != NULL);
+    unsigned count = 1 + (unsigned)prng_below(test.prng, DRAINERS_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        struct request *request = clients_request(&test.clients, i % 2 == 1, 1000);
+        drainers[i].request = request;
+        drainers[i].pipelines = i % 3 == 0;
+        CHECK(fiber_start(drainer_main, &drainers[i], NULL) == 0);
+    }
+    CHECK(peer_connect(idle, EDGE_IP, EDGE_PORT) == 0);
+    CHECK(fiber_sleep(500) == 0);
+    for (unsigned i = 0; i < count; i++)
+        CHECK(drainers[i].request->reached == 1);
+    uint32_t served_before = test.ledger.requests[0].reached;
+    int64_t since_ms = loop_now_ms();
+    edge_host_drain(&test.edge);
+    CHECK(test.edge.drained_after_ms < DRAIN_MS && loop_now_ms() - since_ms < DRAIN_MS);
+    CHECK(test.ledger.requests[0].reached == served_before);
+    struct peer_head head;
+    CHECK(peer_read_head(idle, &head) < 0);
+    io_close(&idle->io);
+    memory_free(idle);
+    for (unsigned i = 0; i < count; i++) {
+        while (!drainers[i].has_ended)
+            CHECK(fiber_sleep(10) == 0);
+    }
+    memory_free(drainers);
+}
+
+static void scenario(void *arg)
+{
+    struct sim_run *run = arg;
+    sim_set_faults(sim_world_sim(), NULL);
+    test.prng = &run->prng;
+    test.ledger.count = 0;
+    test.is_in_turn = prng_below(test.prng, 2) == 0;
+    test.clients = (struct clients){.ledger = &test.ledger, .prng = test.prng};
+    test.clients.len_max = run->faults.short_ppm > 0 ? 2000 : 70000;
+    test.edge.seed = prng_next(test.prng);
+    draw_targets();
+    write_yaml();
+    edge_host_start(&test.edge);
+    (void)clients_request(&test.clients, false, 0); /* number 0: nobody awaits it */
+    await_all(TARGET_HEALTHY);
+    storm(&run->faults);
+    calm_down();
+    prng_below(test.prng, 2) == 0 ? judge_balance() : judge_health();
+    judge_drain();
+}
+
+int main(int argc, char **argv)
+{
+    log_set_sink(NULL, NULL, LOG_LEVEL_ERROR);
+    return sim_runner(argc, argv, "edge", scenario);
+}

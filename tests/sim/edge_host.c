@@ -1,0 +1,126 @@
+/* Makes the worker, serves until told to drain, and looks for what was left over. */
+#include "edge_host.h"
+
+#include "base/memory.h"
+#include "edge/edge_worker.h"
+#include "edge/plane.h"
+#include "runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define POLL_MS       10
+#define END_WITHIN_MS 60000
+
+static struct snapshot *parse(const char *yaml)
+{
+    struct conf_errors errors;
+    struct snapshot *snapshot = NULL;
+    conf_errors_init(&errors);
+    (void)snapshot_parse(SLICE("weir.yaml"), slice_of_cstr(yaml), &snapshot, &errors);
+    for (unsigned i = 0; i < errors.count; i++)
+        (void)fprintf(stderr, "%u: %.*s\n%s", errors.at[i].place.line, SLICE_ARG(errors.at[i].text),
+                      yaml);
+    conf_errors_finish(&errors);
+    CHECK(snapshot != NULL);
+    return snapshot;
+}
+
+static int listen_here(void)
+{
+    struct kernel *kernel = sim_machine_kernel(sim_machine_current());
+    struct address address;
+    CHECK(address_from_ip(SLICE(EDGE_IP), EDGE_PORT, &address) == 0);
+    int fd = kernel->ops->listen(kernel, &address, 128);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+static void begin(struct edge_host *host, int listening_fd)
+{
+    struct edge *edge = &host->edge;
+    struct snapshot *snapshot = parse(host->yaml);
+    struct edge_socket socket = {snapshot->listeners[0].address.text, listening_fd};
+    struct edge_options options = {
+        .snapshot = snapshot, .sockets = &socket, .sockets_count = 1, .admin_fd = -1};
+    struct error error;
+    *edge = (struct edge){.admin_fd = -1, .workers = &host->worker, .workers_count = 1};
+    CHECK(plane_init(&edge->plane, &options, edge->hash_key, &error) == 0);
+    snapshot_unref(snapshot);
+    host->worker =
+        (struct edge_worker){.edge = edge, .plane = &edge->plane, .loop = loop_current()};
+    CHECK(edge_worker_begin(&host->worker, host->seed) == 0);
+    CHECK(health_start(&edge->health, &edge->plane) == 0);
+}
+
+static void await_drained(struct edge_host *host)
+{
+    int64_t began_ms = loop_now_ms();
+    while (!host->worker.has_drained)
+        CHECK(fiber_sleep(POLL_MS) == 0);
+    host->drained_after_ms = loop_now_ms() - began_ms;
+}
+
+/* Fibers other than this one. */
+static void await_fibers(void)
+{
+    struct fiber_stats stats;
+    int64_t until_ms = loop_deadline(END_WITHIN_MS);
+    for (fiber_stats_read(&stats); stats.running > 1; fiber_stats_read(&stats)) {
+        CHECK(loop_now_ms() < until_ms);
+        CHECK(fiber_sleep(POLL_MS) == 0);
+    }
+}
+
+static void check_nothing_is_left(struct edge_host *host)
+{
+    const struct worker *worker = &host->worker.http;
+    CHECK(worker->counters.connections_open == 0 && list_is_empty(&worker->sessions));
+    CHECK(worker->block_bytes == worker->idle_count[BLOCK_SMALL] * BLOCK_SMALL_BYTES +
+                                     worker->idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES);
+    const struct target_set *set = host->edge.plane.groups[0].set;
+    for (unsigned i = 0; i < set->count; i++)
+        CHECK(atomic_load(&set->targets[i]->in_flight) == 0);
+}
+
+static void host_main(void *arg)
+{
+    struct edge_host *host = arg;
+    struct kernel *kernel = sim_machine_kernel(sim_machine_current());
+    int listening_fd = listen_here();
+    begin(host, listening_fd);
+    host->is_ready = true;
+    while (!host->wants_drain)
+        CHECK(fiber_sleep(POLL_MS) == 0);
+    health_stop(&host->edge.health);
+    edge_worker_drain(&host->worker);
+    await_drained(host);
+    await_fibers();
+    check_nothing_is_left(host);
+    edge_worker_end(&host->worker);
+    memory_free(host->worker.latencies);
+    host->edge.plane.listening[0] = -1; /* the simulated kernel's, not one of plane_finish's */
+    plane_finish(&host->edge.plane);
+    kernel->ops->close(kernel, listening_fd);
+}
+
+void edge_host_start(struct edge_host *host)
+{
+    host->is_ready = host->wants_drain = false;
+    host->drained_after_ms = -1;
+    CHECK(sim_machine_start(EDGE_IP, host_main, host, &host->machine) == 0);
+    while (!host->is_ready)
+        CHECK(fiber_sleep(POLL_MS) == 0);
+}
+
+void edge_host_drain(struct edge_host *host)
+{
+    host->wants_drain = true;
+    while (!sim_machine_has_ended(host->machine))
+        CHECK(fiber_sleep(POLL_MS) == 0);
+}
+
+struct target *edge_host_target(struct edge_host *host, unsigned number)
+{
+    return host->edge.plane.groups[0].set->targets[number];
+}

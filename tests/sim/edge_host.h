@@ -1,0 +1,28 @@
+/* The machine under test: one worker of the data plane, as edge.c makes it, on a simulated loop. */
+#pragma once
+
+#include "edge/state.h"
+#include "os/sim_world.h"
+
+#define EDGE_IP   "10.0.0.2"
+#define EDGE_PORT 80
+
+struct edge_host {
+    char yaml[2048]; /* its file */
+    uint64_t seed;
+    struct edge edge;
+    struct edge_worker worker;
+    struct sim_machine *machine;
+    bool is_ready;
+    bool wants_drain;
+    int64_t drained_after_ms; /* -1: not yet */
+};
+
+/* Waits until it serves. */
+void edge_host_start(struct edge_host *host);
+
+/* Waits until it has drained and ended, and checks that nothing is left over. */
+void edge_host_drain(struct edge_host *host);
+
+/* For the checks. */
+struct target *edge_host_target(struct edge_host *host, unsigned number);
