@@ -1,29 +1,14 @@
 """Messages of every shape through the edge: framing, packets, trailers, sizes."""
 import hashlib
-import pathlib
 import threading
 
 import pytest
 
-from harness import http1, raw, wait
+from harness import http1, proc, raw, wait
 from harness.backends import Response
 
 MIB = 1 << 20
 LARGE_BYTES = 100 * MIB
-
-
-def resident_bytes(edge):
-    """Of the largest process of the edge's group: the one that serves."""
-    largest = 0
-    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
-        try:
-            group = int((status.parent / "stat").read_text().rpartition(")")[2].split()[2])
-            if group == edge.process.pid:
-                lines = [line for line in status.read_text().split("\n") if line.startswith("VmRSS:")]
-                largest = max(largest, int(lines[0].split()[1]) * 1024 if lines else 0)
-        except (OSError, ValueError):
-            pass  # it ended meanwhile
-    return largest
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 61, 127, 1000])
@@ -222,7 +207,8 @@ def _checksum(count):
 def test_a_hundred_mebibytes_down_in_constant_memory(weir, backends):
     edge = weir.proxy(backends.serve(_download))
     assert raw.get(edge.port, "/warm").status == 200
-    before = resident_bytes(edge)
+    serving = proc.serving_pid(edge)
+    before = proc.resident_bytes(serving)
     total, left, most = hashlib.sha256(), LARGE_BYTES, 0
     with raw.connect(edge.port) as connection:
         connection.send(raw.request()).head()
@@ -231,7 +217,7 @@ def test_a_hundred_mebibytes_down_in_constant_memory(weir, backends):
             total.update(part)
             left -= len(part)
             if left % (16 * MIB) == 0:
-                most = max(most, resident_bytes(edge))
+                most = max(most, proc.resident_bytes(serving))
     assert total.digest() == _checksum(LARGE_BYTES)
     assert most - before < 8 * MIB
 
@@ -254,7 +240,8 @@ def test_a_hundred_mebibytes_up_in_constant_memory(weir, backends, chunked):
         seen["digest"] = total.digest()
         return Response(b"taken")
     edge = weir.proxy(backends.serve(take, reads_body=False))
-    before = resident_bytes(edge)
+    serving = proc.serving_pid(edge)
+    before = proc.resident_bytes(serving)
     with raw.connect(edge.port) as connection:
         framing = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(LARGE_BYTES))
         connection.send(raw.request("POST", "/", [framing]))
@@ -264,7 +251,7 @@ def test_a_hundred_mebibytes_up_in_constant_memory(weir, backends, chunked):
             connection.send(b"0\r\n\r\n")
         assert connection.response().body == b"taken"
     assert seen["digest"] == _checksum(LARGE_BYTES)
-    assert resident_bytes(edge) - before < 8 * MIB
+    assert proc.resident_bytes(serving) - before < 8 * MIB
 
 
 def _wait_until_held_back(sent):
