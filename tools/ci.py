@@ -6,6 +6,7 @@ part that found nothing says so.
 """
 import concurrent.futures
 import os
+import re
 import sys
 import time
 
@@ -18,6 +19,7 @@ TREES = ("release", "clang", "asan", "tsan", "fuzz")
 FUZZ_SECONDS = 5
 SIM_SEEDS = 200
 DEMO_TIMEOUT_S = 300
+PROGRESS = re.compile(r"\[\d+/\d+\] |gcc |clang ")
 # Timings of scenarios are generous, but not for a build or another part that takes both cores.
 PARTS_AT_ONCE = CORES
 
@@ -31,7 +33,8 @@ def _say(*lines):
 def build(tree):
     """A tree built without a warning (they are errors) is one check."""
     result = run_captured([ROOT / "tools/tree.sh", tree])
-    return Count.of([last_lines(result.stdout, 80)] if result.returncode else [])
+    words = "\n".join(line for line in result.stdout.splitlines() if not PROGRESS.match(line))
+    return Count.of([last_lines(words, 80)] if result.returncode else [])
 
 
 def demo():

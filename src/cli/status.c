@@ -99,16 +99,16 @@ static int ask_edge(void *arg)
     return rc < 0 ? rc : json_parse(buffer_slice(&status->answer), &status->arena, &status->edge);
 }
 
-static const char *format_time(int64_t seconds, char ret_text[static 16])
+static const char *format_time(int64_t seconds, char ret_text[static 24])
 {
     if (seconds < 120)
-        (void)snprintf(ret_text, 16, "%llds", (long long)seconds);
+        (void)snprintf(ret_text, 24, "%llds", (long long)seconds);
     else if (seconds < 7200)
-        (void)snprintf(ret_text, 16, "%lldm", (long long)seconds / 60);
+        (void)snprintf(ret_text, 24, "%lldm", (long long)seconds / 60);
     else if (seconds < 172800)
-        (void)snprintf(ret_text, 16, "%lldh", (long long)seconds / 3600);
+        (void)snprintf(ret_text, 24, "%lldh", (long long)seconds / 3600);
     else
-        (void)snprintf(ret_text, 16, "%lldd", (long long)seconds / 86400);
+        (void)snprintf(ret_text, 24, "%lldd", (long long)seconds / 86400);
     return ret_text;
 }
 
@@ -170,7 +170,7 @@ static void show_tasks(const struct status *status)
     printf("\n%-16s %-16s %8s %6s %6s  %s\n", "SERVICE", "TASK", "PID", "PORT", "UP", "STATE");
     for (unsigned i = 0; i < status->tasks_count; i++) {
         const struct task_row *row = &status->tasks[i];
-        char up[16], port[16] = "-";
+        char up[24], port[16] = "-";
         const struct json *target = find_target(status, row->id);
         struct slice health = target != NULL   ? json_get_text(target, SLICE("health"))
                               : row->port == 0 ? SLICE("running")

@@ -124,13 +124,15 @@ static void control_main(void *arg)
     int rc = fiber_start(listen_to_signals, control, NULL);
     if (rc == 0 && control->options->lifeline_fd >= 0)
         rc = fiber_start(listen_to_supervisor, control, NULL);
+    /* Adopted tasks first: the edge is never told of fewer targets than there are. */
+    if (rc == 0)
+        adopt_tasks(control);
     if (rc == 0)
         rc = edge_link_start(control);
     if (rc < 0) {
         log_error("control cannot start: %s", strerror(-rc));
         control->result = 1;
     } else {
-        adopt_tasks(control);
         run_services(control);
     }
     loop_stop(loop_current());

@@ -98,10 +98,10 @@ static void show_last_lines(const struct service_task *task)
     while (rest.len > 0 && slice_cut(&rest, '\n', &line))
         lines[count++ % LOG_TAIL_LINES] = line;
     if (count == 0)
-        log_info("  it printed nothing");
+        log_warn("  it printed nothing");
     for (unsigned i = count > LOG_TAIL_LINES ? count - LOG_TAIL_LINES : 0; i < count; i++) {
         line = slice_from(lines[i % LOG_TAIL_LINES], LINE_LOG_TIME_BYTES);
-        log_info("  | %.*s", SLICE_ARG(line));
+        log_warn("  | %.*s", SLICE_ARG(line));
     }
     buffer_finish(&tail);
 }
@@ -229,18 +229,27 @@ static void stay_up(struct service_task *task)
     }
 }
 
+static void format_wait(int64_t wait_ms, char ret_text[static 32])
+{
+    if (wait_ms == 0)
+        (void)snprintf(ret_text, 32, "at once");
+    else
+        (void)snprintf(ret_text, 32, "in %.1f s", (double)wait_ms / 1000);
+}
+
 static void report_end(struct service_task *task)
 {
-    char text[PROCESS_END_TEXT_BYTES];
-    double wait_s = (double)service_back_off(task->service, task) / 1000;
-    const char *when = task->was_healthy ? "" : " before it was healthy";
-    log_warn("%s: ended with %s%s; it is started anew in %.1f s%s", task->id,
-             process_end_format(&task->shim.end, text), when, wait_s,
-             task->was_healthy ? "" : ". The last it printed:");
-    if (task->was_healthy)
+    char text[PROCESS_END_TEXT_BYTES], when[32];
+    format_wait(service_back_off(task->service, task), when);
+    (void)process_end_format(&task->shim.end, text);
+    if (task->was_healthy) {
+        log_warn("%s: ended with %s; it is started anew %s", task->id, text, when);
         return;
+    }
+    log_warn("%s: ended with %s before it was healthy; it is started anew %s. The last it printed:",
+             task->id, text, when);
     show_last_lines(task);
-    log_info("  see all: weir logs %.*s · command: %.*s", SLICE_ARG(task->service->conf->name),
+    log_warn("  see all: weir logs %.*s · command: %.*s", SLICE_ARG(task->service->conf->name),
              SLICE_ARG(task->service->conf->command));
 }
 
@@ -258,22 +267,33 @@ static void report_not_listening(const struct service_task *task, double grace_s
                  task->id, grace_s, task->port, SLICE_ARG(task->service->conf->command));
 }
 
+static void report_unhealthy(const struct service_task *task, double grace_s)
+{
+    const struct conf_health *health = &task->service->conf->group->health;
+    bool is_refusal = strstr(task->reason, "answered 400") != NULL;
+    log_warn("%s: not healthy within %.0f s: 127.0.0.1:%u %s. Let %.*s answer 2xx, or change "
+             "health.path or health.grace in weir.yaml",
+             task->id, grace_s, task->port,
+             task->reason[0] != '\0' ? task->reason : "has not answered yet",
+             SLICE_ARG(health->path));
+    if (is_refusal && health->host.len > 0)
+        log_warn("  the request's Host is %.*s: Django answers 400 to names that are not in its "
+                 "ALLOWED_HOSTS",
+                 SLICE_ARG(health->host));
+}
+
 static void report_never_healthy(struct service_task *task, bool listens)
 {
-    const struct conf_group *group = task->service->conf->group;
     double grace_s = (double)grace_ms(task) / 1000;
     if (!listens)
         report_not_listening(task, grace_s);
     else
-        log_warn(
-            "%s: not healthy within %.0f s: GET %.*s at 127.0.0.1:%u: %s. Let that path answer "
-            "2xx, or change health.path or health.grace in weir.yaml",
-            task->id, grace_s, SLICE_ARG(group->health.path), task->port,
-            task->reason[0] != '\0' ? task->reason : "no answer yet");
-    log_info("  the last it printed:");
+        report_unhealthy(task, grace_s);
+    log_warn("  the last it printed:");
     show_last_lines(task);
-    double wait_s = (double)service_back_off(task->service, task) / 1000;
-    log_info("  it is stopped, and started anew in %.1f s · see all: weir logs %.*s", wait_s,
+    char when[32];
+    format_wait(service_back_off(task->service, task), when);
+    log_warn("  it is stopped, and started anew %s · see all: weir logs %.*s", when,
              SLICE_ARG(task->service->conf->name));
 }
 
@@ -406,5 +426,6 @@ int task_adopt(struct service *service, unsigned number, uint64_t hash, uint16_t
     task->hash = hash;
     task->port = port;
     task->is_adopted = true;
+    task->state = port != 0 ? TASK_CHECKING : TASK_STARTING;
     return begin(task);
 }

@@ -31,6 +31,10 @@ void edge_handle(struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
     const struct conf_site *site;
+    if (exchange->request.form == TARGET_AUTHORITY) {
+        exchange_respond_error(exchange, 405, "CONNECT is for forward proxies");
+        return;
+    }
     const struct route *route = router_find(&worker->plane->router, exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;

@@ -28,8 +28,8 @@ static int explain(const struct conf_address *conf, int rc, struct error *ret_er
     switch (rc) {
     case -EADDRINUSE:
         return error_set(ret_error, rc,
-                         "cannot listen on %.*s: another program does already; stop it or choose "
-                         "another address",
+                         "cannot listen on %.*s: the address is in use by another program; stop it "
+                         "or choose another address",
                          SLICE_ARG(conf->text));
     case -EACCES:
         return error_set(ret_error, rc,

@@ -53,6 +53,7 @@ struct edge_worker {
     struct timer drain_timer;
     int64_t drain_deadline_ms;
     bool is_cut_off;
+    bool has_drained; /* all sessions have ended, or were given up */
 };
 
 struct edge {
@@ -69,6 +70,7 @@ struct edge {
     int64_t started_ms;         /* loop_now_ms of worker 0 */
     struct list report_waiters; /* worker 0's own */
     atomic_bool is_draining;
+    atomic_uint drained; /* workers that no longer accept */
 };
 
 static inline struct edge_worker *edge_worker_current(void)

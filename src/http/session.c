@@ -219,7 +219,10 @@ static int read_request(struct exchange *exchange)
         if (rc == 0) {
             inflow_begin_body(&session->inflow, head.len, &exchange->request.framing);
             inflow_pin(&session->inflow);
-            exchange->keep_alive = exchange->request.keep_alive;
+            /* Bytes behind a tunnel that was refused are never taken for a request. */
+            exchange->keep_alive = exchange->request.keep_alive &&
+                                   exchange->request.method != METHOD_CONNECT &&
+                                   !exchange->request.wants_upgrade;
             rc = normalise(exchange, &refusal);
         }
         if (rc == 0)

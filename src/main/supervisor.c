@@ -70,8 +70,27 @@ static void forward(const struct child *child, int number)
         (void)process_signal(&child->process, number);
 }
 
+static void close_ports(struct supervisor *self)
+{
+    for (unsigned i = 0; i < self->note.listeners_count; i++) {
+        if (self->note.listeners[i].fd >= 0)
+            (void)close(self->note.listeners[i].fd);
+        self->note.listeners[i].fd = -1;
+    }
+}
+
+static void close_listeners(struct supervisor *self)
+{
+    close_ports(self);
+    if (self->admin_fd >= 0)
+        (void)close(self->admin_fd);
+    self->admin_fd = -1;
+}
+
+/* A port must refuse from the first moment of a stop: nobody would accept from its queue. */
 static void stop(struct supervisor *self, int result)
 {
+    close_ports(self);
     if (result != 0 && self->result == 0)
         self->result = result;
     self->is_hurried = self->is_stopping;
@@ -142,18 +161,6 @@ static int open_listeners(struct supervisor *self)
     if (self->admin_fd < 0)
         log_error("cannot listen on %s: %s", self->admin_path, strerror(-self->admin_fd));
     return self->admin_fd < 0 ? self->admin_fd : 0;
-}
-
-static void close_listeners(struct supervisor *self)
-{
-    for (unsigned i = 0; i < self->note.listeners_count; i++) {
-        if (self->note.listeners[i].fd >= 0)
-            (void)close(self->note.listeners[i].fd);
-        self->note.listeners[i].fd = -1;
-    }
-    if (self->admin_fd >= 0)
-        (void)close(self->admin_fd);
-    self->admin_fd = -1;
 }
 
 /*
@@ -394,6 +401,8 @@ static void supervisor_main(void *arg)
     }
     while (!self->is_stopping || !self->edge.is_over)
         (void)fiber_wait(FIBER_FOREVER);
+    /* Nobody will answer there any more: control must not wait for it. */
+    close_listeners(self);
     forward(&self->control, SIGTERM);
     while (!self->control.is_over)
         (void)fiber_wait(FIBER_FOREVER);

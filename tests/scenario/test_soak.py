@@ -14,10 +14,16 @@ pytestmark = [pytest.mark.soak, pytest.mark.limit(600)]
 
 
 def resident_bytes(edge):
-    for line in pathlib.Path(f"/proc/{edge.process.pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Anonymous:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    """Private memory of the supervisor and its edge."""
+    total, open_ends = 0, [edge.process.pid]
+    while open_ends:
+        folder = pathlib.Path(f"/proc/{open_ends.pop()}")
+        for line in (folder / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Anonymous:"):
+                total += int(line.split()[1]) * 1024
+        for task in (folder / "task").iterdir():
+            open_ends += [int(child) for child in (task / "children").read_text().split()]
+    return total
 
 
 def _one_of_many(port, dice):

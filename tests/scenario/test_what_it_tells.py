@@ -18,7 +18,7 @@ def test_a_line_of_the_json_log_tells_what_happened(weir, backends):
 
 def test_what_a_client_sends_cannot_forge_a_line(weir, backends):
     edge = weir.proxy(backends.text("x"))
-    raw.get(edge.port, headers=[("User-Agent", '"}\x7f\x80{"status":999')])
+    raw.get(edge.port, headers=[("User-Agent", '"}\x80{"status":999')])
     lines = edge.access_log(count=1)
     assert len(lines) == 1 and lines[0]["status"] == 200
 

@@ -176,29 +176,24 @@ static int insert_pending(struct files_cache *cache, uint64_t hash, const struct
     return 0;
 }
 
-static void write_short_hex(struct writer *writer, uint64_t value)
-{
-    write_hex(writer, value, value == 0 ? 1 : (67 - (unsigned)__builtin_clzll(value)) / 4);
-}
-
 /*
- * Strong: another file, another size or another time is another tag. While the clock's tick of the
- * last change still runs, a further change would give the same one: then the moment of this look is
- * made part of it, and it is given up at the next.
+ * Strong: another file, another size or another time is another tag. It is a hash, as inode numbers
+ * are nobody's business, with a key that stays over restarts, as clients keep tags. While the
+ * clock's tick of the last change still runs, a further change would give the same one: then the
+ * moment of this look is made part of it, and it is given up at the next.
  */
 static void write_etag(struct files_entry *entry, int64_t now_ns)
 {
+    static const struct hash_key key = {0, 0};
+    const struct file_info *info = &entry->info;
+    const uint64_t identity[] = {info->inode, info->size, (uint64_t)info->modified_ns};
     struct writer writer;
     writer_init(&writer, entry->etag_memory, sizeof entry->etag_memory);
     write_char(&writer, '"');
-    write_short_hex(&writer, entry->info.inode);
-    write_char(&writer, '-');
-    write_short_hex(&writer, entry->info.size);
-    write_char(&writer, '-');
-    write_short_hex(&writer, (uint64_t)entry->info.modified_ns);
+    write_hex(&writer, hash_bytes(key, slice_of(identity, sizeof identity)), 16);
     if (!entry->is_settled) {
         write_char(&writer, '-');
-        write_short_hex(&writer, (uint64_t)now_ns);
+        write_hex(&writer, (uint64_t)now_ns, 16);
     }
     write_char(&writer, '"');
     assert(!writer.overflown);

@@ -62,7 +62,7 @@ struct files_entry {
     /* Field lines of the response: all, and without Content-Type, and validators alone. */
     struct slice fields, fields_untyped, fields_validators;
     char fields_memory[320];
-    char etag_memory[80];
+    char etag_memory[40];
 };
 
 /* Returns 0 or -ENOMEM. */

@@ -239,9 +239,6 @@ static enum verdict relay_response(struct attempt *attempt)
     exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
     if (attempt->response.status == 101)
         return upgrade(attempt);
-    /* Bytes behind a refused Upgrade are never taken for a request. */
-    if (exchange->request.wants_upgrade)
-        exchange->keep_alive = false;
     if (begin_response(attempt) == NULL)
         return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     if (attempt->response.framing.kind == BODY_NONE)
@@ -319,6 +316,7 @@ void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct
     exchange->body_max = rule->body_max;
     if (exchange->request.framing.has_content_length &&
         exchange->request.framing.content_length > rule->body_max) {
+        exchange->keep_alive = false;
         exchange_respond_error(exchange, 413, "the request's body is larger than body_max");
         return;
     }
@@ -327,6 +325,9 @@ void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct
     if (verdict == VERDICT_DONE)
         return;
     exchange->notes.reason = attempt.why;
+    /* What is left of a body that was refused, or given up, is never taken for a request. */
+    if (attempt.upload.error < 0)
+        exchange->keep_alive = false;
     if (attempt.status == 499)
         exchange_break(exchange);
     else if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)

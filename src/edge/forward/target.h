@@ -27,7 +27,7 @@ struct target {
     unsigned weight;               /* 0: draining */
     atomic_int health;             /* enum target_health */
     atomic_uint in_flight;         /* requests of all workers */
-    atomic_llong suspect_until_ms; /* after a failed connect: others first */
+    atomic_llong suspect_until_ms; /* after a failure: others first */
     atomic_ullong requests;
     atomic_ullong failures; /* connects and responses that failed */
     int64_t added_ms;       /* for the grace of new ones */

@@ -103,11 +103,7 @@ static void a_request_without_a_head_has_empty_parts(void **state)
 {
     (void)state;
     struct exchange exchange = {
-<<<<<<< HEAD
         .server = &server, .client = SLICE("unix"), .status = 400, .request.version_minor = 1};
-=======
-        .server = &server, .status = 400, .client = SLICE("unix"), .request.version_minor = 1};
->>>>>>> main
     assert_non_null(
         strstr(line_of(CONF_LOG_JSON, &exchange), "\"client\":\"unix\",\"method\":\"\""));
     assert_string_equal(line_of(CONF_LOG_COMBINED, &exchange),

@@ -1,6 +1,12 @@
 #include "unit.h"
 
+#include "base/buffer.h"
 #include "edge/admin/routes.h"
+#include "os/file.h"
+
+#include <stdio.h>
+
+#define DOCUMENT SOURCE_ROOT "/docs/admin-api.md"
 
 static bool fits(const char *pattern, const char *path, struct slice *ret_name)
 {
@@ -42,12 +48,28 @@ static void each_route_stands_in_the_table_once(void **state)
     }
 }
 
+static void each_route_is_documented(void **state)
+{
+    (void)state;
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    assert_int_equal(file_read_all(DOCUMENT, &text), 0);
+    for (const struct admin_route *route = admin_routes; route->method != NULL; route++) {
+        char row[200];
+        int len = snprintf(row, sizeof row, "| `%s %s` |", route->method, route->pattern);
+        if (slice_search(buffer_slice(&text), slice_of(row, (size_t)len)) < 0)
+            fail_msg("docs/admin-api.md has no row %s", row);
+    }
+    buffer_finish(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_fits_its_own_path_alone),
         cmocka_unit_test(a_name_is_one_segment_and_not_empty),
         cmocka_unit_test(each_route_stands_in_the_table_once),
+        cmocka_unit_test(each_route_is_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

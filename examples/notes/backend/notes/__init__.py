@@ -1,0 +1,1 @@
+"""The notes application: one model, a JSON API, a health endpoint."""

@@ -1,0 +1,244 @@
+"""`weir up`: services as tasks under shims, and what happens when something of it is killed."""
+import json
+import os
+import pathlib
+import re
+import signal
+
+import pytest
+
+from harness import curl, load, wait
+
+PYTHON = "/usr/bin/python3"
+
+# Answers each request with its task's name; /healthz too.
+APP = """
+import http.server, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = os.environ["WEIR_TASK"].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+print("listening on", os.environ["PORT"], flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+UP = """\
+listeners:
+  http: {{ address: "127.0.0.1:@PORT@" }}
+workers: 1
+sites:
+  all: {{ domains: ["*"], rules: [ {{ forward: api }} ] }}
+services:
+  api:
+    command: {command}
+    tasks: {tasks}
+    health: {{ path: {path}, interval: 200ms, timeout: 1s, grace: {grace} }}
+    deploy: {{ drain: 5s }}
+{more}
+"""
+
+
+@pytest.fixture
+def app(tmp_path):
+    script = tmp_path / "app.py"
+    script.write_text(APP)
+    return f"exec {PYTHON} {script}"
+
+
+def _file(command, tasks=2, path="/healthz", grace="20s", more=""):
+    return UP.format(command=json.dumps(command), tasks=tasks, path=path, grace=grace, more=more)
+
+
+def _tasks(weir, edge):
+    result = weir.run("status", "--json", "-f", edge.file)
+    return {task["id"]: task for task in json.loads(result.stdout)["tasks"]}
+
+
+def _is_alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _wait_for_healthy(edge, count):
+    def healthy():
+        targets = edge.status()["groups"][0]["targets"]
+        return sum(target["health"] == "healthy" for target in targets) == count
+    wait.until(healthy, f"{count} healthy targets")
+
+
+def _start(weir, text, words):
+    """`weir up` of something that never becomes ready: runs until it has said `words`."""
+    with pytest.raises(AssertionError):
+        weir.run("up", text=text)
+
+
+def test_both_tasks_answer_and_a_stop_leaves_nothing(weir, app):
+    edge = weir.up(_file(app))
+    tasks = _tasks(weir, edge)
+    assert sorted(tasks) == ["api-1", "api-2"]
+    answers = {curl.get(edge.url("/")).text for _ in range(40)}
+    assert answers == {"api-1", "api-2"}
+    assert edge.stop() == 0
+    assert not any(_is_alive(task["pid"]) for task in tasks.values())
+    assert list((edge.folder / ".weir/tasks").iterdir()) == []
+
+
+def test_ports_lie_outside_the_ephemeral_range(weir, app):
+    first, last = map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    edge = weir.up(_file(app))
+    assert all(not first <= task["port"] <= last for task in _tasks(weir, edge).values())
+
+
+def test_logs_show_what_each_task_printed(weir, app):
+    edge = weir.up(_file(app))
+    result = weir.run("logs", "api", "--file", edge.file)
+    assert result.code == 0
+    for number in (1, 2):
+        assert re.search(rf"^\d\d:\d\d:\d\d\.\d\d\d api-{number} \| listening on \d+$",
+                         result.stdout, re.MULTILINE)
+    assert weir.run("logs", "nobody", "--file", edge.file).code == 1
+
+
+def test_environment_holds_what_is_given_and_nothing_secret(weir, tmp_path):
+    command = f"env > {tmp_path}/env; exec {PYTHON} -m http.server --bind 127.0.0.1 $PORT"
+    edge = weir.up(_file(command, tasks=1, path="/", more="    env: { COLOUR: blue }"),
+                   environment={"MY_SECRET": "not for you"})
+    seen = dict(line.partition("=")[::2] for line in (tmp_path / "env").read_text().splitlines())
+    assert seen["COLOUR"] == "blue" and seen["WEIR_TASK"] == "api-1"
+    assert int(seen["PORT"]) == _tasks(weir, edge)["api-1"]["port"]
+    assert "PATH" in seen and "MY_SECRET" not in seen
+
+
+def test_a_worker_has_no_port_and_is_up_when_it_stays_up(weir, app):
+    edge = weir.up(_file(app, tasks=1, more="  worker: { command: 'exec sleep 1000' }"))
+    assert _tasks(weir, edge)["worker-1"]["port"] == 0
+    assert "worker 1/1" in edge.log()
+
+
+@pytest.mark.limit(120)
+def test_a_task_killed_again_and_again_under_load_fails_no_request(weir, app):
+    edge = weir.up(_file(app, tasks=3))
+    with load.steady(edge.port, "/") as work:
+        for _ in range(8):
+            victim = sorted(_tasks(weir, edge).values(), key=lambda task: task["seconds"])[-1]
+            os.kill(victim["pid"], signal.SIGKILL)
+            wait.until(lambda: not _is_alive(victim["pid"]), "the task's end")
+            _wait_for_healthy(edge, 3)
+    assert work.done > 100
+    assert work.failures == []
+
+
+def test_a_killed_shim_takes_its_task_along_and_both_are_replaced(weir, app):
+    edge = weir.up(_file(app))
+    task = _tasks(weir, edge)["api-1"]
+    shim = int(pathlib.Path(f"/proc/{task['pid']}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(shim, signal.SIGKILL)
+    wait.until(lambda: not _is_alive(task["pid"]), "the task's end")
+    wait.until(lambda: len(set(_tasks(weir, edge)) & {"api-1", "api-2", "api-3"}) == 2,
+               "two tasks again")
+    _wait_for_healthy(edge, 2)
+
+
+def test_what_a_task_leaves_behind_is_cleared_away(weir, app, tmp_path):
+    # A child in a session of its own, which no signal to the task's group reaches.
+    command = f"setsid sleep 1000 & echo $! > {tmp_path}/child; {app}"
+    edge = weir.up(_file(command, tasks=1))
+    child = int((tmp_path / "child").read_text())
+    assert _is_alive(child)
+    edge.stop()
+    assert not _is_alive(child)
+
+
+def test_a_killed_supervisor_hurts_no_request_and_the_next_one_adopts_all(weir, app):
+    edge = weir.up(_file(app))
+    before = _tasks(weir, edge)
+    serving = edge.status()["pid"]
+    with load.steady(edge.port, "/") as work:
+        edge.kill()
+        wait.until(lambda: work.done > 200, "requests without a supervisor")
+        assert _tasks(weir, edge) .keys() == before.keys()
+        edge.start()
+        done = work.done
+        wait.until(lambda: work.done > done + 200, "requests after the adoption")
+    assert work.failures == []
+    assert edge.status()["pid"] == serving
+    assert {key: task["pid"] for key, task in _tasks(weir, edge).items()} == \
+        {key: task["pid"] for key, task in before.items()}
+    assert "adopted the edge" in edge.log()
+    assert edge.stop() == 0
+    assert not any(_is_alive(task["pid"]) for task in before.values())
+
+
+def test_down_stops_what_a_killed_supervisor_left(weir, app):
+    edge = weir.up(_file(app))
+    tasks, serving = _tasks(weir, edge), edge.status()["pid"]
+    edge.kill()
+    assert weir.run("down", "-f", edge.file).code == 0
+    assert not _is_alive(serving)
+    assert not any(_is_alive(task["pid"]) for task in tasks.values())
+
+
+def test_a_changed_definition_is_rolled_out_by_the_next_control(weir, app):
+    edge = weir.up(_file(app))
+    before = {task["pid"] for task in _tasks(weir, edge).values()}
+    edge.kill()
+    edge.write(_file(app, more="    env: { VERSION: two }"))
+    with load.steady(edge.port, "/") as work:
+        edge.start()
+        wait.until(lambda: before.isdisjoint(task["pid"] for task in _tasks(weir, edge).values()),
+                   "all tasks to be replaced")
+        _wait_for_healthy(edge, 2)
+    assert work.failures == []
+
+
+def test_a_killed_edge_is_back_with_its_targets(weir, app):
+    edge = weir.up(_file(app))
+    serving = edge.status()["pid"]
+    os.kill(serving, signal.SIGKILL)
+    wait.until(lambda: not _is_alive(serving), "the edge's end")
+    wait.until(lambda: curl.get(edge.url("/")).status == 200, "an answer from the new edge")
+    assert edge.status()["pid"] != serving
+
+
+def test_a_killed_control_adopts_its_tasks(weir, app):
+    edge = weir.up(_file(app))
+    before = {task["pid"] for task in _tasks(weir, edge).values()}
+    children = pathlib.Path(f"/proc/{edge.process.pid}/task/{edge.process.pid}/children")
+    control = next(int(pid) for pid in children.read_text().split()
+                   if "control-process" in pathlib.Path(f"/proc/{pid}/cmdline").read_text())
+    with load.steady(edge.port, "/") as work:
+        os.kill(control, signal.SIGKILL)
+        wait.until(lambda: "adopted, it runs since before" in edge.log(), "the adoption")
+        _wait_for_healthy(edge, 2)
+    assert work.failures == []
+    assert {task["pid"] for task in _tasks(weir, edge).values()} == before
+
+
+def test_a_second_weir_in_the_same_folder_says_so(weir, app):
+    edge = weir.up(_file(app, tasks=1))
+    result = weir.run("up", "-f", edge.file)
+    assert result.code == 1
+    assert f"weir runs here already (pid {edge.process.pid})" in result.stderr
+
+
+def test_two_signals_end_everything_at_once(weir, tmp_path, app):
+    command = f"trap '' TERM; {PYTHON} {tmp_path}/app.py & wait; wait; wait"
+    edge = weir.up(_file(command, tasks=1))
+    edge.signal(signal.SIGTERM)
+    wait.until(lambda: not (edge.folder / ".weir/edge.sock").exists()
+               or not edge.process.poll() is None or "draining" in edge.log(), "the drain")
+    edge.signal(signal.SIGTERM)
+    edge.process.wait(4 * wait.patience())
+    edge._may_die = True
