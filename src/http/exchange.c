@@ -36,12 +36,16 @@ static int send_continue(struct exchange *exchange)
     return write_parts(exchange, &part, 1);
 }
 
+/* After a body that failed or is too large no next request is looked for. */
 static int count_body(struct exchange *exchange, int rc, struct slice data)
 {
-    if (rc != 1)
-        return rc;
-    exchange->request_bytes += data.len;
-    return exchange->request_bytes > exchange->body_max ? -EFBIG : 1;
+    if (rc == 1) {
+        exchange->request_bytes += data.len;
+        rc = exchange->request_bytes > exchange->body_max ? -EFBIG : 1;
+    }
+    if (rc < 0 && rc != -EAGAIN)
+        exchange->keep_alive = false;
+    return rc;
 }
 
 int exchange_try_body(struct exchange *exchange, struct slice *ret_data)

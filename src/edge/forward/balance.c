@@ -146,7 +146,7 @@ static bool is_busier(const struct member *a, const struct member *b)
     return load_a * b->target->weight > load_b * a->target->weight;
 }
 
-static struct member *draw(const struct balancer *balancer, struct prng *prng)
+static unsigned draw(const struct balancer *balancer, struct prng *prng)
 {
     uint32_t point = (uint32_t)prng_below(prng, balancer->weights[balancer->eligible_count - 1]);
     unsigned low = 0, high = balancer->eligible_count - 1;
@@ -157,16 +157,19 @@ static struct member *draw(const struct balancer *balancer, struct prng *prng)
         else
             low = middle + 1;
     }
-    return balancer->eligible[low];
+    return low;
 }
 
 static struct member *pick_least_of_two(const struct balancer *balancer, struct prng *prng)
 {
-    struct member *first = draw(balancer, prng);
-    struct member *second = first;
+    unsigned first = draw(balancer, prng), second = first;
     for (int i = 0; i < RANDOM_DRAWS && second == first; i++)
         second = draw(balancer, prng);
-    return is_busier(first, second) ? second : first;
+    /* A choice of one would send some requests to a target that hangs, whatever the others do. */
+    if (second == first)
+        second = (first + 1) % balancer->eligible_count;
+    struct member *a = balancer->eligible[first], *b = balancer->eligible[second];
+    return is_busier(a, b) ? b : a;
 }
 
 /* Smooth: each gains its weight, the one ahead is taken and pays the sum. */
