@@ -118,13 +118,16 @@ int target_group_update(struct target_group *group, uint64_t epoch,
     return rc;
 }
 
-/* Names are resolved elsewhere; a file's group begins with its literal addresses. */
+/* Literal addresses, and "localhost". -EINVAL for other names: they are not yet resolved. */
 static int wish_of(const struct conf_target *conf, struct target_wish *ret_wish)
 {
     *ret_wish = (struct target_wish){.id = conf->address.text, .weight = conf->weight};
     if (conf->address.kind == CONF_ADDRESS_UNIX)
         return address_from_path(conf->address.host, &ret_wish->address);
-    return address_from_ip(conf->address.host, conf->address.port, &ret_wish->address);
+    bool is_local = conf->address.kind == CONF_ADDRESS_NAME &&
+                    slice_equal_nocase(conf->address.host, SLICE("localhost"));
+    return address_from_ip(is_local ? SLICE("127.0.0.1") : conf->address.host, conf->address.port,
+                           &ret_wish->address);
 }
 
 int target_group_init(struct target_group *group, const struct conf_group *conf)
@@ -137,11 +140,12 @@ int target_group_init(struct target_group *group, const struct conf_group *conf)
     if (wishes == NULL)
         return -ENOMEM;
     unsigned count = 0;
-    for (unsigned i = 0; i < conf->targets_count; i++) {
-        if (wish_of(&conf->targets[i], &wishes[count]) == 0)
-            count++;
+    while (rc == 0 && count < conf->targets_count) {
+        rc = wish_of(&conf->targets[count], &wishes[count]);
+        count += rc == 0 ? 1 : 0;
     }
-    rc = target_group_update(group, 0, wishes, count, 0);
+    if (rc == 0)
+        rc = target_group_update(group, 0, wishes, count, 0);
     memory_free(wishes);
     return rc;
 }
