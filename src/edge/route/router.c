@@ -109,6 +109,8 @@ const struct route *router_find(const struct router *router, const struct exchan
 {
     *ret_site = NULL;
     const struct router_site *site = find_site(router, exchange->host);
+    if (site != NULL && !answers_on(site->site, exchange->server->name))
+        site = router->any;
     if (site == NULL || !answers_on(site->site, exchange->server->name))
         return NULL;
     *ret_site = site->site;
