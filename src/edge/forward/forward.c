@@ -187,16 +187,26 @@ static int end_body(struct exchange *exchange, const struct inflow *inflow)
     return exchange_end(exchange, &trailers);
 }
 
+/* The next part of the response's body. What only a close ends has not ended when the connection
+ * broke: the upload may have been told of a reset that the reader sees as an end. */
+static int read_part(struct attempt *attempt, struct slice *ret_data)
+{
+    struct upstream *upstream = attempt->upstream;
+    int rc = inflow_read_body(&upstream->inflow, &upstream->io, attempt->rule->timeouts.idle_ms,
+                              ret_data);
+    bool is_closed = rc == 0 && attempt->response.framing.kind == BODY_UNTIL_CLOSE;
+    return is_closed && attempt->upload.target_error < 0 ? attempt->upload.target_error : rc;
+}
+
 /* The body, part by part. The head waits for the first one, but for event streams. */
 static enum verdict relay_body(struct attempt *attempt, bool head_first)
 {
     struct exchange *exchange = attempt->exchange;
     struct upstream *upstream = attempt->upstream;
-    int64_t idle_ms = attempt->rule->timeouts.idle_ms;
     struct slice data;
     int rc = head_first ? exchange_flush(exchange) : 0;
     while (rc == 0) {
-        rc = inflow_read_body(&upstream->inflow, &upstream->io, idle_ms, &data);
+        rc = read_part(attempt, &data);
         if (rc == 0) {
             rc = end_body(exchange, &upstream->inflow);
             return rc < 0 ? fail(attempt, VERDICT_FAILED, 499, "the client left") : VERDICT_DONE;

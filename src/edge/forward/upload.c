@@ -60,8 +60,10 @@ static int pump(struct upload *upload)
         }
         bool is_last = rc == 0 || at_end(upload->exchange);
         rc = rc == 0 ? write_end(upload) : write_part(upload, (struct slice){0}, data);
-        if (rc < 0)
+        if (rc < 0) {
+            upload->target_error = rc;
             return rc;
+        }
         if (is_last) {
             upload->is_complete = true;
             return 0;

@@ -16,7 +16,8 @@ struct upload {
     int64_t idle_ms;
     bool is_chunked;
     bool is_complete;
-    int error; /* of reading the client's body: negative errno */
+    int error;        /* of reading the client's body: negative errno */
+    int target_error; /* of writing to the target; a socket tells it once, so not to who reads */
 };
 
 /* Returns 0, or the error of writing to the target; then `error` tells whether it was the client.
