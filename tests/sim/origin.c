@@ -105,7 +105,8 @@ static bool read_body(struct exchange *exchange, uint32_t shift)
 static void send_pattern(struct exchange *exchange, uint32_t shift, size_t len)
 {
     char bytes[PART_BYTES];
-    struct writer *head = exchange_begin(exchange, 200, (struct slice){0}, len);
+    uint64_t length = shift % 2 == 0 ? len : EXCHANGE_LENGTH_UNKNOWN; /* chunked */
+    struct writer *head = exchange_begin(exchange, 200, (struct slice){0}, length);
     if (head == NULL)
         return;
     exchange_write_own_fields(head);
@@ -114,7 +115,7 @@ static void send_pattern(struct exchange *exchange, uint32_t shift, size_t len)
         size_t part = len - at < sizeof bytes ? len - at : sizeof bytes;
         pattern_fill(bytes, part, shift, at);
         at += part;
-        if (has_mood(200)) {
+        if (has_mood(100)) {
             exchange_break(exchange);
             return;
         }
@@ -135,7 +136,7 @@ static void answer(struct exchange *exchange)
     CHECK(parse_path(exchange->path, &len, &shift, &id) && id < IDS_MAX);
     self->requests++;
     times_done[id]++;
-    if (!read_body(exchange, (uint32_t)shift) || has_mood(30)) {
+    if (!read_body(exchange, (uint32_t)shift) || has_mood(12)) {
         exchange_break(exchange);
         return;
     }
