@@ -102,6 +102,8 @@ unsigned sim_end_readiness(const struct sim_end *end)
         what |= KERNEL_WRITABLE;
     if (end->has_got_finish || end->is_dead)
         what |= KERNEL_PEER_DONE;
+    if (end->is_dead || (end->has_got_finish && end->has_sent_finish))
+        what |= KERNEL_FAILED;
     return what;
 }
 

@@ -470,6 +470,7 @@ static void sim_shutdown_write(struct kernel *kernel, int fd)
         return;
     sim_note(sim_of(end), end->socket.host, "shutdown", fd, 0);
     sim_end_send_finish(end);
+    sim_end_raise(end); /* as Linux wakes those who poll */
 }
 
 static void sim_close(struct kernel *kernel, int fd)

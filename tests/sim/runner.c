@@ -3,6 +3,7 @@
 
 #include "base/slice.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,6 +67,10 @@ static int run_seed(uint64_t seed, bool is_verbose, fiber_main *scenario,
 /* NULL when all is well. */
 static const char *judge(int rc, const struct sim_report *report)
 {
+    if (rc == -ELOOP)
+        return "time stood still: something spins";
+    if (rc == -EDEADLK)
+        return "nothing would ever have happened again";
     if (rc < 0)
         return strerror(-rc);
     if (report->was_stuck)

@@ -3,6 +3,8 @@
 #include "os/address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
 
 static void expect_host(const char *host, const char *expected)
 {
@@ -56,6 +58,76 @@ static void unix_sockets_have_no_host(void **state)
     assert_string_equal(text, "unix:/run/x");
 }
 
+static void assert_text(const struct address *address, const char *expected)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    assert_int_equal(address_format(address, text), strlen(expected));
+    assert_string_equal(text, expected);
+}
+
+static void addresses_are_written_as_they_are_read(void **state)
+{
+    (void)state;
+    struct address address;
+    char host[ADDRESS_TEXT_BYTES];
+    assert_int_equal(address_from_ip(SLICE("192.0.2.7"), 80, &address), 0);
+    assert_text(&address, "192.0.2.7:80");
+    assert_int_equal(address_port(&address), 80);
+    assert_int_equal(address_from_ip(SLICE("2001:DB8::1"), 65535, &address), 0);
+    assert_text(&address, "[2001:db8::1]:65535");
+    assert_int_equal(address_from_ip(SLICE("::ffff:192.0.2.7"), 443, &address), 0);
+    assert_text(&address, "192.0.2.7:443");
+    (void)address_format_host(&address, host);
+    assert_string_equal(host, "192.0.2.7");
+    assert_int_equal(address_from_path(SLICE("/run/weir.sock"), &address), 0);
+    assert_text(&address, "unix:/run/weir.sock");
+    assert_int_equal(address_port(&address), 0);
+    (void)address_format_host(&address, host);
+    assert_string_equal(host, "unix");
+}
+
+static void what_is_no_address_is_refused(void **state)
+{
+    (void)state;
+    struct address address = {.len = 7};
+    static const char *const wrong[] = {"",         "1.2.3",     "1.2.3.4.5",    "0x7f.0.0.1",
+                                        "1.2.3.4 ", "[::1]",     "::1%lo",       "localhost",
+                                        "01.2.3.4", "1.2.3.256", "1:2:3:4:5:6:7"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(address_from_ip(slice_of_cstr(wrong[i]), 1, &address), -EINVAL);
+    assert_int_equal(address.len, 7);
+}
+
+/* The kernel may fill all of sun_path, without a NUL. */
+static void the_longest_path_is_not_read_over(void **state)
+{
+    (void)state;
+    struct address address = {.len = sizeof address.path};
+    char path[sizeof address.path.sun_path + 1] = {0};
+    memset(path, 'p', sizeof path - 1);
+    address.path.sun_family = AF_UNIX;
+    memcpy(address.path.sun_path, path, sizeof address.path.sun_path);
+    char expected[sizeof path + 5] = "unix:";
+    memcpy(expected + 5, path, sizeof path);
+    assert_text(&address, expected);
+    assert_int_equal(address_from_path(slice_of_cstr(path), &address), -ENAMETOOLONG);
+    path[sizeof path - 2] = '\0';
+    assert_int_equal(address_from_path(slice_of_cstr(path), &address), 0);
+}
+
+static void equal_means_host_and_port(void **state)
+{
+    (void)state;
+    struct address a, b;
+    assert_int_equal(address_from_ip(SLICE("192.0.2.7"), 80, &a), 0);
+    assert_int_equal(address_from_ip(SLICE("192.0.2.7"), 81, &b), 0);
+    assert_false(address_equal(&a, &b));
+    assert_int_equal(address_from_ip(SLICE("192.0.2.7"), 80, &b), 0);
+    assert_true(address_equal(&a, &b));
+    assert_int_equal(address_from_ip(SLICE("::ffff:192.0.2.7"), 80, &b), 0);
+    assert_false(address_equal(&a, &b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -63,6 +135,10 @@ int main(void)
         cmocka_unit_test(a_mapped_address_is_shown_as_the_one_it_maps),
         cmocka_unit_test(every_ipv4_byte_is_written_as_inet_ntop_writes_it),
         cmocka_unit_test(unix_sockets_have_no_host),
+        cmocka_unit_test(addresses_are_written_as_they_are_read),
+        cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(the_longest_path_is_not_read_over),
+        cmocka_unit_test(equal_means_host_and_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

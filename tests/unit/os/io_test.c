@@ -385,6 +385,39 @@ static void the_other_half_still_carries(void **state)
     run(end_one_half);
 }
 
+static void wait_until_failed(const struct io *io)
+{
+    for (int64_t until = loop_deadline(ENOUGH_MS); (io->ready & IO_FAILED) == 0;) {
+        assert_true(loop_now_ms() < until);
+        assert_int_equal(fiber_sleep(1), 0);
+    }
+}
+
+static void end_both_halves(void *arg)
+{
+    (void)arg;
+    open_pair();
+    io_shutdown_write(&net.client);
+    assert_int_equal(io_wait(&net.server, IO_PEER_DONE, loop_deadline(ENOUGH_MS)), IO_PEER_DONE);
+    assert_int_equal(fiber_sleep(5), 0);
+    assert_int_equal(net.server.ready & IO_FAILED, 0);
+    io_shutdown_write(&net.server);
+    wait_until_failed(&net.server);
+    wait_until_failed(&net.client);
+    close_pair();
+    open_pair();
+    io_reset(&net.server);
+    wait_until_failed(&net.client);
+    close_pair();
+    finish();
+}
+
+static void a_connection_has_failed_when_both_halves_ended_or_by_reset(void **state)
+{
+    (void)state;
+    run(end_both_halves);
+}
+
 static void wait_in_vain(void *arg)
 {
     (void)arg;
@@ -697,6 +730,7 @@ int main(void)
         OVER_BOTH(closing_on_unread_data_resets),
         OVER_ALL(writing_to_a_closed_peer_breaks_the_pipe),
         OVER_ALL(the_other_half_still_carries),
+        OVER_ALL(a_connection_has_failed_when_both_halves_ended_or_by_reset),
         OVER_ALL(waits_end_at_their_deadline),
         OVER_ALL(closing_wakes_those_who_wait),
         OVER_BOTH(one_of_two_descriptors_is_enough),
