@@ -111,8 +111,9 @@ def main():
     parser.add_argument("part", nargs="*", help="unit, scenario, sim; all without a name")
     parser.add_argument("--tree", default="release", help="build tree: release debug asan tsan clang")
     parser.add_argument("--seeds", type=int, default=50, help="seeds of each simulation (50)")
-    arguments, rest = parser.parse_known_args()
-    pytest_arguments = [argument for argument in rest if argument != "--"]
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    arguments, pytest_arguments = parser.parse_args(words[:cut]), words[cut + 1:]
     runs = {
         "unit": lambda: run_unit(arguments.tree),
         "scenario": lambda: run_scenario(arguments.tree, pytest_arguments),

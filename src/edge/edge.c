@@ -147,25 +147,32 @@ static void join_threads(struct edge *edge, unsigned started)
         thread_join(&edge->workers[i].thread);
 }
 
+static void end_fibers(struct edge *edge)
+{
+    health_stop(&edge->health);
+    if (edge->signals_fiber != NULL)
+        fiber_cancel(edge->signals_fiber);
+    while (edge->signals_fiber != NULL || !health_has_stopped(&edge->health))
+        loop_turn(edge->workers[0].loop);
+}
+
 /* Worker 0, on the calling thread: its loop, the signals, the health checks. */
 static int run_first_worker(struct edge *edge, const struct edge_options *options)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, 0};
     int rc = signals_open(&edge->signals, numbers);
-    if (rc == 0)
-        rc = fiber_start(signals_main, edge, &edge->signals_fiber);
-    if (rc == 0)
-        rc = health_start(&edge->health, &edge->plane);
     if (rc < 0)
         return rc;
-    edge->started_ms = loop_now_ms();
-    if (options->ready != NULL)
-        options->ready(options->ready_arg);
-    rc = loop_run(edge->workers[0].loop);
-    if (edge->signals_fiber != NULL)
-        fiber_cancel(edge->signals_fiber);
-    while (edge->signals_fiber != NULL)
-        loop_turn(edge->workers[0].loop);
+    rc = health_start(&edge->health, &edge->plane);
+    if (rc == 0)
+        rc = fiber_start(signals_main, edge, &edge->signals_fiber);
+    if (rc == 0) {
+        edge->started_ms = loop_now_ms();
+        if (options->ready != NULL)
+            options->ready(options->ready_arg);
+        rc = loop_run(edge->workers[0].loop);
+    }
+    end_fibers(edge);
     signals_close(&edge->signals);
     return rc;
 }

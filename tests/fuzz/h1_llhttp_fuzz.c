@@ -63,6 +63,8 @@ static const struct exception stricter[] = {
     {"bad Transfer-Encoding", "llhttp looks at the last coding only"},
     {"unknown transfer coding", "§6.1: 501; llhttp frames by the last coding"},
     {"bad Content-Length", "a limit: 2^63"},
+    {"Content-Length beside Transfer-Encoding",
+     "llhttp overlooks a Transfer-Encoding without value"},
     {"bad status line", "§4: statuses beyond 599, and short forms of it"},
     {"empty field name", "RFC 9110 §5.1: a name is a token"},
     {"folded field line", "§5.2: obs-fold; llhttp unfolds"},

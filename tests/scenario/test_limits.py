@@ -84,6 +84,10 @@ def _is_served(port):
         return False
 
 
+# 128 bytes a request; a sanitizer keeps what was freed for a while.
+ROUND_SLACK_BYTES = 48 << 20 if wait.patience() > 1 else 128 << 10
+
+
 @pytest.mark.parametrize("kind", ["connections", "requests", "refusals", "broken"])
 def test_thousands_of_them_leave_no_memory_behind(weir, backends, kind):
     edge = weir.proxy(backends.text("x"))
@@ -102,13 +106,14 @@ def test_thousands_of_them_leave_no_memory_behind(weir, backends, kind):
                     else:
                         assert raw.get(edge.port).status == 200
     crowd(500)
-    assert raw.get(edge.port).status == 200
     serving = proc.serving_pid(edge)
-    before = proc.resident_bytes(serving)
-    crowd(1500)
-    assert raw.get(edge.port).status == 200
-    slack = 64 << 20 if wait.patience() > 1 else 1 << 20  # a sanitizer keeps what was freed
-    assert proc.resident_bytes(serving) - before < slack
+    growth = []  # a leak grows in each round, the pools of a burst once
+    while not growth or (min(growth) >= ROUND_SLACK_BYTES and len(growth) < 5):
+        before = proc.resident_bytes(serving)
+        crowd(1000)
+        assert raw.get(edge.port).status == 200
+        growth.append(proc.resident_bytes(serving) - before)
+    assert min(growth) < ROUND_SLACK_BYTES
 
 
 def test_a_second_signal_ends_a_drain_at_once(weir, backends):

@@ -18,11 +18,14 @@
 
 struct group_check {
     struct list link;
+    struct health_checks *checks;
     struct target_group *group; /* borrowed */
     struct fiber *fiber;
 };
 
 struct check {
+    struct list link;
+    struct fiber *fiber;
     struct target_group *group;
     struct target *target; /* counted */
     unsigned status;
@@ -96,7 +99,7 @@ static const char *examine(struct check *check)
         rc = ask(check, upstream, deadline_ms, &check->status);
     client_drop(upstream);
     if (rc < 0)
-        return rc == -ECANCELED ? check->text : describe(rc);
+        return describe(rc);
     if (conf->protocol == CONF_PROTOCOL_TCP || is_good(&conf->health, check->status))
         return NULL;
     (void)snprintf(check->text, sizeof check->text, "answered %u to GET %.40s", check->status,
@@ -139,34 +142,40 @@ static void judge(struct check *check, const char *why)
         target_set_health(check->group, target, TARGET_UNHEALTHY, why);
 }
 
+static void end_check(struct check *check)
+{
+    check->target->is_checking = false;
+    target_unref(check->target);
+    list_remove(&check->link);
+    memory_free(check);
+}
+
 static void check_main(void *arg)
 {
     struct check *check = arg;
     const char *why = examine(check);
-    if (atomic_load(&check->target->health) != TARGET_DRAINING)
+    bool counts = !fiber_is_cancelled(check->fiber);
+    if (counts && atomic_load(&check->target->health) != TARGET_DRAINING)
         judge(check, why);
-    check->target->is_checking = false;
-    target_unref(check->target);
-    memory_free(check);
+    end_check(check);
 }
 
-static void start_check(struct target_group *group, struct target *target)
+static void start_check(struct group_check *group, struct target *target)
 {
     struct check *check = NEW(struct check);
     if (check == NULL)
         return;
-    check->group = group;
+    check->group = group->group;
     check->target = target_ref(target);
     target->is_checking = true;
-    if (fiber_start(check_main, check, NULL) < 0) {
-        target->is_checking = false;
-        target_unref(target);
-        memory_free(check);
-    }
+    list_append(&group->checks->targets, &check->link);
+    if (fiber_start(check_main, check, &check->fiber) < 0)
+        end_check(check);
 }
 
-static void check_due(struct target_group *group)
+static void check_due(struct group_check *check)
 {
+    struct target_group *group = check->group;
     struct target_set *set = target_group_set(group);
     for (unsigned i = 0; i < set->count; i++) {
         struct target *target = set->targets[i];
@@ -178,7 +187,7 @@ static void check_due(struct target_group *group)
         if (health == TARGET_INITIAL && interval_ms > INITIAL_INTERVAL_MS)
             interval_ms = INITIAL_INTERVAL_MS;
         target->next_check_ms = loop_now_ms() + interval_ms;
-        start_check(group, target);
+        start_check(check, target);
     }
     target_set_unref(set);
 }
@@ -186,9 +195,10 @@ static void check_due(struct target_group *group)
 static void group_main(void *arg)
 {
     struct group_check *check = arg;
-    do {
-        check_due(check->group);
-    } while (fiber_sleep(TICK_MS) == 0);
+    while (!fiber_is_cancelled(check->fiber)) {
+        check_due(check);
+        (void)fiber_sleep(TICK_MS);
+    }
     list_remove(&check->link);
     memory_free(check);
 }
@@ -199,6 +209,7 @@ static int start_group(struct health_checks *checks, struct target_group *group)
     if (check == NULL)
         return -ENOMEM;
     check->group = group;
+    check->checks = checks;
     list_append(&checks->groups, &check->link);
     int rc = fiber_start(group_main, check, &check->fiber);
     if (rc < 0) {
@@ -211,6 +222,7 @@ static int start_group(struct health_checks *checks, struct target_group *group)
 int health_start(struct health_checks *checks, struct plane *plane)
 {
     list_init(&checks->groups);
+    list_init(&checks->targets);
     for (unsigned i = 0; i < plane->groups_count; i++) {
         if (!plane->groups[i].conf.health.enabled)
             continue;
@@ -227,4 +239,11 @@ void health_stop(struct health_checks *checks)
 {
     LIST_FOR_EACH (&checks->groups, link)
         fiber_cancel(CONTAINER_OF(link, struct group_check, link)->fiber);
+    LIST_FOR_EACH (&checks->targets, link)
+        fiber_cancel(CONTAINER_OF(link, struct check, link)->fiber);
+}
+
+bool health_has_stopped(const struct health_checks *checks)
+{
+    return list_is_empty(&checks->groups) && list_is_empty(&checks->targets);
 }
