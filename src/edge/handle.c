@@ -27,6 +27,11 @@ static void run_action(struct exchange *exchange, const struct route *route,
     }
 }
 
+static size_t listener_of(const struct edge_worker *worker, const struct exchange *exchange)
+{
+    return (size_t)(exchange->server - worker->plane->servers);
+}
+
 void edge_handle(struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
@@ -35,7 +40,8 @@ void edge_handle(struct exchange *exchange)
         exchange_respond_error(exchange, 405, "CONNECT is for forward proxies");
         return;
     }
-    const struct route *route = router_find(&worker->plane->router, exchange, &site);
+    const struct route *route =
+        router_find(&worker->plane->router, listener_of(worker, exchange), exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;
     if (route == NULL) {
@@ -50,7 +56,7 @@ void edge_handle(struct exchange *exchange)
 void edge_record(const struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
-    size_t listener = (size_t)(exchange->server - worker->plane->servers);
-    latency_add(&worker->latencies[listener], loop_now_us() - exchange->started_us);
+    latency_add(&worker->latencies[listener_of(worker, exchange)],
+                loop_now_us() - exchange->started_us);
     access_lines_add(worker->access_lines, exchange);
 }

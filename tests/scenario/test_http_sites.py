@@ -35,8 +35,22 @@ def test_the_closest_domain_answers(sites, host, body):
 
 def test_a_site_answers_on_its_listeners_only(sites):
     assert raw.get(sites.ports["PORT2"], host="apart.localhost").body == b"apart"
-    # Its name is taken: not even the site for all others answers to it elsewhere.
-    assert raw.get(sites.port, host="apart.localhost").status == 404
+    assert raw.get(sites.port, host="apart.localhost").body == b"rest"
+
+
+def test_a_domain_can_have_a_site_at_each_listener(weir):
+    edge = weir.edge("""
+listeners:
+  http: { address: "127.0.0.1:@PORT@" }
+  other: { address: "127.0.0.1:@PORT2@" }
+sites:
+  here: { domains: [a.localhost], listeners: http, respond: here }
+  there: { domains: [a.localhost, "*"], listeners: other, respond: there }
+""")
+    assert raw.get(edge.port, host="a.localhost").body == b"here"
+    assert raw.get(edge.ports["PORT2"], host="a.localhost").body == b"there"
+    assert raw.get(edge.ports["PORT2"], host="b.localhost").body == b"there"
+    assert raw.get(edge.port, host="b.localhost").status == 404
 
 
 def test_listeners_of_ipv6_and_unix_answer(sites):

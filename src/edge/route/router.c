@@ -16,15 +16,30 @@ static unsigned group_index(const struct snapshot *snapshot, struct map *groups,
     return (unsigned)(group - snapshot->groups);
 }
 
-static int add_domain(struct router *router, struct slice domain, struct router_site *site)
+static int add_domain(struct router_domains *domains, struct slice domain, struct router_site *site)
 {
     if (slice_equal(domain, SLICE("*"))) {
-        router->any = site;
+        domains->any = site;
         return 0;
     }
     if (slice_starts_with(domain, SLICE("*.")))
-        return map_set(&router->wildcards, slice_from(domain, 2), site);
-    return map_set(&router->exact, domain, site);
+        return map_set(&domains->wildcards, slice_from(domain, 2), site);
+    return map_set(&domains->exact, domain, site);
+}
+
+static int add_domains(struct router *router, const struct snapshot *snapshot,
+                       struct router_site *site)
+{
+    const struct conf_site *conf = site->site;
+    for (unsigned i = 0; i < conf->listeners_count; i++) {
+        size_t listener = (size_t)(conf->listeners[i] - snapshot->listeners);
+        for (unsigned k = 0; k < conf->domains_count; k++) {
+            int rc = add_domain(&router->listeners[listener], conf->domains[k], site);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    return 0;
 }
 
 static int add_site(struct router *router, const struct snapshot *snapshot, struct map *groups,
@@ -42,20 +57,27 @@ static int add_site(struct router *router, const struct snapshot *snapshot, stru
         if (rule->action == CONF_ACTION_FORWARD)
             route->group = group_index(snapshot, groups, rule->forward.group);
     }
-    int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < conf->domains_count; i++)
-        rc = add_domain(router, conf->domains[i], site);
-    return rc;
+    return add_domains(router, snapshot, site);
+}
+
+static int make_listeners(struct router *router, unsigned count, struct hash_key key)
+{
+    router->listeners = memory_alloc_array(count + 1, sizeof *router->listeners);
+    if (router->listeners == NULL)
+        return -ENOMEM;
+    for (; router->listeners_count < count; router->listeners_count++) {
+        map_init(&router->listeners[router->listeners_count].exact, key);
+        map_init(&router->listeners[router->listeners_count].wildcards, key);
+    }
+    return 0;
 }
 
 int router_init(struct router *router, const struct snapshot *snapshot, struct hash_key key)
 {
     *router = (struct router){0};
-    map_init(&router->exact, key);
-    map_init(&router->wildcards, key);
     struct map groups;
     map_init(&groups, key);
-    int rc = 0;
+    int rc = make_listeners(router, snapshot->listeners_count, key);
     for (unsigned i = 0; rc == 0 && i < snapshot->groups_count; i++)
         rc = map_set(&groups, snapshot->groups[i].name, &snapshot->groups[i]);
     router->sites = memory_alloc_array(snapshot->sites_count + 1, sizeof *router->sites);
@@ -74,46 +96,37 @@ void router_finish(struct router *router)
     for (unsigned i = 0; router->sites != NULL && i < router->sites_count; i++)
         memory_free(router->sites[i].routes);
     memory_free(router->sites);
-    map_finish(&router->exact);
-    map_finish(&router->wildcards);
+    for (unsigned i = 0; i < router->listeners_count; i++) {
+        map_finish(&router->listeners[i].exact);
+        map_finish(&router->listeners[i].wildcards);
+    }
+    memory_free(router->listeners);
     *router = (struct router){0};
 }
 
-static struct router_site *find_site(const struct router *router, struct slice host)
+static struct router_site *find_site(const struct router_domains *domains, struct slice host)
 {
-    struct router_site *site = host.len == 0 ? NULL : map_get(&router->exact, host);
+    struct router_site *site = host.len == 0 ? NULL : map_get(&domains->exact, host);
     struct slice parent = host;
-    while (site == NULL && router->wildcards.used > 0) {
+    while (site == NULL && domains->wildcards.used > 0) {
         ptrdiff_t dot = slice_find(parent, '.');
         if (dot < 0)
             break;
         parent = slice_from(parent, (size_t)dot + 1);
         if (parent.len == 0)
             break;
-        site = map_get(&router->wildcards, parent);
+        site = map_get(&domains->wildcards, parent);
     }
-    return site != NULL ? site : router->any;
+    return site != NULL ? site : domains->any;
 }
 
-static bool answers_on(const struct conf_site *site, struct slice listener)
+const struct route *router_find(const struct router *router, size_t listener,
+                                const struct exchange *exchange, const struct conf_site **ret_site)
 {
-    for (unsigned i = 0; i < site->listeners_count; i++) {
-        if (slice_equal(site->listeners[i]->name, listener))
-            return true;
-    }
-    return false;
-}
-
-const struct route *router_find(const struct router *router, const struct exchange *exchange,
-                                const struct conf_site **ret_site)
-{
-    *ret_site = NULL;
-    const struct router_site *site = find_site(router, exchange->host);
-    if (site != NULL && !answers_on(site->site, exchange->server->name))
-        site = router->any;
-    if (site == NULL || !answers_on(site->site, exchange->server->name))
+    const struct router_site *site = find_site(&router->listeners[listener], exchange->host);
+    *ret_site = site == NULL ? NULL : site->site;
+    if (site == NULL)
         return NULL;
-    *ret_site = site->site;
     for (unsigned i = 0; i < site->routes_count; i++) {
         if (match_holds(&site->routes[i].rule->match, exchange))
             return &site->routes[i];

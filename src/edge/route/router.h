@@ -1,6 +1,8 @@
 /*
  * Which site and rule a request meets. Built once from a snapshot and then only read, by all
- * workers. Hosts are found by hash: the exact name, then wildcards from the longest, then "*".
+ * workers. Each listener has the domains of its own sites, as server blocks of nginx do: a site
+ * elsewhere takes no host away. Hosts are found by hash: the exact name, then wildcards from the
+ * longest, then "*".
  */
 #pragma once
 
@@ -22,10 +24,16 @@ struct router_site {
     unsigned routes_count;
 };
 
-struct router {
+/* Who answers to which host at one listener. */
+struct router_domains {
     struct map exact;     /* domain to router_site */
     struct map wildcards; /* "x.y" of "*.x.y" */
     struct router_site *any;
+};
+
+struct router {
+    struct router_domains *listeners; /* owned; in the snapshot's order */
+    unsigned listeners_count;
     struct router_site *sites; /* owned */
     unsigned sites_count;
 };
@@ -35,8 +43,8 @@ int router_init(struct router *router, const struct snapshot *snapshot, struct h
 void router_finish(struct router *router);
 
 /*
- * The first rule of the host's site that matches, or NULL. *ret_site (may become NULL) is the site
- * that was found, even when none of its rules matched.
+ * The first rule of the host's site at the listener (an index) that matches, or NULL. *ret_site
+ * (may become NULL) is the site that was found, even when none of its rules matched.
  */
-const struct route *router_find(const struct router *router, const struct exchange *exchange,
-                                const struct conf_site **ret_site);
+const struct route *router_find(const struct router *router, size_t listener,
+                                const struct exchange *exchange, const struct conf_site **ret_site);
