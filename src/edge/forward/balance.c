@@ -186,15 +186,15 @@ static struct member *pick_in_turn(const struct balancer *balancer)
     return best;
 }
 
-/* The least busy that is neither tried nor suspect; then the rules are given up one by one. */
+/* The least busy that is neither tried nor suspect, else one that is not tried, else NULL. */
 static struct member *pick_other(const struct balancer *balancer, int64_t now_ms,
                                  struct member *const *tried, unsigned tried_count)
 {
-    for (int lenience = 0; lenience < 3; lenience++) {
+    for (int lenience = 0; lenience < 2; lenience++) {
         struct member *best = NULL;
         for (unsigned i = 0; i < balancer->eligible_count; i++) {
             struct member *member = balancer->eligible[i];
-            if ((lenience < 2 && is_tried(member, tried, tried_count)) ||
+            if (is_tried(member, tried, tried_count) ||
                 (lenience < 1 && is_suspect(member, now_ms)))
                 continue;
             if (best == NULL || is_busier(best, member))
@@ -217,7 +217,8 @@ struct member *balancer_pick(struct balancer *balancer, struct prng *prng, int64
                                 : pick_least_of_two(balancer, prng);
     if (UNLIKELY(is_suspect(member, now_ms) || is_tried(member, tried, tried_count)))
         member = pick_other(balancer, now_ms, tried, tried_count);
-    member->references++;
+    if (member != NULL)
+        member->references++;
     return member;
 }
 

@@ -36,8 +36,8 @@ int balancer_refresh(struct balancer *balancer);
 #define BALANCER_TRIES_MAX 8
 
 /*
- * The next member for a request, with a reference for the caller, none of `tried` unless there is
- * no other; NULL when no target may take requests. Suspects come last.
+ * The next member for a request, with a reference for the caller and none of `tried`; NULL when no
+ * target may take requests, or all that may were tried. Suspects come last.
  */
 struct member *balancer_pick(struct balancer *balancer, struct prng *prng, int64_t now_ms,
                              struct member *const *tried, unsigned tried_count);

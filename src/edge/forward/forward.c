@@ -20,7 +20,13 @@
 /* After a failed connect, or a lost connection that was new, others are asked first for so long. */
 #define SUSPECT_MS 1000
 
-enum verdict { VERDICT_DONE, VERDICT_RETRY_SAME, VERDICT_RETRY_OTHER, VERDICT_FAILED };
+enum verdict {
+    VERDICT_DONE,
+    VERDICT_RETRY_SAME,
+    VERDICT_RETRY_OTHER,
+    VERDICT_NOT_SENT, /* another may be asked, and it costs nobody a second request */
+    VERDICT_FAILED
+};
 
 struct attempt {
     struct exchange *exchange;
@@ -75,7 +81,7 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
     if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
         return fail(attempt, VERDICT_FAILED, 503, "no memory or descriptor for a connection");
     suspect_target(attempt);
-    return fail(attempt, VERDICT_RETRY_OTHER, rc == -ETIMEDOUT ? 504 : 502,
+    return fail(attempt, VERDICT_NOT_SENT, rc == -ETIMEDOUT ? 504 : 502,
                 rc == -ETIMEDOUT ? "the target did not accept in time"
                                  : "the target refused the connection");
 }
@@ -295,28 +301,38 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     return verdict;
 }
 
-/* Tries members in turn until one answers or trying again is not allowed. */
+/* Whether another member may be asked. Only what was sent twice draws on the budget. */
+static bool goes_on(const struct attempt *attempt, struct balancer *balancer, enum verdict verdict)
+{
+    if (verdict == VERDICT_NOT_SENT)
+        return is_repeatable(attempt);
+    return verdict == VERDICT_RETRY_OTHER && is_repeatable(attempt) && balancer_may_retry(balancer);
+}
+
+/* Tries members in turn until one answers, trying again is not allowed or all were tried. */
 static enum verdict try_members(struct attempt *attempt, struct balancer *balancer)
 {
     struct member *tried[BALANCER_TRIES_MAX] = {0};
-    unsigned tried_count = 0, retries_left = attempt->rule->retries;
-    enum verdict verdict;
+    unsigned tried_count = 0, tries_max = attempt->rule->retries + 1;
     struct worker *worker = worker_current();
-    for (;;) {
-        attempt->member = balancer_pick(balancer, &worker->prng, loop_now_ms(), tried, tried_count);
-        if (attempt->member == NULL) {
-            verdict = fail(attempt, VERDICT_FAILED, 503, "no target can take requests");
+    enum verdict verdict = fail(attempt, VERDICT_FAILED, 503, "no target can take requests");
+    if (tries_max > BALANCER_TRIES_MAX)
+        tries_max = BALANCER_TRIES_MAX;
+    while (tried_count < tries_max) {
+        struct member *member =
+            balancer_pick(balancer, &worker->prng, loop_now_ms(), tried, tried_count);
+        if (member == NULL || (tried_count > 0 && !goes_on(attempt, balancer, verdict))) {
+            member_unref(member);
             break;
         }
-        tried[tried_count++] = attempt->member;
+        if (tried_count > 0)
+            counter_add(&worker->counters.upstream_retries, 1);
+        tried[tried_count++] = attempt->member = member;
         verdict = try_member(attempt, false);
         if (verdict == VERDICT_RETRY_SAME)
             verdict = try_member(attempt, true);
-        if (verdict != VERDICT_RETRY_OTHER || retries_left == 0 || !is_repeatable(attempt) ||
-            tried_count == BALANCER_TRIES_MAX || !balancer_may_retry(balancer))
+        if (verdict == VERDICT_DONE || verdict == VERDICT_FAILED)
             break;
-        retries_left--;
-        counter_add(&worker->counters.upstream_retries, 1);
     }
     /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
     if (tried_count > 0)
