@@ -217,9 +217,9 @@ def test_server_sent_events_arrive_one_by_one(weir, backends):
     gates = []
 
     def events(_request, connection):
+        gates.append(connection)  # first: the client may be quicker than this thread
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                         b"Transfer-Encoding: chunked\r\n\r\n")
-        gates.append(connection)
     edge = weir.proxy(backends.serve(events))
     with raw.connect(edge.port) as connection:
         connection.send(raw.request())
