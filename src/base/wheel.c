@@ -17,7 +17,7 @@ void wheel_init(struct wheel *wheel, int64_t now_ms)
     wheel->now_ms = now_ms;
 }
 
-/* Places by the distance; the slot is the deadline's digit at that level. */
+/* Places an unlinked timer by the distance; the slot is the deadline's digit at that level. */
 static void place(struct wheel *wheel, struct wheel_timer *timer)
 {
     int64_t when = timer->deadline_ms;
@@ -28,6 +28,7 @@ static void place(struct wheel *wheel, struct wheel_timer *timer)
         distance = SPAN_MS_MAX;
         when = wheel->now_ms + distance;
     }
+    timer->placed_ms = when;
     int level =
         distance < WHEEL_SLOTS ? 0 : (63 - __builtin_clzll((uint64_t)distance)) / WHEEL_BITS;
     unsigned slot = (unsigned)(when >> (WHEEL_BITS * level)) & SLOT_MASK;
@@ -37,15 +38,29 @@ static void place(struct wheel *wheel, struct wheel_timer *timer)
 
 void wheel_arm(struct wheel *wheel, struct wheel_timer *timer, int64_t deadline_ms)
 {
-    list_remove(&timer->link);
     timer->deadline_ms = deadline_ms;
+    if (wheel_timer_is_armed(timer) && deadline_ms >= timer->placed_ms)
+        return;
+    list_remove(&timer->link);
     place(wheel, timer);
 }
 
-static void empty_slot(struct wheel *wheel, int level, unsigned slot, struct list *ret_timers)
+/* Deals a slot's timers out again: to `due`, or to where their deadlines belong now. */
+static void deal_out(struct wheel *wheel, int level, int64_t tick, struct list *due)
 {
-    list_take_all(ret_timers, &wheel->slots[level][slot]);
+    unsigned slot = (unsigned)(tick >> (WHEEL_BITS * level)) & SLOT_MASK;
+    struct list timers;
+    list_init(&timers);
+    list_take_all(&timers, &wheel->slots[level][slot]);
     wheel->occupied[level] &= ~(UINT64_C(1) << slot);
+    LIST_FOR_EACH (&timers, link) {
+        struct wheel_timer *timer = CONTAINER_OF(link, struct wheel_timer, link);
+        list_remove(link);
+        if (timer->deadline_ms <= tick)
+            list_append(due, link);
+        else
+            place(wheel, timer);
+    }
 }
 
 /* Deals the slots of the upper levels that begin at this tick out to the lower ones. */
@@ -54,17 +69,7 @@ static void cascade(struct wheel *wheel, int64_t tick, struct list *due)
     for (int level = 1; level < WHEEL_LEVELS; level++) {
         if ((tick & ((INT64_C(1) << (WHEEL_BITS * level)) - 1)) != 0)
             return;
-        struct list timers;
-        list_init(&timers);
-        empty_slot(wheel, level, (unsigned)(tick >> (WHEEL_BITS * level)) & SLOT_MASK, &timers);
-        LIST_FOR_EACH (&timers, link) {
-            struct wheel_timer *timer = CONTAINER_OF(link, struct wheel_timer, link);
-            list_remove(link);
-            if (timer->deadline_ms <= tick)
-                list_append(due, link);
-            else
-                place(wheel, timer);
-        }
+        deal_out(wheel, level, tick, due);
     }
 }
 
@@ -99,7 +104,7 @@ void wheel_advance(struct wheel *wheel, int64_t now_ms, struct list *due)
             break;
         wheel->now_ms = tick;
         cascade(wheel, tick, due);
-        empty_slot(wheel, 0, (unsigned)tick & SLOT_MASK, due);
+        deal_out(wheel, 0, tick, due);
     }
     if (wheel->now_ms < now_ms)
         wheel->now_ms = now_ms;

@@ -2,6 +2,10 @@
  * A hierarchical timing wheel (Varghese, Lauck 1987): arming and cancelling are O(1). It has no
  * clock of its own: wheel_advance is told the time. Ticks are milliseconds. A timer fires in the
  * first advance to a time at or after its deadline, never before it.
+ *
+ * A timer that is armed again for later stays where it stands and is dealt out anew when its turn
+ * comes: most timers guard against what does not happen and are moved on each time, which then
+ * touches no neighbour in a list.
  */
 #pragma once
 
@@ -16,7 +20,8 @@
 /* Embedded in its owner. Must be cancelled, or have fired, before its memory goes. */
 struct wheel_timer {
     struct list link;
-    int64_t deadline_ms; /* meaningful while armed */
+    int64_t deadline_ms; /* this and the next are meaningful while armed */
+    int64_t placed_ms;   /* its place in the wheel is for this; never after the deadline */
 };
 
 struct wheel {

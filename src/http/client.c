@@ -19,7 +19,6 @@ static void leave_pool(struct upstream *upstream)
         return;
     list_remove(&upstream->link);
     upstream->pool->idle_count--;
-    timer_cancel(&upstream->timer);
 }
 
 void client_drop(struct upstream *upstream)
@@ -27,6 +26,7 @@ void client_drop(struct upstream *upstream)
     if (upstream == NULL)
         return;
     leave_pool(upstream);
+    timer_cancel(&upstream->timer);
     inflow_finish(&upstream->inflow);
     io_close(&upstream->io);
     memory_free(upstream);
@@ -38,17 +38,26 @@ void client_pool_finish(struct client_pool *pool)
         client_drop(CONTAINER_OF(pool->idle.next, struct upstream, link));
 }
 
+static bool is_idle(const struct upstream *upstream)
+{
+    return !list_is_empty(&upstream->link);
+}
+
 /* An idle connection that says something, or ends, is of no more use. */
 static void upstream_ready(struct io *io)
 {
     struct upstream *upstream = CONTAINER_OF(io, struct upstream, io);
-    if (!list_is_empty(&upstream->link) && (io->ready & IO_READABLE) != 0)
+    if (is_idle(upstream) && (io->ready & IO_READABLE) != 0)
         client_drop(upstream);
 }
 
+/* The timer stays armed while a request has the connection: it is moved on when that gives it back.
+ */
 static void idle_too_long(struct timer *timer)
 {
-    client_drop(CONTAINER_OF(timer, struct upstream, timer));
+    struct upstream *upstream = CONTAINER_OF(timer, struct upstream, timer);
+    if (is_idle(upstream))
+        client_drop(upstream);
 }
 
 struct upstream *client_take_idle(struct client_pool *pool, int64_t only_fresh_ms)

@@ -31,6 +31,7 @@ static void destroy(struct session *session)
     memory_free(session);
 }
 
+/* Nothing is received, or a head in part. The timer is not cancelled by a request, but moved on. */
 static void await_request(struct session *session)
 {
     session->state = inflow_is_empty(&session->inflow) ? SESSION_IDLE : SESSION_HEAD;
@@ -42,7 +43,6 @@ static void await_request(struct session *session)
 
 static void start_fiber(struct session *session)
 {
-    timer_cancel(&session->timer);
     list_remove(&session->task.link);
     session->state = SESSION_ACTIVE;
     if (fiber_start(session_main, session, &session->fiber) < 0) {
@@ -64,8 +64,6 @@ static void read_head(struct session *session)
             destroy(session);
             return;
         }
-        if (session->state == SESSION_IDLE)
-            await_request(session);
         int rc = inflow_scan_head(&session->inflow, &session->refusal);
         if (rc != 0) {
             if (rc > 0)
@@ -73,6 +71,8 @@ static void read_head(struct session *session)
             start_fiber(session);
             return;
         }
+        if (session->state == SESSION_IDLE)
+            await_request(session);
     }
 }
 
@@ -102,6 +102,8 @@ static void session_ready(struct io *io)
 static void session_timed_out(struct timer *timer)
 {
     struct session *session = CONTAINER_OF(timer, struct session, timer);
+    if (session->state == SESSION_ACTIVE || session->state == SESSION_CLOSING)
+        return;
     if (session->state == SESSION_IDLE) {
         destroy(session);
         return;

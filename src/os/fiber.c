@@ -44,7 +44,8 @@ struct fiber {
     struct loop *loop;
     fiber_main *main;
     void *arg;
-    struct timer deadline;
+    struct timer deadline; /* stays armed over wakes and ends, to be moved rather than set anew */
+    int64_t wakes_ms;      /* the deadline of this wait, FIBER_FOREVER: none */
     int64_t shield_deadline_ms;
     enum fiber_state state;
     int result;       /* of the wait */
@@ -134,6 +135,20 @@ static struct fiber *fiber_at(char *span, size_t index)
     return (struct fiber *)(span + SPAN_BYTES - record - index % STAGGER_STEPS * STAGGER_BYTES);
 }
 
+static void make_ready(struct fiber *fiber, int result)
+{
+    fiber->state = FIBER_READY;
+    fiber->result = result;
+    list_append(&fiber->loop->ready, &fiber->link);
+}
+
+static void deadline_passed(struct timer *timer)
+{
+    struct fiber *fiber = CONTAINER_OF(timer, struct fiber, deadline);
+    if (fiber->state == FIBER_WAITING && fiber->wakes_ms <= loop_now_ms())
+        make_ready(fiber, -ETIMEDOUT);
+}
+
 static void free_slab(struct stack_slab *slab)
 {
     (void)munmap(slab->memory, SLAB_STACKS * SPAN_BYTES);
@@ -166,6 +181,7 @@ static int add_slab(struct loop *loop)
         char *span = slab->memory + (size_t)i * SPAN_BYTES;
         struct fiber *fiber = fiber_at(span, (size_t)i);
         fiber->loop = loop;
+        timer_init(&fiber->deadline, deadline_passed);
         fiber->stack.bottom = span + GUARD_BYTES;
         fiber->stack.bytes = (size_t)((char *)fiber - (span + GUARD_BYTES));
         list_append(&pool->idle, &fiber->link);
@@ -229,19 +245,6 @@ void fiber_pool_finish(struct loop *loop)
     loop->fibers.slabs = NULL;
 }
 
-static void make_ready(struct fiber *fiber, int result)
-{
-    fiber->state = FIBER_READY;
-    fiber->result = result;
-    timer_cancel(&fiber->deadline);
-    list_append(&fiber->loop->ready, &fiber->link);
-}
-
-static void deadline_passed(struct timer *timer)
-{
-    make_ready(CONTAINER_OF(timer, struct fiber, deadline), -ETIMEDOUT);
-}
-
 void fiber_resume(struct fiber *fiber)
 {
     struct loop *loop = fiber->loop;
@@ -271,7 +274,6 @@ int fiber_start(fiber_main *main, void *arg, struct fiber **ret_fiber)
     fiber->shields = 0;
     fiber->is_cancelled = false;
     list_init(&fiber->link);
-    timer_init(&fiber->deadline, deadline_passed);
     sanitizer_stack_begin(&fiber->stack);
     prepare_stack(fiber);
     loop->fibers.running++;
@@ -292,6 +294,7 @@ int fiber_wait(int64_t deadline_ms)
         return -ECANCELED;
     if (fiber->shields > 0 && fiber->shield_deadline_ms < deadline_ms)
         deadline_ms = fiber->shield_deadline_ms;
+    fiber->wakes_ms = deadline_ms;
     if (deadline_ms != FIBER_FOREVER)
         timer_arm(&fiber->deadline, deadline_ms);
     fiber->state = FIBER_WAITING;
@@ -304,6 +307,7 @@ void fiber_wait_held(void)
     struct fiber *fiber = loop_self->current;
     assert(fiber != NULL);
     fiber->shields++;
+    fiber->wakes_ms = FIBER_FOREVER;
     fiber->state = FIBER_WAITING;
     switch_home(fiber);
     fiber->shields--;

@@ -82,12 +82,56 @@ static void arming_again_moves_the_deadline(void **state)
     assert_false(wheel_timer_is_armed(&timer));
 }
 
+/* Moved on and back at random while time passes, as guards of idle connections are. */
+static void a_timer_that_is_moved_often_fires_at_its_last_deadline(void **state)
+{
+    (void)state;
+    static struct wheel wheel;
+    static struct wheel_timer timers[TIMERS];
+    struct prng prng;
+    prng_init(&prng, 11);
+    int64_t now = 1000;
+    wheel_init(&wheel, now);
+    for (int i = 0; i < TIMERS; i++)
+        wheel_timer_init(&timers[i]);
+    for (int round = 0; round < 20000; round++) {
+        struct wheel_timer *moved = &timers[prng_below(&prng, TIMERS)];
+        wheel_arm(&wheel, moved, now + (int64_t)prng_below(&prng, UINT64_C(1) << (round % 20)));
+        now += (int64_t)prng_below(&prng, 30);
+        int64_t fired_at = now;
+        (void)fire_due(&wheel, now, &fired_at);
+        assert_true(fired_at <= now);
+        for (int i = 0; i < TIMERS; i++)
+            assert_true(!wheel_timer_is_armed(&timers[i]) || timers[i].deadline_ms > now);
+    }
+    (void)fire_due(&wheel, now + (1 << 21), NULL);
+    assert_int_equal(wheel_next_ms(&wheel), INT64_MAX);
+}
+
+static void a_timer_can_be_moved_to_an_earlier_deadline(void **state)
+{
+    (void)state;
+    static struct wheel wheel;
+    struct wheel_timer timer;
+    wheel_init(&wheel, 0);
+    wheel_timer_init(&timer);
+    wheel_arm(&wheel, &timer, 5000);
+    wheel_arm(&wheel, &timer, 70000);
+    wheel_arm(&wheel, &timer, 6000);
+    wheel_arm(&wheel, &timer, 40);
+    assert_int_equal(fire_due(&wheel, 39, NULL), 0);
+    assert_int_equal(fire_due(&wheel, 40, NULL), 1);
+    assert_int_equal(fire_due(&wheel, 100000, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_timer_fires_once_in_its_time),
         cmocka_unit_test(a_jump_fires_all_that_lies_between),
         cmocka_unit_test(arming_again_moves_the_deadline),
+        cmocka_unit_test(a_timer_that_is_moved_often_fires_at_its_last_deadline),
+        cmocka_unit_test(a_timer_can_be_moved_to_an_earlier_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
