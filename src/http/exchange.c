@@ -113,11 +113,25 @@ static void write_framing(struct exchange *exchange, unsigned status, uint64_t l
     }
 }
 
+/* RFC 9112 §9.6: the client is told when the rest of its body will not be read. */
+static bool leaves_body(const struct exchange *exchange)
+{
+    const struct inflow *inflow = &exchange->session->inflow;
+    if (inflow->body_ended || exchange->request.framing.kind == BODY_NONE)
+        return false;
+    bool may_never_come = exchange->request.expects_continue && !exchange->continue_sent &&
+                          exchange->request_bytes == 0;
+    return may_never_come || (exchange->request.framing.kind == BODY_LENGTH &&
+                              inflow->body_left > SESSION_SKIP_BYTES_MAX);
+}
+
 static void write_connection(struct exchange *exchange, unsigned status)
 {
     struct writer *head = &exchange->head;
     if (status == 101)
         return;
+    if (leaves_body(exchange))
+        exchange->keep_alive = false;
     if (!exchange->keep_alive)
         write_literal(head, "Connection: close\r\n");
     else if (exchange->request.version_minor == 0)

@@ -15,7 +15,6 @@
 #define ARENA_BYTES_MAX   (256 * 1024)
 #define REQUESTS_A_TURN   16
 #define LINGER_MS         2000
-#define LINGER_BYTES_MAX  (256 * 1024)
 #define SHIELD_MS         5000
 
 static void session_main(void *arg);
@@ -266,21 +265,19 @@ static void count(const struct exchange *exchange)
     counter_add(&counters->bytes_sent, exchange->response_bytes);
 }
 
-/* After an early response: what is left of the request's body goes by within a bound, or we close.
+/* After an early response: what is left of the request's body goes by within bounds, or we close.
  */
 static bool skip_body(struct exchange *exchange)
 {
     struct session *session = exchange->session;
-    if (exchange->request.expects_continue && !exchange->continue_sent &&
-        exchange->request_bytes == 0)
-        return false;
+    int64_t deadline_ms = loop_deadline(LINGER_MS);
     struct slice data;
     size_t skipped = 0;
-    int rc;
-    do {
-        rc = inflow_try_body(&session->inflow, &session->io, &data);
+    int rc = 1;
+    while (rc == 1 && skipped < SESSION_SKIP_BYTES_MAX && loop_now_ms() < deadline_ms) {
+        rc = inflow_read_body(&session->inflow, &session->io, deadline_ms - loop_now_ms(), &data);
         skipped += rc == 1 ? data.len : 0;
-    } while (rc == 1 && skipped < LINGER_BYTES_MAX);
+    }
     return rc == 0;
 }
 
@@ -312,7 +309,7 @@ static int linger(void *arg)
     io_shutdown_write(&session->io);
     int64_t deadline_ms = loop_deadline(LINGER_MS);
     char *block = block_take(BLOCK_LARGE);
-    size_t left = block == NULL ? 0 : LINGER_BYTES_MAX;
+    size_t left = block == NULL ? 0 : SESSION_SKIP_BYTES_MAX;
     while (left > 0) {
         ssize_t got = io_read_wait(&session->io, block, BLOCK_LARGE_BYTES, deadline_ms);
         if (got <= 0)

@@ -26,6 +26,9 @@ struct session {
     char client[INET6_ADDRSTRLEN]; /* its address as text */
 };
 
+/* What a response that does not read the request's body lets go by, to keep the connection. */
+#define SESSION_SKIP_BYTES_MAX ((size_t)256 * 1024)
+
 static inline bool session_is_draining(const struct session *session)
 {
     return session->is_draining;

@@ -307,3 +307,34 @@ def test_a_slow_target_holds_the_client_back(weir, backends):
         gate.set()
         thread.join()
         assert connection.response().body == b"taken"
+
+
+ANSWERS = """\
+listeners: { http: { address: "127.0.0.1:@PORT@" } }
+access_log: off
+sites: { all: { respond: early } }
+"""
+
+
+def _begin_post(connection, *headers):
+    return connection.send(raw.request("POST", "/", headers))
+
+
+def test_the_rest_of_a_short_body_passes_by_after_an_early_answer(weir):
+    edge = weir.edge(ANSWERS)
+    with raw.connect(edge.port) as connection:
+        first = _begin_post(connection, ("Content-Length", "10")).response()
+        assert (first.body, first.head.get("Connection")) == (b"early", None)
+        connection.send(b"0123456789").send(raw.request())
+        assert connection.response().body == b"early"
+
+
+@pytest.mark.parametrize("header", [("Content-Length", str(10 << 20)),
+                                    ("Expect", "100-continue")])
+def test_an_early_answer_tells_when_the_body_will_not_be_read(weir, header):
+    edge = weir.edge(ANSWERS)
+    with raw.connect(edge.port) as connection:
+        length = [] if header[0] == "Content-Length" else [("Content-Length", "5")]
+        answer = _begin_post(connection, header, *length).response()
+        assert (answer.body, answer.head.get("Connection")) == (b"early", "close")
+        assert connection.is_closed()
