@@ -231,7 +231,8 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
 static void ask(struct resolver *resolver, struct resolver_entry *entry)
 {
     struct cares *cares = resolver->source;
-    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_ENVHOSTS, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     ares_getaddrinfo(cares->channel, entry->name, NULL, &hints, answered, entry);
     arm_timer(cares);
 }
