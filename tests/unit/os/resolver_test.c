@@ -238,6 +238,35 @@ static void an_answer_is_kept_for_its_time(void **state)
     run(look_up_twice);
 }
 
+static void look_up_all(void *arg)
+{
+    (void)arg;
+    struct resolver_answer answer;
+    server.a_count = 3;
+    assert_int_equal(
+        resolver_lookup_all(resolver, SLICE("all.test"), 81, loop_deadline(5000), &answer), 3);
+    assert_int_equal(answer.count, 3);
+    assert_int_equal(answer.error, 0);
+    assert_address(&answer.addresses[2], "192.0.2.3:81");
+    assert_in_range(answer.fresh_until_ms - loop_now_ms(), 55000, 60000);
+
+    assert_int_equal(resolver_lookup_all(resolver, SLICE("::1"), 81, loop_now_ms(), &answer), 1);
+    assert_address(&answer.addresses[0], "[::1]:81");
+    assert_true(answer.fresh_until_ms == INT64_MAX);
+
+    server.behaviour = DENY;
+    assert_int_equal(
+        resolver_lookup_all(resolver, SLICE("gone.test"), 81, loop_deadline(5000), &answer),
+        -ENOENT);
+    loop_stop(loop);
+}
+
+static void an_answer_tells_how_long_it_holds(void **state)
+{
+    (void)state;
+    run(look_up_all);
+}
+
 static int lookups_left;
 
 static void look_up_shared(void *arg)
@@ -427,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(numeric_addresses_ask_nobody, begin, end),
         cmocka_unit_test_setup_teardown(an_answer_is_kept_for_its_time, begin, end),
+        cmocka_unit_test_setup_teardown(an_answer_tells_how_long_it_holds, begin, end),
         cmocka_unit_test_setup_teardown(concurrent_lookups_share_one_query, begin, end),
         cmocka_unit_test_setup_teardown(a_denial_is_kept_a_short_while, begin, end),
         cmocka_unit_test_setup_teardown(failing_and_silent_servers_are_told_apart, begin, end),
