@@ -440,7 +440,7 @@ static const struct schema_row target_rows[] = {
      .kind = SCHEMA_TARGET_ADDRESS,
      .is_required = true,
      AT(struct conf_target, address),
-     .doc = "where it listens"},
+     .doc = "where it listens; a host name is looked up, and again when its answer's time ends"},
     {.name = "weight",
      .kind = SCHEMA_INTEGER,
      .min = 0,

@@ -5,9 +5,9 @@
  * Lookups of one name share one query. The cache holds RESOLVER_NAMES_MAX names, the longest unused
  * go first.
  *
- * /etc/hosts (or the file that CARES_HOSTS in the environment names) is read for each query that
- * the cache does not spare, /etc/resolv.conf once, at the start. Which of the
- * addresses may be dialled is for the caller to judge, on the answer itself.
+ * /etc/hosts (or the file that CARES_HOSTS in the environment names) comes first and is read for
+ * each query. /etc/resolv.conf is read again when it has changed. Which of the addresses may be
+ * dialled is for the caller to judge, on the answer itself.
  */
 #pragma once
 
@@ -27,6 +27,8 @@ struct resolver_options {
     const char *servers; /* "127.0.0.1:53,[::1]:53"; NULL: the system's */
     int timeout_ms;      /* of the first try, doubled for each further one; 0: 2000 */
     int tries;           /* 0: 3 */
+    const char *file;    /* in place of /etc/resolv.conf; borrowed until resolver_destroy */
+    uint16_t port;       /* of the servers in that file; 0: 53 */
 };
 
 /* Over c-ares, for this thread's loop. `options` may be NULL. Returns 0 or a negative errno. */

@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import json
+import re
 import socket
 
 import pytest
@@ -115,6 +116,8 @@ def test_a_name_without_an_address_is_a_503_until_it_has_one(weir, backends, hos
     edge.wait_for_log("it takes no requests yet")
     assert _group(edge) == {"name": "t", "epoch": 0, "unresolved": 1, "targets": []}
     assert raw.get(edge.port).status == 503
+    shown = weir.run("status", "-f", edge.file)
+    assert re.search(r"^t +1 host name +unresolved", shown.stdout, re.MULTILINE), shown
     line = edge.access_log(count=1)[0]
     assert "not resolved yet" in line["reason"]
     hosts.say("127.0.0.1 app.internal\n")
