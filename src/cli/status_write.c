@@ -133,6 +133,22 @@ static int add_target(struct view *view, struct table *table, struct slice group
                             });
 }
 
+/* A row for what a group has not. */
+static int add_lack(struct view *view, struct table *table, const struct json *group)
+{
+    const struct json *targets = json_get(group, SLICE("targets"));
+    long long unresolved = number_of(group, "unresolved");
+    struct slice what = SLICE("none");
+    if (unresolved > 0)
+        what = arena_format(&view->status->arena, "%lld host name%s", unresolved,
+                            unresolved > 1 ? "s" : "");
+    else if (targets != NULL && targets->count > 0)
+        return 0;
+    return table_add(
+        table, (struct slice[TABLE_COLUMNS_MAX]){text_of(group, "name"), what,
+                                                 unresolved > 0 ? SLICE("unresolved") : SLICE("")});
+}
+
 static int write_groups(struct view *view)
 {
     static const struct table_column columns[] = {
@@ -147,9 +163,7 @@ static int write_groups(struct view *view)
         const struct json *targets = json_get(group, SLICE("targets"));
         const struct json *earlier =
             json_get(find_named(part_of(view->before, "groups"), "name", name), SLICE("targets"));
-        int rc = 0;
-        if (targets == NULL || targets->count == 0)
-            rc = table_add(&table, (struct slice[TABLE_COLUMNS_MAX]){name, SLICE("none")});
+        int rc = add_lack(view, &table, group);
         JSON_FOR_EACH(targets, target)
         {
             if (rc == 0)

@@ -452,7 +452,9 @@ static const struct schema_row target_rows[] = {
 
 static const struct schema_struct target_type = {
     .noun = "a target",
-    .doc = "One server of a target group.",
+    .doc =
+        "One server of a target group; or a host name, which is looked up again when its answer's "
+        "time to live ends, and each of whose addresses is a target.",
     ROWS(target_rows),
     .has_place = true,
     .shorthand = "address",

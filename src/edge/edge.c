@@ -21,6 +21,9 @@
 
 #define OFFLOAD_THREADS 4
 
+/* How long the start waits for the first answers about host names. */
+#define NAMES_PATIENCE_MS 500
+
 /* On the worker's own thread. */
 static int begin_worker(struct edge_worker *worker)
 {
@@ -102,6 +105,7 @@ static void signals_main(void *arg)
                  (long long)(edge->plane.snapshot->drain_ms / 1000));
         atomic_store(&edge->is_draining, true);
         health_stop(&edge->health);
+        names_stop(&edge->names);
         drain_all(edge);
         if (next_end_signal(edge) > 0)
             cut_off_all(edge);
@@ -147,37 +151,64 @@ static void join_threads(struct edge *edge, unsigned started)
         thread_join(&edge->workers[i].thread);
 }
 
+/* It says that it is ready a moment later when there are names to look up, but says it anyway. */
+static void ready_main(void *arg)
+{
+    struct edge *edge = arg;
+    int rc = names_await(&edge->names, loop_deadline(NAMES_PATIENCE_MS));
+    if (rc != -ECANCELED && edge->options->ready != NULL)
+        edge->options->ready(edge->options->ready_arg);
+    edge->ready_fiber = NULL;
+}
+
+static bool has_fibers(const struct edge *edge)
+{
+    return edge->signals_fiber != NULL || edge->ready_fiber != NULL ||
+           !health_has_stopped(&edge->health) || !names_have_stopped(&edge->names);
+}
+
 static void end_fibers(struct edge *edge)
 {
     health_stop(&edge->health);
+    names_stop(&edge->names);
     if (edge->signals_fiber != NULL)
         fiber_cancel(edge->signals_fiber);
-    while (edge->signals_fiber != NULL || !health_has_stopped(&edge->health))
+    if (edge->ready_fiber != NULL)
+        fiber_cancel(edge->ready_fiber);
+    while (has_fibers(edge))
         loop_turn(edge->workers[0].loop);
+    names_finish(&edge->names);
 }
 
-/* Worker 0, on the calling thread: its loop, the signals, the health checks. */
-static int run_first_worker(struct edge *edge, const struct edge_options *options)
+static int start_fibers(struct edge *edge)
+{
+    /* Both, whatever comes of the first: both will be ended. */
+    int rc = health_start(&edge->health, &edge->plane);
+    int names_rc = names_start(&edge->names, edge->plane.groups, edge->plane.groups_count, NULL);
+    if (rc == 0)
+        rc = names_rc;
+    if (rc == 0)
+        rc = fiber_start(signals_main, edge, &edge->signals_fiber);
+    edge->started_ms = loop_now_ms();
+    return rc < 0 ? rc : fiber_start(ready_main, edge, &edge->ready_fiber);
+}
+
+/* Worker 0, on the calling thread: its loop, the signals, health checks and host names. */
+static int run_first_worker(struct edge *edge)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, 0};
     int rc = signals_open(&edge->signals, numbers);
     if (rc < 0)
         return rc;
-    rc = health_start(&edge->health, &edge->plane);
+    rc = start_fibers(edge);
     if (rc == 0)
-        rc = fiber_start(signals_main, edge, &edge->signals_fiber);
-    if (rc == 0) {
-        edge->started_ms = loop_now_ms();
-        if (options->ready != NULL)
-            options->ready(options->ready_arg);
         rc = loop_run(edge->workers[0].loop);
-    }
     end_fibers(edge);
     signals_close(&edge->signals);
     return rc;
 }
 
-static int run_workers(struct edge *edge, const struct edge_options *options)
+static int run_workers(struct edge *edge)
 {
     for (unsigned i = 0; i < edge->workers_count; i++) {
         edge->workers[i].edge = edge, edge->workers[i].plane = &edge->plane;
@@ -190,7 +221,7 @@ static int run_workers(struct edge *edge, const struct edge_options *options)
         started += rc == 0 ? 1 : 0;
     }
     if (rc == 0)
-        rc = run_first_worker(edge, options);
+        rc = run_first_worker(edge);
     if (rc < 0) {
         for (unsigned i = 1; i < started; i++)
             loop_stop(edge->workers[i].loop);
@@ -207,7 +238,8 @@ static int run_workers(struct edge *edge, const struct edge_options *options)
 int edge_run(const struct edge_options *options, struct error *ret_error)
 {
     const struct snapshot *snapshot = options->snapshot;
-    struct edge edge = {.admin_fd = options->admin_fd, .hash_key = random_hash_key()};
+    struct edge edge = {
+        .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     list_init(&edge.report_waiters);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
@@ -220,7 +252,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         if (rc == 0) {
             rc = offload_start(OFFLOAD_THREADS);
             if (rc == 0)
-                rc = run_workers(&edge, options);
+                rc = run_workers(&edge);
             if (rc < 0)
                 (void)error_set_errno(ret_error, rc, "cannot start the workers");
             offload_stop();

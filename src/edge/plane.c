@@ -99,10 +99,7 @@ int plane_init(struct plane *plane, const struct edge_options *options, struct h
     if (rc == 0)
         rc = router_init(&plane->router, plane->snapshot, key);
     if (rc < 0)
-        (void)error_set_errno(ret_error, rc,
-                              rc == -EINVAL ? "a target is not an IP address, \"localhost\" "
-                                              "or a unix: path; names are not yet resolved"
-                                            : "cannot set up the configuration");
+        (void)error_set_errno(ret_error, rc, "cannot set up the configuration");
     if (rc == 0)
         rc = open_listeners(plane, options, ret_error);
     if (rc < 0)

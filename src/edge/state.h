@@ -6,6 +6,7 @@
 
 #include "edge/forward/balance.h"
 #include "edge/forward/health.h"
+#include "edge/forward/names.h"
 #include "edge/latency.h"
 #include "edge/report.h"
 #include "edge/route/router.h"
@@ -17,6 +18,7 @@
 #include "os/thread.h"
 
 struct edge;
+struct edge_options;
 struct access_log;
 struct access_lines;
 struct files_cache;
@@ -57,6 +59,7 @@ struct edge_worker {
 };
 
 struct edge {
+    const struct edge_options *options; /* borrowed */
     struct plane plane;
     struct edge_worker *workers; /* owned */
     unsigned workers_count;
@@ -67,6 +70,8 @@ struct edge {
     struct signals signals;
     struct fiber *signals_fiber; /* NULL when it has ended */
     struct health_checks health;
+    struct names names;
+    struct fiber *ready_fiber;  /* NULL when it has ended */
     int64_t started_ms;         /* loop_now_ms of worker 0 */
     struct list report_waiters; /* worker 0's own */
     atomic_bool is_draining;

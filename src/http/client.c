@@ -7,9 +7,10 @@
 
 #define IDLE_MS_MAX 60000
 
-void client_pool_init(struct client_pool *pool, const struct address *address, unsigned idle_max)
+void client_pool_init(struct client_pool *pool, const struct address *address,
+                      const struct address *other, unsigned idle_max)
 {
-    *pool = (struct client_pool){.idle_max = idle_max, .address = *address};
+    *pool = (struct client_pool){.idle_max = idle_max, .address = *address, .other = *other};
     list_init(&pool->idle);
 }
 
@@ -73,6 +74,18 @@ struct upstream *client_take_idle(struct client_pool *pool, int64_t only_fresh_m
     return upstream;
 }
 
+static int connect_either(struct upstream *upstream, const struct client_pool *pool,
+                          int64_t deadline_ms)
+{
+    io_init(&upstream->io, upstream_ready);
+    int rc = io_connect_wait(&upstream->io, &pool->address, deadline_ms);
+    if (rc != -ECONNREFUSED || pool->other.len == 0)
+        return rc;
+    io_init(&upstream->io, upstream_ready);
+    rc = io_connect_wait(&upstream->io, &pool->other, deadline_ms);
+    return rc == 0 ? 0 : -ECONNREFUSED;
+}
+
 int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream)
 {
     struct upstream *upstream = memory_alloc_raw(sizeof *upstream);
@@ -82,9 +95,8 @@ int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstrea
     list_init(&upstream->link);
     timer_init(&upstream->timer, idle_too_long);
     inflow_init(&upstream->inflow, BLOCK_LARGE);
-    io_init(&upstream->io, upstream_ready);
     counter_add(&worker_current()->counters.upstream_connects, 1);
-    int rc = io_connect_wait(&upstream->io, &pool->address, deadline_ms);
+    int rc = connect_either(upstream, pool, deadline_ms);
     if (rc < 0) {
         memory_free(upstream);
         return rc;

@@ -13,6 +13,7 @@ struct client_pool {
     unsigned idle_count;
     unsigned idle_max;
     struct address address;
+    struct address other; /* tried where `address` refuses; len 0: none */
 };
 
 struct upstream {
@@ -25,7 +26,9 @@ struct upstream {
     bool is_reused;
 };
 
-void client_pool_init(struct client_pool *pool, const struct address *address, unsigned idle_max);
+/* `other` is what is tried where `address` refuses; its len may be 0. */
+void client_pool_init(struct client_pool *pool, const struct address *address,
+                      const struct address *other, unsigned idle_max);
 
 /* Closes the idle ones. */
 void client_pool_finish(struct client_pool *pool);

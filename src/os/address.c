@@ -101,3 +101,10 @@ bool address_equal(const struct address *a, const struct address *b)
 {
     return a->len == b->len && memcmp(&a->any, &b->any, a->len) == 0;
 }
+
+int address_compare(const struct address *a, const struct address *b)
+{
+    if (a->len == b->len)
+        return memcmp(&a->any, &b->any, a->len);
+    return a->len < b->len ? -1 : 1;
+}

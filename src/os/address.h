@@ -36,3 +36,6 @@ size_t address_format_host(const struct address *address, char ret_text[static A
 uint16_t address_port(const struct address *address);
 
 bool address_equal(const struct address *a, const struct address *b);
+
+/* Below, at or above 0: an order over all addresses, IPv4 first, that means nothing else. */
+int address_compare(const struct address *a, const struct address *b);

@@ -14,8 +14,6 @@
 
 #define NAME_BYTES_MAX 254 /* RFC 1035 §2.3.4, and a dot at the end */
 
-#define TTL_MS_MIN     1000
-#define TTL_MS_MAX     3600000
 #define DENIAL_MS      3000     /* a name that does not exist */
 #define RETRY_MS       1000     /* after a failure */
 #define KEEP_MS        86400000 /* the last good answer, while servers fail */
@@ -156,7 +154,10 @@ static int keep_answer(struct resolver_entry *entry, const struct address *addre
     memory_free(entry->addresses);
     entry->addresses = copy;
     entry->addresses_count = count;
-    ttl_ms = ttl_ms < TTL_MS_MIN ? TTL_MS_MIN : ttl_ms > TTL_MS_MAX ? TTL_MS_MAX : ttl_ms;
+    if (ttl_ms < RESOLVER_TTL_MS_MIN)
+        ttl_ms = RESOLVER_TTL_MS_MIN;
+    if (ttl_ms > RESOLVER_TTL_MS_MAX)
+        ttl_ms = RESOLVER_TTL_MS_MAX;
     entry->fresh_until_ms = loop_deadline(ttl_ms);
     entry->keep_until_ms = loop_deadline(ttl_ms + KEEP_MS);
     return 0;
@@ -195,8 +196,6 @@ static bool has_addresses(const struct resolver_entry *entry)
 /* Until the query has ended. 0, -ETIMEDOUT or -ECANCELED. */
 static int wait_for_answer(struct resolver_entry *entry, int64_t deadline_ms)
 {
-    if (has_addresses(entry) && loop_deadline(PATIENCE_MS) < deadline_ms)
-        deadline_ms = loop_deadline(PATIENCE_MS);
     struct waiter waiter = {.fiber = fiber_current()};
     int rc = 0;
     list_init(&waiter.link);
@@ -234,28 +233,69 @@ static int resolve(struct resolver *resolver, struct resolver_entry *entry, int6
     return rc < 0 ? rc : entry->error;
 }
 
+/* The entry of a name, pinned. */
+static int pin_entry(struct resolver *resolver, struct slice name,
+                     struct resolver_entry **ret_entry)
+{
+    char normal[NAME_BYTES_MAX];
+    int rc = normalise(name, normal);
+    if (rc < 0)
+        return rc;
+    rc = find_entry(resolver, slice_of(normal, name.len), ret_entry);
+    if (rc < 0)
+        return rc;
+    resolver->stats.lookups++;
+    (*ret_entry)->pins++;
+    return 0;
+}
+
+/* True: the addresses serve, and *ret_error is 0 or why they are old. False: it is the failure. */
+static bool obtain(struct resolver_entry *entry, int64_t deadline_ms, int *ret_error)
+{
+    *ret_error = resolve(entry->resolver, entry, deadline_ms);
+    bool is_old = *ret_error < 0 && *ret_error != -ECANCELED && has_addresses(entry);
+    if (is_old)
+        entry->resolver->stats.served_old++;
+    return is_old || *ret_error == 0;
+}
+
 int resolver_lookup(struct resolver *resolver, struct slice name, uint16_t port,
                     struct address *ret_addresses, unsigned max, int64_t deadline_ms)
 {
     assert(max > 0);
     if (address_from_ip(name, port, ret_addresses) == 0)
         return 1;
-    char normal[NAME_BYTES_MAX];
-    int rc = normalise(name, normal);
-    if (rc < 0)
-        return rc;
     struct resolver_entry *entry = NULL;
-    rc = find_entry(resolver, slice_of(normal, name.len), &entry);
+    int rc = pin_entry(resolver, name, &entry);
     if (rc < 0)
         return rc;
-    resolver->stats.lookups++;
-    entry->pins++;
-    rc = resolve(resolver, entry, deadline_ms);
-    bool is_old = rc < 0 && rc != -ECANCELED && has_addresses(entry);
-    if (is_old)
-        resolver->stats.served_old++;
-    if (rc == 0 || is_old)
+    if (has_addresses(entry) && loop_deadline(PATIENCE_MS) < deadline_ms)
+        deadline_ms = loop_deadline(PATIENCE_MS);
+    if (obtain(entry, deadline_ms, &rc))
         rc = copy_addresses(entry, port, ret_addresses, max);
+    entry->pins--;
+    return rc;
+}
+
+int resolver_lookup_all(struct resolver *resolver, struct slice name, uint16_t port,
+                        int64_t deadline_ms, struct resolver_answer *ret_answer)
+{
+    if (address_from_ip(name, port, ret_answer->addresses) == 0) {
+        ret_answer->count = 1;
+        ret_answer->fresh_until_ms = INT64_MAX;
+        ret_answer->error = 0;
+        return 1;
+    }
+    struct resolver_entry *entry = NULL;
+    int rc = pin_entry(resolver, name, &entry);
+    if (rc < 0)
+        return rc;
+    if (obtain(entry, deadline_ms, &rc)) {
+        ret_answer->error = rc;
+        ret_answer->fresh_until_ms = entry->fresh_until_ms;
+        rc = copy_addresses(entry, port, ret_answer->addresses, RESOLVER_ADDRESSES_MAX);
+        ret_answer->count = (unsigned)rc;
+    }
     entry->pins--;
     return rc;
 }

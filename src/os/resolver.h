@@ -1,11 +1,13 @@
 /*
- * Names to addresses, one resolver a loop. Answers are kept for their time to live, a denial for a
- * few seconds. When the servers are silent or fail, the last good answer serves on for up to a day;
- * after a denial (NXDOMAIN) for a minute more. Lookups of one name share one query. The cache holds
- * RESOLVER_NAMES_MAX names, the longest unused go first.
+ * Names to addresses, one resolver a loop. Answers are kept for their time to live, within
+ * RESOLVER_TTL_MS_MIN and _MAX, a denial for a few seconds. When the servers are silent or fail,
+ * the last good answer serves on for up to a day; after a denial (NXDOMAIN) for a minute more.
+ * Lookups of one name share one query. The cache holds RESOLVER_NAMES_MAX names, the longest unused
+ * go first.
  *
- * /etc/hosts and /etc/resolv.conf are honoured (the latter as read at the start). Which of the
- * addresses may be dialled is for the caller to judge, on the answer itself.
+ * /etc/hosts (or the file that CARES_HOSTS in the environment names) comes first and is read for
+ * each query. /etc/resolv.conf is read again when it has changed. Which of the addresses may be
+ * dialled is for the caller to judge, on the answer itself.
  */
 #pragma once
 
@@ -16,12 +18,17 @@
 #define RESOLVER_NAMES_MAX     1024
 #define RESOLVER_ADDRESSES_MAX 16 /* kept of one answer */
 
+#define RESOLVER_TTL_MS_MIN 1000 /* also of what /etc/hosts names */
+#define RESOLVER_TTL_MS_MAX 3600000
+
 struct resolver;
 
 struct resolver_options {
     const char *servers; /* "127.0.0.1:53,[::1]:53"; NULL: the system's */
     int timeout_ms;      /* of the first try, doubled for each further one; 0: 2000 */
     int tries;           /* 0: 3 */
+    const char *file;    /* in place of /etc/resolv.conf; borrowed until resolver_destroy */
+    uint16_t port;       /* of the servers in that file; 0: 53 */
 };
 
 /* Over c-ares, for this thread's loop. `options` may be NULL. Returns 0 or a negative errno. */
@@ -53,6 +60,21 @@ void resolver_destroy(struct resolver *resolver);
  */
 int resolver_lookup(struct resolver *resolver, struct slice name, uint16_t port,
                     struct address *ret_addresses, unsigned max, int64_t deadline_ms);
+
+/* All that is known of a name. */
+struct resolver_answer {
+    struct address addresses[RESOLVER_ADDRESSES_MAX];
+    unsigned count;
+    int64_t fresh_until_ms; /* asking earlier brings the same answer */
+    int error;              /* 0; or why there is no better one than this old one */
+};
+
+/*
+ * As resolver_lookup, for those who watch a name: waits for the query's end even where an old
+ * answer could serve, and tells how long the answer holds. Returns the count, or an error.
+ */
+int resolver_lookup_all(struct resolver *resolver, struct slice name, uint16_t port,
+                        int64_t deadline_ms, struct resolver_answer *ret_answer);
 
 struct resolver_stats {
     size_t names;     /* in the cache */

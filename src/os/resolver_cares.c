@@ -4,6 +4,7 @@
  * sockets have run dry, because the loop tells of readiness only once.
  */
 #include "base/memory.h"
+#include "os/file.h"
 #include "os/io.h"
 #include "os/resolver_internal.h"
 
@@ -19,8 +20,15 @@
 #define TRIES        3
 #define STEPS_A_TURN 64
 
+/* How often resolv.conf is looked at, when there is something to ask at all. */
+#define LOOK_MS 1000
+
 struct cares {
     ares_channel channel;
+    struct resolver_options options; /* its strings are borrowed */
+    struct file_info file;           /* resolv.conf as `channel` knows it; zeroed: there was none */
+    int64_t look_ms;                 /* when to look at it again */
+    bool is_ending;
     struct list sockets; /* struct cares_socket */
     struct timer timer;  /* c-ares's own time-outs */
     struct task pump;
@@ -211,10 +219,17 @@ static unsigned take_addresses(const struct ares_addrinfo *found, struct address
     return count;
 }
 
+static void ask_channel(struct cares *cares, struct resolver_entry *entry);
+
 static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *found)
 {
     (void)timeouts;
     struct resolver_entry *entry = arg;
+    struct cares *cares = entry->resolver->source;
+    if (status == ARES_EDESTRUCTION && !cares->is_ending) { /* there are new servers to ask */
+        ask_channel(cares, entry);
+        return;
+    }
     struct address addresses[RESOLVER_ADDRESSES_MAX];
     int64_t ttl_ms = 0;
     unsigned count = 0;
@@ -228,16 +243,87 @@ static void answered(void *arg, int status, int timeouts, struct ares_addrinfo *
     resolver_answered(entry, rc, addresses, count, ttl_ms);
 }
 
+static void ask_channel(struct cares *cares, struct resolver_entry *entry)
+{
+    struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_ENVHOSTS, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    ares_getaddrinfo(cares->channel, entry->name, NULL, &hints, answered, entry);
+}
+
+static int open_channel(struct cares *cares, ares_channel *ret_channel)
+{
+    char lookups[] = "fb"; /* /etc/hosts first */
+    const struct resolver_options *given = &cares->options;
+    struct ares_options options = {
+        .timeout = given->timeout_ms > 0 ? given->timeout_ms : TIMEOUT_MS,
+        .tries = given->tries > 0 ? given->tries : TRIES,
+        .lookups = lookups,
+        .sock_state_cb = socket_state_changed,
+        .sock_state_cb_data = cares,
+        .resolvconf_path = (char *)(uintptr_t)given->file, /* only read */
+        .udp_port = given->port,
+        .tcp_port = given->port,
+    };
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+    if (given->file != NULL)
+        mask |= ARES_OPT_RESOLVCONF;
+    if (given->port != 0)
+        mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
+    ares_channel channel = NULL;
+    int status = ares_init_options(&channel, &options, mask);
+    if (status != ARES_SUCCESS)
+        return code_of(status);
+    if (given->servers != NULL)
+        status = ares_set_servers_ports_csv(channel, given->servers);
+    if (status != ARES_SUCCESS) {
+        ares_destroy(channel);
+        return status == ARES_EBADSTR ? -EINVAL : code_of(status);
+    }
+    *ret_channel = channel;
+    return 0;
+}
+
+static struct file_info stat_file(const struct cares *cares)
+{
+    struct file_info info = {0};
+    (void)file_stat(cares->options.file != NULL ? cares->options.file : "/etc/resolv.conf", &info);
+    return info;
+}
+
+static bool is_same_file(const struct file_info *a, const struct file_info *b)
+{
+    return a->changed_ns == b->changed_ns && a->size == b->size && a->inode == b->inode &&
+           a->device == b->device;
+}
+
+/*
+ * Takes up a resolv.conf that has changed: the network came up after us, or the machine moved to
+ * another one. What is being asked is asked again of the new servers.
+ */
+static void follow_file(struct cares *cares)
+{
+    if (cares->options.servers != NULL || loop_now_ms() < cares->look_ms)
+        return;
+    cares->look_ms = loop_deadline(LOOK_MS);
+    struct file_info now = stat_file(cares);
+    ares_channel old = cares->channel;
+    if (is_same_file(&now, &cares->file) || open_channel(cares, &cares->channel) < 0)
+        return;
+    cares->file = now;
+    ares_destroy(old);
+}
+
 static void ask(struct resolver *resolver, struct resolver_entry *entry)
 {
     struct cares *cares = resolver->source;
-    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    ares_getaddrinfo(cares->channel, entry->name, NULL, &hints, answered, entry);
+    follow_file(cares);
+    ask_channel(cares, entry);
     arm_timer(cares);
 }
 
 static void free_cares(struct cares *cares)
 {
+    cares->is_ending = true;
     if (cares->channel != NULL)
         ares_destroy(cares->channel); /* answers what is open, and lets go of its sockets */
     assert(list_is_empty(&cares->sockets));
@@ -253,26 +339,6 @@ static void destroy(struct resolver *resolver)
 
 static const struct resolver_source_ops cares_ops = {.ask = ask, .destroy = destroy};
 
-static int open_channel(struct cares *cares, const struct resolver_options *given)
-{
-    char lookups[] = "fb"; /* /etc/hosts first */
-    struct ares_options options = {
-        .timeout = given != NULL && given->timeout_ms > 0 ? given->timeout_ms : TIMEOUT_MS,
-        .tries = given != NULL && given->tries > 0 ? given->tries : TRIES,
-        .lookups = lookups,
-        .sock_state_cb = socket_state_changed,
-        .sock_state_cb_data = cares,
-    };
-    int status = ares_init_options(&cares->channel, &options,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-                                       ARES_OPT_SOCK_STATE_CB);
-    if (status != ARES_SUCCESS)
-        cares->channel = NULL;
-    else if (given != NULL && given->servers != NULL)
-        status = ares_set_servers_ports_csv(cares->channel, given->servers);
-    return status == ARES_SUCCESS ? 0 : status == ARES_EBADSTR ? -EINVAL : code_of(status);
-}
-
 int resolver_create(const struct resolver_options *options, struct resolver **ret_resolver)
 {
     (void)pthread_once(&library_once, start_library);
@@ -284,7 +350,10 @@ int resolver_create(const struct resolver_options *options, struct resolver **re
     list_init(&cares->sockets);
     timer_init(&cares->timer, time_out);
     task_init(&cares->pump, pump);
-    int rc = open_channel(cares, options);
+    if (options != NULL)
+        cares->options = *options;
+    cares->file = stat_file(cares);
+    int rc = open_channel(cares, &cares->channel);
     if (rc == 0)
         rc = resolver_create_over(&cares_ops, cares, ret_resolver);
     if (rc < 0)

@@ -39,6 +39,7 @@ void targets_write(struct json_writer *json, struct target_group *group)
     struct target_set *set = target_group_set(group);
     json_put_text(json, "name", group->conf.name);
     json_put_u64(json, "epoch", set->epoch);
+    json_put_u64(json, "unresolved", atomic_load(&group->unresolved));
     json_open_list(json, "targets");
     for (unsigned i = 0; i < set->count; i++)
         write_target(json, group, set->targets[i]);

@@ -4,5 +4,5 @@
 struct json_writer;
 struct target_group;
 
-/* The members "name", "epoch" and "targets" of an object that is open. */
+/* The members "name", "epoch", "unresolved" and "targets" of an object that is open. */
 void targets_write(struct json_writer *json, struct target_group *group);

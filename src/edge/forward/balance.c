@@ -61,7 +61,7 @@ static struct member *take_member(const struct balancer *balancer, struct target
         return NULL;
     member->references = 1;
     member->target = target_ref(target);
-    client_pool_init(&member->pool, &target->address, IDLE_PER_TARGET_MAX);
+    client_pool_init(&member->pool, &target->address, &target->other, IDLE_PER_TARGET_MAX);
     return member;
 }
 

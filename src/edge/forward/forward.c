@@ -309,13 +309,23 @@ static bool goes_on(const struct attempt *attempt, struct balancer *balancer, en
     return verdict == VERDICT_RETRY_OTHER && is_repeatable(attempt) && balancer_may_retry(balancer);
 }
 
+/* No member took the request. */
+static enum verdict refuse(struct attempt *attempt, const struct balancer *balancer)
+{
+    bool is_unresolved = atomic_load(&balancer->group->unresolved) > 0;
+    return fail(attempt, VERDICT_FAILED, 503,
+                is_unresolved ? "no target can take requests: a host name of the group is not "
+                                "resolved yet"
+                              : "no target can take requests");
+}
+
 /* Tries members in turn until one answers, trying again is not allowed or all were tried. */
 static enum verdict try_members(struct attempt *attempt, struct balancer *balancer)
 {
     struct member *tried[BALANCER_TRIES_MAX] = {0};
     unsigned tried_count = 0, tries_max = attempt->rule->retries + 1;
     struct worker *worker = worker_current();
-    enum verdict verdict = fail(attempt, VERDICT_FAILED, 503, "no target can take requests");
+    enum verdict verdict = VERDICT_FAILED;
     if (tries_max > BALANCER_TRIES_MAX)
         tries_max = BALANCER_TRIES_MAX;
     while (tried_count < tries_max) {
@@ -334,10 +344,11 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
         if (verdict == VERDICT_DONE || verdict == VERDICT_FAILED)
             break;
     }
+    if (tried_count == 0)
+        return refuse(attempt, balancer);
     /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
-    if (tried_count > 0)
-        attempt->exchange->notes.target =
-            arena_copy(&attempt->exchange->arena, tried[tried_count - 1]->target->id);
+    attempt->exchange->notes.target =
+        arena_copy(&attempt->exchange->arena, tried[tried_count - 1]->target->id);
     for (unsigned i = 0; i < tried_count; i++)
         member_unref(tried[i]);
     return verdict;

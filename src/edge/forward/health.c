@@ -32,10 +32,19 @@ struct check {
     char text[64];
 };
 
+/* The Host of a request to this target when nobody said one: of "name:80/10.0.0.4" the name. */
+static struct slice host_of(const struct target *target)
+{
+    if (target->address.any.sa_family == AF_UNIX)
+        return SLICE("localhost");
+    ptrdiff_t slash = slice_find(target->id, '/');
+    return slash > 0 ? slice_first(target->id, (size_t)slash) : target->id;
+}
+
 static void write_request(struct writer *writer, const struct check *check)
 {
     const struct conf_health *health = &check->group->conf.health;
-    struct slice host = health->host.len > 0 ? health->host : check->target->id;
+    struct slice host = health->host.len > 0 ? health->host : host_of(check->target);
     write_literal(writer, "GET ");
     write_slice(writer, health->path);
     write_literal(writer, " HTTP/1.1\r\nHost: ");
@@ -93,7 +102,7 @@ static const char *examine(struct check *check)
     int64_t deadline_ms = loop_deadline(conf->health.timeout_ms);
     struct client_pool pool;
     struct upstream *upstream = NULL;
-    client_pool_init(&pool, &check->target->address, 0);
+    client_pool_init(&pool, &check->target->address, &check->target->other, 0);
     int rc = client_connect(&pool, deadline_ms, &upstream);
     if (rc == 0 && conf->protocol == CONF_PROTOCOL_HTTP)
         rc = ask(check, upstream, deadline_ms, &check->status);

@@ -53,6 +53,7 @@ static struct target *make_target(const struct target_wish *wish, enum target_he
     memcpy(target->id_text, wish->id.at, wish->id.len);
     target->id = slice_of(target->id_text, wish->id.len);
     target->address = wish->address;
+    target->other = wish->other;
     target->weight = wish->weight;
     target->added_ms = now_ms;
     atomic_init(&target->health, health);
@@ -118,16 +119,38 @@ int target_group_update(struct target_group *group, uint64_t epoch,
     return rc;
 }
 
-/* Literal addresses, and "localhost". -EINVAL for other names: they are not yet resolved. */
-static int wish_of(const struct conf_target *conf, struct target_wish *ret_wish)
+/* "localhost" and what lies below it: this machine, without asking anybody (RFC 6761 §6.3). */
+static bool is_localhost(const struct conf_target *conf)
+{
+    struct slice host = conf->address.host;
+    struct slice last = SLICE(".localhost");
+    if (host.len > last.len)
+        host = slice_from(host, host.len - last.len);
+    else
+        last = slice_from(last, 1);
+    return conf->address.kind == CONF_ADDRESS_NAME && slice_equal_nocase(host, last);
+}
+
+bool target_is_name(const struct conf_target *conf)
+{
+    return conf->address.kind == CONF_ADDRESS_NAME && !is_localhost(conf);
+}
+
+/* One server that may listen on either address: one target, not two. */
+static int wish_of_localhost(const struct conf_target *conf, struct target_wish *wish)
+{
+    int rc = address_from_ip(SLICE("127.0.0.1"), conf->address.port, &wish->address);
+    return rc < 0 ? rc : address_from_ip(SLICE("::1"), conf->address.port, &wish->other);
+}
+
+int target_wish_of(const struct conf_target *conf, struct target_wish *ret_wish)
 {
     *ret_wish = (struct target_wish){.id = conf->address.text, .weight = conf->weight};
     if (conf->address.kind == CONF_ADDRESS_UNIX)
         return address_from_path(conf->address.host, &ret_wish->address);
-    bool is_local = conf->address.kind == CONF_ADDRESS_NAME &&
-                    slice_equal_nocase(conf->address.host, SLICE("localhost"));
-    return address_from_ip(is_local ? SLICE("127.0.0.1") : conf->address.host, conf->address.port,
-                           &ret_wish->address);
+    if (is_localhost(conf))
+        return wish_of_localhost(conf, ret_wish);
+    return address_from_ip(conf->address.host, conf->address.port, &ret_wish->address);
 }
 
 int target_group_init(struct target_group *group, const struct conf_group *conf)
@@ -140,9 +163,11 @@ int target_group_init(struct target_group *group, const struct conf_group *conf)
     if (wishes == NULL)
         return -ENOMEM;
     unsigned count = 0;
-    while (rc == 0 && count < conf->targets_count) {
-        rc = wish_of(&conf->targets[count], &wishes[count]);
-        count += rc == 0 ? 1 : 0;
+    for (unsigned i = 0; rc == 0 && i < conf->targets_count; i++) {
+        if (target_is_name(&conf->targets[i]))
+            atomic_fetch_add(&group->unresolved, 1);
+        else
+            rc = target_wish_of(&conf->targets[i], &wishes[count++]);
     }
     if (rc == 0)
         rc = target_group_update(group, 0, wishes, count, 0);

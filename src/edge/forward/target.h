@@ -22,8 +22,9 @@ const char *target_health_name(enum target_health health);
 
 struct target {
     atomic_uint references;
-    struct slice id; /* unique in its group: a task's name, or the address */
+    struct slice id; /* unique in its group: a task's name, the address, or "name:80/10.0.0.4" */
     struct address address;
+    struct address other;          /* for connections that `address` refuses; len 0: none */
     unsigned weight;               /* 0: draining */
     atomic_int health;             /* enum target_health */
     atomic_uint in_flight;         /* requests of all workers */
@@ -54,8 +55,10 @@ struct target_group {
     struct lock lock;       /* of `set` and the targets' reasons; never held over a wait */
     struct target_set *set; /* owned */
     atomic_uint version;    /* goes up with each change of the set or of a target's health */
+    atomic_uint unresolved; /* host names that have no address yet, for names.c */
 };
 
+/* With the targets of the file but for host names, which names.c looks up. */
 int target_group_init(struct target_group *group, const struct conf_group *conf);
 void target_group_finish(struct target_group *group);
 
@@ -63,8 +66,18 @@ void target_group_finish(struct target_group *group);
 struct target_wish {
     struct slice id;
     struct address address;
+    struct address other; /* len 0: none */
     unsigned weight;
 };
+
+/* A host name that has to be looked up; "localhost" and "*.localhost" have not. */
+bool target_is_name(const struct conf_target *conf);
+
+/*
+ * The wish for a target of the file that is no such name, its slices borrowed from `conf`. 0 or
+ * -ENAMETOOLONG.
+ */
+int target_wish_of(const struct conf_target *conf, struct target_wish *ret_wish);
 
 /*
  * Replaces the set; targets of the same id and address are carried over with their health. An epoch

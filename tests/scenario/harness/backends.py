@@ -78,7 +78,7 @@ class Connection:
 class Backend:
     """A listening target. handler(request, connection) -> Response | bytes | None."""
 
-    def __init__(self, handler, reads_body=True, unix_path=None, port=None):
+    def __init__(self, handler, reads_body=True, unix_path=None, port=None, host="127.0.0.1"):
         self._handler = handler
         self._reads_body = reads_body
         self._lock = threading.Lock()
@@ -93,11 +93,11 @@ class Backend:
             self._listener.bind(str(unix_path))
             self.port, self.address = None, f"unix:{unix_path}"
         else:
-            self._listener = socket.socket()
+            self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.port = port or ports.free()
-            self._listener.bind(("127.0.0.1", self.port))
-            self.address = f"127.0.0.1:{self.port}"
+            self._listener.bind((host, self.port))
+            self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self._listener.listen(1024)
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()

@@ -128,6 +128,21 @@ static void equal_means_host_and_port(void **state)
     assert_false(address_equal(&a, &b));
 }
 
+static void the_order_of_addresses_is_total(void **state)
+{
+    (void)state;
+    static const char *const sorted[] = {"192.0.2.7", "192.0.2.8", "198.51.100.1", "::1", "::2"};
+    struct address a, b;
+    for (int i = 0; i < 5; i++) {
+        for (int j = 0; j < 5; j++) {
+            assert_int_equal(address_from_ip(slice_of_cstr(sorted[i]), 80, &a), 0);
+            assert_int_equal(address_from_ip(slice_of_cstr(sorted[j]), 80, &b), 0);
+            int order = address_compare(&a, &b);
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +154,7 @@ int main(void)
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(the_longest_path_is_not_read_over),
         cmocka_unit_test(equal_means_host_and_port),
+        cmocka_unit_test(the_order_of_addresses_is_total),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* The resolver over c-ares, asked of a tiny name server on the same loop. */
 #include "unit.h"
 
+#include "os/file.h"
 #include "os/io.h"
 #include "os/kernel.h"
 #include "os/resolver.h"
@@ -238,6 +239,35 @@ static void an_answer_is_kept_for_its_time(void **state)
     run(look_up_twice);
 }
 
+static void look_up_all(void *arg)
+{
+    (void)arg;
+    struct resolver_answer answer;
+    server.a_count = 3;
+    assert_int_equal(
+        resolver_lookup_all(resolver, SLICE("all.test"), 81, loop_deadline(5000), &answer), 3);
+    assert_int_equal(answer.count, 3);
+    assert_int_equal(answer.error, 0);
+    assert_address(&answer.addresses[2], "192.0.2.3:81");
+    assert_in_range(answer.fresh_until_ms - loop_now_ms(), 55000, 60000);
+
+    assert_int_equal(resolver_lookup_all(resolver, SLICE("::1"), 81, loop_now_ms(), &answer), 1);
+    assert_address(&answer.addresses[0], "[::1]:81");
+    assert_true(answer.fresh_until_ms == INT64_MAX);
+
+    server.behaviour = DENY;
+    assert_int_equal(
+        resolver_lookup_all(resolver, SLICE("gone.test"), 81, loop_deadline(5000), &answer),
+        -ENOENT);
+    loop_stop(loop);
+}
+
+static void an_answer_tells_how_long_it_holds(void **state)
+{
+    (void)state;
+    run(look_up_all);
+}
+
 static int lookups_left;
 
 static void look_up_shared(void *arg)
@@ -413,6 +443,80 @@ static void the_cache_is_bounded(void **state)
     run(look_up_many);
 }
 
+/* A resolv.conf, and a server on 127.0.0.9 that never answers. */
+
+static char servers_file[64];
+static int silent = -1;
+static struct resolver *following;
+static int first_result;
+
+static void write_servers(const char *text)
+{
+    assert_int_equal(file_replace(servers_file, slice_of_cstr(text), 0600), 0);
+}
+
+static int begin_with_file(void **state)
+{
+    if (begin(state) != 0)
+        return -1;
+    (void)snprintf(servers_file, sizeof servers_file, "/tmp/weir-resolver-test-%d", (int)getpid());
+    write_servers("nameserver 127.0.0.9\n");
+    struct address address;
+    assert_int_equal(address_from_ip(SLICE("127.0.0.9"), server.port, &address), 0);
+    silent = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(silent, &address.any, address.len), 0);
+    struct resolver_options options = {
+        .file = servers_file, .port = server.port, .timeout_ms = 60000, .tries = 1};
+    assert_int_equal(resolver_create(&options, &following), 0);
+    return 0;
+}
+
+static int end_with_file(void **state)
+{
+    resolver_destroy(following);
+    (void)close(silent);
+    (void)unlink(servers_file);
+    return end(state);
+}
+
+static void look_up_first(void *arg)
+{
+    (void)arg;
+    struct address found;
+    first_result =
+        resolver_lookup(following, SLICE("first.test"), 80, &found, 1, loop_deadline(20000));
+}
+
+static void move_to_other_servers(void *arg)
+{
+    (void)arg;
+    struct address found;
+    char name[32];
+    int rc = -ETIMEDOUT;
+    first_result = 0;
+    assert_int_equal(fiber_start(look_up_first, NULL, NULL), 0);
+    assert_int_equal(
+        resolver_lookup(following, SLICE("other.test"), 80, &found, 1, loop_deadline(50)),
+        -ETIMEDOUT);
+    write_servers("nameserver 127.0.0.1\n");
+    int64_t until_ms = loop_deadline(10000);
+    for (int i = 0; rc < 0 && loop_now_ms() < until_ms; i++) {
+        (void)snprintf(name, sizeof name, "n%d.test", i);
+        rc = resolver_lookup(following, slice_of_cstr(name), 80, &found, 1, loop_deadline(100));
+    }
+    assert_int_equal(rc, 1);
+    while (first_result == 0 && loop_now_ms() < until_ms)
+        assert_int_equal(fiber_sleep(5), 0);
+    assert_int_equal(first_result, 1);
+    loop_stop(loop);
+}
+
+static void changed_servers_are_asked_also_what_others_did_not_answer(void **state)
+{
+    (void)state;
+    run(move_to_other_servers);
+}
+
 static void wrong_servers_are_refused(void **state)
 {
     (void)state;
@@ -427,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(numeric_addresses_ask_nobody, begin, end),
         cmocka_unit_test_setup_teardown(an_answer_is_kept_for_its_time, begin, end),
+        cmocka_unit_test_setup_teardown(an_answer_tells_how_long_it_holds, begin, end),
         cmocka_unit_test_setup_teardown(concurrent_lookups_share_one_query, begin, end),
         cmocka_unit_test_setup_teardown(a_denial_is_kept_a_short_while, begin, end),
         cmocka_unit_test_setup_teardown(failing_and_silent_servers_are_told_apart, begin, end),
@@ -435,6 +540,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_hosts_file_comes_first, begin, end),
         cmocka_unit_test_setup_teardown(a_lookup_can_be_cancelled, begin, end),
         cmocka_unit_test_setup_teardown(the_cache_is_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(changed_servers_are_asked_also_what_others_did_not_answer,
+                                        begin_with_file, end_with_file),
         cmocka_unit_test_setup_teardown(wrong_servers_are_refused, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
