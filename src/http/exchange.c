@@ -177,7 +177,7 @@ static int add_head(struct exchange *exchange, struct iovec *parts, int *count)
         return 0;
     h1_write_end(&exchange->head);
     if (exchange->head.overflown) {
-        fail(exchange);
+        exchange_break(exchange);
         return -EMSGSIZE;
     }
     struct slice head = writer_slice(&exchange->head);
