@@ -153,8 +153,9 @@ def check_manual():
     commands = re.findall(r'^    \{"(\w+)", \w+, "', (ROOT / "src/main/main.c").read_text(), re.M)
     found += [f"docs/weir.1: the command {name} is missing" for name in commands
               if f".It Cm {name}\n" not in page]
+    row = re.compile(r"\{'(\\?.)', \"(\w+)\", OPTION_")
     for path in c_sources("src/cli", "src/main", suffixes=(".c",)):
-        for letter, name in re.findall(r"\{'(\\?.)', \"(\w+)\", OPTION_", (ROOT / path).read_text()):
+        for letter, name in row.findall((ROOT / path).read_text()):
             item = f"Fl Fl {name}" if letter == "\\0" else f"Fl {letter} , Fl Fl {name}"
             if not re.search(rf"^\.It {re.escape(item)}\b", page, re.M):
                 found.append(f"docs/weir.1: {path}'s option --{name} is missing")
