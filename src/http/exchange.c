@@ -72,8 +72,10 @@ int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
         if (rc != -EAGAIN)
             return rc;
         rc = io_wait(exchange_io(exchange), IO_READABLE, loop_deadline(exchange->timeout_idle_ms));
-        if (rc < 0)
+        if (rc < 0) {
+            exchange->keep_alive = false;
             return rc;
+        }
     }
 }
 

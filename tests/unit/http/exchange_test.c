@@ -452,7 +452,7 @@ static void asking_to_continue(void)
     expect_answer(answer_plainly,
                   "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                   "Content-Length: 4\r\n\r\n",
-                  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: weir\r\n"
+                  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\nServer: weir\r\n"
                   "Content-Type: text/plain\r\n\r\nhello",
                   false); /* whether the body comes nobody knows */
 }
