@@ -145,10 +145,27 @@ def check_shell():
     return found
 
 
+def check_manual():
+    """docs/weir.1 is well formed and names each command and each option there is."""
+    page = (ROOT / "docs/weir.1").read_text()
+    lint = _run("mandoc", "-Tlint", "docs/weir.1")
+    found = lint.stdout.splitlines()
+    commands = re.findall(r'^    \{"(\w+)", \w+, "', (ROOT / "src/main/main.c").read_text(), re.M)
+    found += [f"docs/weir.1: the command {name} is missing" for name in commands
+              if f".It Cm {name}\n" not in page]
+    row = re.compile(r"\{'(\\?.)', \"(\w+)\", OPTION_")
+    for path in c_sources("src/cli", "src/main", suffixes=(".c",)):
+        for letter, name in row.findall((ROOT / path).read_text()):
+            item = f"Fl Fl {name}" if letter == "\\0" else f"Fl {letter} , Fl Fl {name}"
+            if not re.search(rf"^\.It {re.escape(item)}\b", page, re.M):
+                found.append(f"docs/weir.1: {path}'s option --{name} is missing")
+    return found if commands else ["docs/weir.1: no commands were found in src/main/main.c"]
+
+
 CHECKS = {
     "format": check_format, "layers": check_layers, "headers": check_headers, "sizes": check_sizes,
     "built": check_built, "marks": check_marks, "python": check_python, "shell": check_shell,
-    "tidy": check_tidy,
+    "manual": check_manual, "tidy": check_tidy,
 }
 
 

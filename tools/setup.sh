@@ -9,7 +9,7 @@ declare -A packages=(
         libssl-dev libyaml-dev libjansson-dev libc-ares-dev libsqlite3-dev zlib1g-dev libcmocka-dev"
     [demo]="python3-django gunicorn curl procps"
     [test]="python3-pytest curl openssl nghttp2-client"
-    [lint]="clang clang-format clang-tidy llvm libclang-rt-14-dev node-llhttp"
+    [lint]="clang clang-format clang-tidy llvm libclang-rt-14-dev mandoc node-llhttp"
     [bench]="nginx-light haproxy wrk nghttp2-client util-linux git"
 )
 order=(build demo test lint bench)

@@ -100,8 +100,10 @@ static bool look_round(struct found *found)
     found->files = find_files_folder();
     for (size_t i = 0; i < COUNT_OF(service_folders); i++) {
         if (find_service_in(service_folders[i], found)) {
-            /* A template in the folder of the program itself is the program's business. */
-            if (found->files != NULL && strcmp(found->files, found->directory) == 0)
+            /* A page in the folder of the program itself is the program's business, and one at the
+             * top would show the program's sources with it. */
+            if (found->files != NULL &&
+                (strcmp(found->files, found->directory) == 0 || strcmp(found->files, ".") == 0))
                 found->files = NULL;
             return true;
         }
@@ -138,7 +140,7 @@ static void app_name(const char *folder, char ret_name[static NAME_BYTES])
     while (len > 0 && ret_name[len - 1] == '-')
         len--;
     ret_name[len] = '\0';
-    if (len == 0)
+    if (len == 0 || strcmp(ret_name, "null") == 0) /* YAML's word for nothing */
         (void)snprintf(ret_name, NAME_BYTES, "app");
 }
 

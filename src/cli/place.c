@@ -34,8 +34,9 @@ static int folder_of(const char *file, char ret_folder[static PATH_MAX])
 /* The state folder need not exist yet: the last part is added to its parent's real path. */
 static bool absolute(const char *folder, const char *path, char ret_path[static PATH_MAX])
 {
+    const char *above = strcmp(folder, "/") == 0 ? "" : folder;
     int len = path[0] == '/' ? snprintf(ret_path, PATH_MAX, "%s", path)
-                             : snprintf(ret_path, PATH_MAX, "%s/%s", folder, path);
+                             : snprintf(ret_path, PATH_MAX, "%s/%s", above, path);
     return len > 0 && len < PATH_MAX;
 }
 
@@ -54,7 +55,7 @@ bool place_find(const char *command, const char *file, const char *state, bool m
         return tell_missing(command, ret_place->file, rc);
     bool fits = state == NULL ? absolute(ret_place->folder, ".weir", ret_place->state)
                               : absolute(here, state, ret_place->state);
-    return fits || tell_missing(command, state, -ENAMETOOLONG);
+    return fits || tell_missing(command, state == NULL ? ".weir" : state, -ENAMETOOLONG);
 }
 
 bool place_path(const struct place *place, const char *name, char ret_path[static PATH_MAX])

@@ -133,6 +133,17 @@ static int read_status(struct control *control)
     return rc;
 }
 
+/* The word is said again and again, the warning is not. */
+static void note_known(struct service *service, int rc)
+{
+    if (rc == 404 && !service->is_unknown)
+        log_warn("the running edge does not know the service %.*s: it was started with an "
+                 "earlier weir.yaml; `weir down`, then `weir up` starts it anew",
+                 SLICE_ARG(service->conf->name));
+    if (rc >= 0)
+        service->is_unknown = rc == 404;
+}
+
 static void note_reachable(struct edge_link *link, int rc)
 {
     bool is_reachable = rc >= 0;
@@ -154,10 +165,7 @@ static bool exchange_words(struct control *control)
             continue;
         int rc = put_targets(link, service);
         note_reachable(link, rc);
-        if (rc == 404)
-            log_warn("the running edge does not know the service %.*s: it was started with an "
-                     "earlier weir.yaml; `weir down`, then `weir up` starts it anew",
-                     SLICE_ARG(service->conf->name));
+        note_known(service, rc);
     }
     note_reachable(link, read_status(control));
     for (unsigned i = 0; i < control->services_count; i++) {

@@ -51,6 +51,7 @@ struct service {
     bool is_built;
     /* The edge's group of targets. */
     bool targets_changed;
+    bool is_unknown; /* the edge knows no such group; it was told once */
     uint64_t epoch;
 };
 

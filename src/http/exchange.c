@@ -72,8 +72,10 @@ int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
         if (rc != -EAGAIN)
             return rc;
         rc = io_wait(exchange_io(exchange), IO_READABLE, loop_deadline(exchange->timeout_idle_ms));
-        if (rc < 0)
+        if (rc < 0) {
+            exchange->keep_alive = false;
             return rc;
+        }
     }
 }
 
@@ -177,7 +179,7 @@ static int add_head(struct exchange *exchange, struct iovec *parts, int *count)
         return 0;
     h1_write_end(&exchange->head);
     if (exchange->head.overflown) {
-        fail(exchange);
+        exchange_break(exchange);
         return -EMSGSIZE;
     }
     struct slice head = writer_slice(&exchange->head);

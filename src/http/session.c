@@ -371,6 +371,7 @@ void sessions_close(void)
 {
     LIST_FOR_EACH (&worker_current()->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
+        session->is_draining = true; /* a handler may answer without another wait */
         if (session->fiber != NULL)
             fiber_cancel(session->fiber);
         else
