@@ -75,9 +75,16 @@ static size_t encoded_slash(struct slice s)
     return slice_starts_with(s, SLICE("%2F")) || slice_starts_with(s, SLICE("%5C")) ? 3 : 0;
 }
 
+/* Do parameters begin at the front of a normal segment, for a server that decodes before it cuts?
+ */
+static bool begins_parameters(struct slice s)
+{
+    return s.at[0] == ';' || slice_starts_with(s, SLICE("%3B"));
+}
+
 /*
- * Would a server that decodes "%2F" or "%5C", or that cuts parameters off at ';' before it looks
- * at the segment, see a dot segment in this one? A plain dot segment is not hidden.
+ * Would a server that decodes "%2F" or "%5C", or that cuts parameters off at ';' or "%3B" before it
+ * looks at the segment, see a dot segment in this one? A plain dot segment is not hidden.
  */
 static bool hides_dots(struct slice segment)
 {
@@ -85,9 +92,10 @@ static bool hides_dots(struct slice segment)
         return false;
     size_t begin = 0;
     for (size_t i = 0; i < segment.len;) {
-        size_t slash = encoded_slash(slice_from(segment, i));
-        bool ends = slash > 0 || segment.at[i] == ';';
-        if (ends && is_dots(slice_of(segment.at + begin, i - begin)))
+        struct slice rest = slice_from(segment, i);
+        size_t slash = encoded_slash(rest);
+        if ((slash > 0 || begins_parameters(rest)) &&
+            is_dots(slice_of(segment.at + begin, i - begin)))
             return true;
         i += slash > 0 ? slash : 1;
         if (slash > 0)

@@ -12,9 +12,9 @@
  * bytes that must not stand in a path (RFC 3986 §3.3) are escaped. Refused with -EBADMSG: an escape
  * that is not two hexadecimal digits, %00, a path that would leave the root, a backslash, a segment
  * in which an encoded slash or backslash stands beside dots as a dot segment would ("..%2f",
- * "%5c.."), and a dot segment with parameters ("..;a"): servers behind disagree on those. `out` has
- * room for 3 * raw.len bytes. Returns 0; *ret_path is a slice of `out`, or of `raw` when it was in
- * normal form already (then nothing is written).
+ * "%5c.."), and a dot segment with parameters ("..;a", "..%3Ba"): servers behind disagree on those.
+ * `out` has room for 3 * raw.len bytes. Returns 0; *ret_path is a slice of `out`, or of `raw` when
+ * it was in normal form already (then nothing is written).
  */
 int uri_normalise_path(struct slice raw, char *out, struct slice *ret_path);
 
