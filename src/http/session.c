@@ -284,7 +284,7 @@ static bool skip_body(struct exchange *exchange)
 /* Returns whether the connection goes on to the next request. */
 static bool serve_one(struct session *session)
 {
-    struct exchange exchange;
+    UNINITIALISED struct exchange exchange;
     _Alignas(16) UNINITIALISED char memory[ARENA_FIRST_BYTES];
     begin_exchange(&exchange, session, memory);
     if (read_request(&exchange) == 0)
