@@ -3,7 +3,8 @@
 `./dev bench`: Weir beside Debian's nginx and HAProxy on this machine, by docs/performance.md.
 
 Each server has core 0 for itself; client and target share core 1. The servers are measured in turn,
-A B C A B C, and the table shows medians. Raw results go to tests/bench/results/.
+A B C A B C, and the table shows medians. `bare` moves the bytes and does nothing else: what no proxy
+can be cheaper than. Raw results go to tests/bench/results/.
 """
 import argparse
 import contextlib
@@ -92,7 +93,8 @@ def run_rows(rows, options):
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         pathlib.Path(folder).chmod(0o755)
         for row in rows:
-            names = [name for name in ("weir", *row.peers) if not chosen or name in chosen]
+            floor = row.floor if isinstance(row, CpuRow) else ()
+            names = [name for name in ("weir", *row.peers, *floor) if not chosen or name in chosen]
             if isinstance(row, CpuRow):
                 results[row.name] = measure_cpu(row, names, options, folder)
                 print(report.CPU_HEADER)

@@ -32,7 +32,7 @@ def cpu_verdict(row, load, samples):
     """(text, holds) of Weir against its better peer; None without Weir or without a peer."""
     groups = by_server(samples)
     cpu = {name: median(group, "cpu_us") for name, group in groups.items()}
-    peers = {name: value for name, value in cpu.items() if name != "weir"}
+    peers = {name: cpu[name] for name in row.peers if name in cpu}
     if "weir" not in cpu or not peers:
         return None
     best = min(peers, key=peers.get)
@@ -43,6 +43,9 @@ def cpu_verdict(row, load, samples):
     holds = ratio <= row.ratio_max
     text = (f"{row.name} {load}: {ratio:.2f} of {best} (pairs {pairs[0]:.2f}–{pairs[-1]:.2f}), "
             f"at most {row.ratio_max:.2f}")
+    for name in row.floor:
+        if name in cpu:
+            text += f"; {name} {cpu[name] / cpu[best]:.2f}"
     if row.user_us_max:
         user = median(groups["weir"], "user_us")
         holds = holds and user <= row.user_us_max

@@ -11,6 +11,7 @@ class CpuRow:
     peers: tuple
     ratio_max: float           # Weir's CPU per request over the better peer's
     user_us_max: float = 0     # user space per request; 0 is no limit
+    floor: tuple = ()          # shown beside them, no peer: the system calls alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +26,12 @@ class MemoryRow:
 
 PROXIES = ("nginx", "haproxy")
 FILE_SERVERS = ("nginx",)
+FLOOR = ("bare",)
 
 ROWS = (
-    CpuRow("proxy-16", "/", 16, PROXIES, 0.90, 3.0),
-    CpuRow("proxy-128", "/", 128, PROXIES, 0.80, 3.0),
-    CpuRow("proxy-1000", "/", 1000, PROXIES, 0.70, 3.0),
+    CpuRow("proxy-16", "/", 16, PROXIES, 0.90, 3.0, FLOOR),
+    CpuRow("proxy-128", "/", 128, PROXIES, 0.80, 3.0, FLOOR),
+    CpuRow("proxy-1000", "/", 1000, PROXIES, 0.70, 3.0, FLOOR),
     CpuRow("static-1k", "/static/1k.bin", 16, FILE_SERVERS, 0.80),
     CpuRow("static-16k", "/static/16k.bin", 16, FILE_SERVERS, 0.90),
     MemoryRow("idle-5000", "idle", 5000, PROXIES, 400),

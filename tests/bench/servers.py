@@ -26,9 +26,10 @@ COMMANDS = {
     "nginx": ["/usr/sbin/nginx", "-c", "@CONFIG@", "-p", "@FOLDER@"],
     "haproxy": ["/usr/sbin/haproxy", "-f", "@CONFIG@"],
     "backend": ["/usr/sbin/nginx", "-c", "@CONFIG@", "-p", "@FOLDER@"],
+    "bare": [str(ROOT / "build/tests/bench/bare_proxy"), "@PORT@", "@BACKEND@"],
 }
 TEMPLATES = {"weir": "weir.yaml", "nginx": "nginx.conf", "haproxy": "haproxy.cfg",
-             "backend": "backend.conf"}
+             "backend": "backend.conf"}  # bare has none
 
 
 def descriptors():
@@ -76,7 +77,7 @@ class Server:
         self._values = {
             "PORT": self.port, "BACKEND": backend_port, "SLOW": slow_port, "POOL": pool,
             "FOLDER": self._folder, "CONNECTIONS": requests_at_once(), "DESCRIPTORS": descriptors(),
-            "BODY": "x" * BODY_BYTES, "CONFIG": self._folder / TEMPLATES[name],
+            "BODY": "x" * BODY_BYTES, "CONFIG": self._folder / TEMPLATES.get(name, "none"),
         }
 
     def _fill(self, text):
@@ -91,8 +92,9 @@ class Server:
             (static / f"{size_kib}k.bin").write_bytes(b"x" * size_kib * 1024)
         for path in (self._folder, static):
             path.chmod(0o755)
-        config = self._values["CONFIG"]
-        config.write_text(self._fill((HERE / "peers" / TEMPLATES[self.name]).read_text()))
+        if self.name in TEMPLATES:
+            template = (HERE / "peers" / TEMPLATES[self.name]).read_text()
+            self._values["CONFIG"].write_text(self._fill(template))
         command = ["taskset", "-c", str(self.core), *map(self._fill, COMMANDS[self.name])]
         self._output = open(self._folder / "output.txt", "w+")
         self._process = subprocess.Popen(command, stdout=self._output, stderr=self._output,
