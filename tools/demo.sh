@@ -62,7 +62,7 @@ ask() {
 }
 
 end=$((SECONDS + ready_deadline_s))
-until url=$(base_url) && ask --fail --output /dev/null "$url/api/notes" 2>/dev/null; do
+until url=$(base_url) && grep -q '^ready' "$log" && ask --fail --output /dev/null "$url/api/notes" 2>/dev/null; do
     if $is_stopping; then
         exit 0
     fi
@@ -83,6 +83,10 @@ until url=$(base_url) && ask --fail --output /dev/null "$url/api/notes" 2>/dev/n
     fi
     sleep 0.1
 done
+
+# The tasks' processes, from the rows SERVICE TASK PID PORT UP STATE of `weir status`.
+# shellcheck disable=SC2016
+pids='$6 == "healthy" { print $3 }'
 
 passed=0
 failed=0
@@ -108,6 +112,21 @@ answers() { # STATUS CURL ARGUMENTS...
     [ "$(ask --output /dev/null --write-out '%{http_code}' "$@")" = "$status" ]
 }
 
+healthy_tasks() {
+    (cd "$folder" && "$weir" status | awk "$pids")
+}
+is_replaced() { # PID COUNT: it is gone, and as many tasks as before are healthy
+    local end=$((SECONDS + ready_deadline_s)) now
+    while [ "$SECONDS" -lt "$end" ]; do
+        now=$(healthy_tasks)
+        if ! grep -qx "$1" <<<"$now" && [ "$(wc -l <<<"$now")" -eq "$2" ]; then
+            return 0
+        fi
+        sleep 0.1
+    done
+    return 1
+}
+
 if $check; then
     expect "the front end is served" shows "<html" "$url/"
     expect "the API answers" answers 200 "$url/api/notes"
@@ -117,6 +136,12 @@ if $check; then
     expect "what is not there is a 404" answers 404 "$url/api/nothing-here"
     expect "a hundred requests in a row succeed" \
         ask --fail --output /dev/null "$url/api/notes?[1-100]"
+    tasks=$(healthy_tasks)
+    task=$(head -n 1 <<<"$tasks")
+    kill -KILL "$task"
+    expect "no request fails when a task is killed" \
+        ask --fail --output /dev/null "$url/api/notes?[1-100]"
+    expect "the task is replaced" is_replaced "$task" "$(wc -l <<<"$tasks")"
     kill -TERM "$pid"
     code=0
     wait "$pid" || code=$?
@@ -140,7 +165,7 @@ cat <<TXT
     2. see its tasks, targets and requests:
          cd examples/notes && ../../build/weir status
     3. kill one of its tasks while you reload the page; Weir starts another, no request fails:
-         kill -9 \$(pgrep -f notes.wsgi | tail -n 1)
+         kill -9 \$(../../build/weir status | awk '$pids' | head -n 1)
 TXT
 if [ -n "${SSH_CONNECTION:-}" ]; then
     server=$(echo "$SSH_CONNECTION" | cut -d ' ' -f 3)
