@@ -1,5 +1,5 @@
 /* The resolver over c-ares, asked of a tiny name server on the same loop. */
-#include "unit.h"
+#include "hosts.h"
 
 #include "os/file.h"
 #include "os/io.h"
@@ -376,15 +376,14 @@ static void what_is_no_host_name_is_refused(void **state)
     run(look_up_nonsense);
 }
 
-static void look_up_localhost(void *arg)
+static void look_up_in_hosts_file(void *arg)
 {
     (void)arg;
     struct address found[4];
-    int count = lookup("localhost", found, 4);
-    assert_true(count > 0);
+    assert_int_equal(lookup("app.hosts.test", found, 4), 1);
     char text[ADDRESS_TEXT_BYTES];
     (void)address_format_host(&found[0], text);
-    assert_true(strcmp(text, "127.0.0.1") == 0 || strcmp(text, "::1") == 0);
+    assert_string_equal(text, "192.0.2.200");
     assert_int_equal(server.asked_udp, 0);
     loop_stop(loop);
 }
@@ -392,7 +391,10 @@ static void look_up_localhost(void *arg)
 static void the_hosts_file_comes_first(void **state)
 {
     (void)state;
-    run(look_up_localhost);
+    char path[64];
+    unit_write_hosts(path, sizeof path, "192.0.2.200 app.hosts.test\n");
+    run(look_up_in_hosts_file);
+    unit_remove_hosts(path);
 }
 
 static void be_cancelled(void *arg)
