@@ -361,6 +361,27 @@ static void link_sites(struct linking *linking)
 
 /* Groups and services: after the sites, which tell what is used. */
 
+/* The address is a target's name in the status and the metrics. */
+static void check_targets(struct linking *linking, const struct conf_group *group)
+{
+    struct map addresses;
+    map_init(&addresses, (struct hash_key){1, 2});
+    for (unsigned i = 0; i < group->targets_count; i++) {
+        struct conf_target *target = &group->targets[i];
+        if (target->address.text.at == NULL)
+            continue;
+        const struct conf_target *other = map_get(&addresses, target->address.text);
+        if (other != NULL)
+            reading_error(linking->reading, target->place,
+                          "the target \"%.*s\" is given twice, first in line %u: a \"weight\" "
+                          "gives it more requests",
+                          SLICE_ARG(target->address.text), other->place.line);
+        else
+            set(linking, &addresses, target->address.text, target);
+    }
+    map_finish(&addresses);
+}
+
 static void link_groups(struct linking *linking)
 {
     struct draft *draft = linking->draft;
@@ -371,8 +392,10 @@ static void link_groups(struct linking *linking)
                       sizeof *snapshot->groups);
     if (snapshot->groups == NULL)
         return;
-    for (unsigned i = 0; i < draft->groups_count; i++)
+    for (unsigned i = 0; i < draft->groups_count; i++) {
+        check_targets(linking, &draft->groups[i]);
         snapshot->groups[snapshot->groups_count++] = draft->groups[i];
+    }
 }
 
 static void link_services(struct linking *linking)

@@ -306,6 +306,9 @@ static const struct bad_file addresses_files[] = {
                                      "missing: write host:port, [v6]:port or unix:/path\n"},
     {"listeners: { a: \":80\", b: \":80\" }\n", "1:24: \"b\" has the address of \"a\" in line 1: a "
                                                 "site may have several domains at one listener\n"},
+    {"target_groups:\n  a: { targets: [\"h:80\", \"h:81\", { address: \"h:80\", weight: 2 }] }\n",
+     "2:34: the target \"h:80\" is given twice, first in line 2: a \"weight\" gives it more "
+     "requests\n"},
     {"listeners: { a: "
      "unix:"
      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
