@@ -204,7 +204,20 @@ static void write_targets(struct metric_page *page, const struct metric *metric)
     }
 }
 
-enum worker_number { IS_ANSWERING, FIBERS, FIBERS_MAX, STACKS, STACK_HIGH, BLOCK_BYTES };
+enum worker_number {
+    IS_ANSWERING,
+    FIBERS,
+    FIBERS_MAX,
+    STACKS,
+    STACK_HIGH,
+    BLOCK_BYTES,
+    FILES_ENTRIES,
+    FILES_BYTES,
+    FILES_DESCRIPTORS,
+    FILES_HITS,
+    FILES_LOADS,
+    FILES_EVICTIONS
+};
 
 static uint64_t worker_number(const struct worker_report *report, enum worker_number which)
 {
@@ -221,6 +234,18 @@ static uint64_t worker_number(const struct worker_report *report, enum worker_nu
         return report->latest.fibers.stack_bytes_high;
     case BLOCK_BYTES:
         return report->latest.block_bytes;
+    case FILES_ENTRIES:
+        return report->latest.files.entries;
+    case FILES_BYTES:
+        return report->latest.files.bytes;
+    case FILES_DESCRIPTORS:
+        return report->latest.files.descriptors;
+    case FILES_HITS:
+        return report->latest.files.hits;
+    case FILES_LOADS:
+        return report->latest.files.loads;
+    case FILES_EVICTIONS:
+        return report->latest.files.evictions;
     }
     return 0;
 }
@@ -348,6 +373,19 @@ const struct metric metrics_table[] = {
      write_workers, BLOCK_BYTES},
     COUNTED("weir_blocks_refused_total", blocks_refused,
             "Buffers that could not be had: memory or the budget was used up."),
+    {"weir_files_cache_entries", METRIC_GAUGE, "worker",
+     "Paths of `files` that a worker keeps, those that do not exist included.",
+     write_workers, FILES_ENTRIES},
+    {"weir_files_cache_bytes", METRIC_GAUGE, "worker",
+     "Memory of what is kept.", write_workers, FILES_BYTES},
+    {"weir_files_cache_descriptors", METRIC_GAUGE, "worker",
+     "Files that are kept open.", write_workers, FILES_DESCRIPTORS},
+    {"weir_files_cache_hits_total", METRIC_COUNTER, "worker",
+     "Requests for files that were answered from what is kept.", write_workers, FILES_HITS},
+    {"weir_files_cache_loads_total", METRIC_COUNTER, "worker",
+     "Looks into the file system.", write_workers, FILES_LOADS},
+    {"weir_files_cache_evictions_total", METRIC_COUNTER, "worker",
+     "Paths that made room for others.", write_workers, FILES_EVICTIONS},
     {"weir_offload_queued", METRIC_GAUGE, "",
      "Blocking jobs, as file calls, that wait for a thread.", write_offload_queued, 0},
     {"weir_offload_finished_total", METRIC_COUNTER, "",

@@ -20,6 +20,7 @@ const char *response_class_name(unsigned number)
 static void read_facts(struct edge_worker *worker)
 {
     fiber_stats_read(&worker->report.told.fibers);
+    files_cache_stats_read(worker->files_cache, &worker->report.told.files);
     worker->report.told.block_bytes = worker->http.block_bytes;
 }
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "edge/files/cache.h"
 #include "http/worker.h"
 #include "os/fiber.h"
 #include "os/loop.h"
@@ -16,6 +17,7 @@ struct edge_worker;
 /* What only the worker's own thread can read. */
 struct worker_facts {
     struct fiber_stats fibers;
+    struct files_cache_stats files;
     uint64_t block_bytes;
 };
 

@@ -51,6 +51,7 @@ static int count_body(struct exchange *exchange, int rc, struct slice data)
 int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
 {
     struct session *session = exchange->session;
+    *ret_data = (struct slice){0};
     int rc = inflow_try_body(&session->inflow, &session->io, ret_data);
     if (rc == -EAGAIN && exchange->request.expects_continue && !exchange->continue_sent &&
         exchange->state == RESPONSE_NONE) {

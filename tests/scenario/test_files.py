@@ -385,3 +385,17 @@ def test_more_files_than_the_cache_holds(edge, site):
             answer = connection.send(raw.request("GET", f"/large{number}.bin")).response()
             assert len(answer.body) == 100_000 + number
     assert len(os.listdir(f"/proc/{edge.process.pid}/fd")) < 300
+    assert edge.metrics()['weir_files_cache_evictions_total{worker="0"}'] > 0
+
+
+def test_the_metrics_tell_what_is_kept(edge):
+    for _ in range(5):
+        assert raw.get(edge.port, "/large.bin").status == 200
+    raw.get(edge.port, "/none")
+    found = {name: edge.metrics()[f'weir_files_cache_{name}{{worker="0"}}']
+             for name in ("entries", "descriptors", "bytes", "hits_total", "loads_total",
+                          "evictions_total")}
+    assert found["entries"] == 2 and found["descriptors"] == 1 and found["evictions_total"] == 0
+    # A slow machine may look at the file again meanwhile.
+    assert found["loads_total"] >= 2 and found["hits_total"] + found["loads_total"] >= 6
+    assert 0 < found["bytes"] < len(LARGE)
