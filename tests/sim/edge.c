@@ -160,6 +160,21 @@ static void storm(const struct sim_faults *drawn)
     }
 }
 
+/* A client that left by closing has only half closed: its request ends with its target, or in time.
+ */
+static void await_idle(void)
+{
+    for (int64_t until_ms = loop_deadline(SETTLE_MS);;) {
+        unsigned in_flight = 0;
+        for (unsigned i = 0; i < test.targets_count; i++)
+            in_flight += atomic_load(&edge_host_target(&test.edge, i)->in_flight);
+        if (in_flight == 0)
+            return;
+        CHECK(loop_now_ms() < until_ms);
+        CHECK(fiber_sleep(20) == 0);
+    }
+}
+
 static void calm_down(void)
 {
     bool may_hang = test.clients.weather == WEATHER_NETWORK;
@@ -169,6 +184,7 @@ static void calm_down(void)
     set_manners(&(struct manners){0}, 0);
     CHECK(fiber_sleep(may_hang ? 130000 : 1000) == 0); /* until it times out */
     await_all(TARGET_HEALTHY);
+    await_idle();
 }
 
 static void ask_calmly(unsigned times)
