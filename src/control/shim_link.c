@@ -106,6 +106,13 @@ static int greet(struct shim_link *link, struct error *error)
     return 0;
 }
 
+/* One that was stopped hears again. It leads a group in which it is alone. */
+static void wake_shim(const struct shim_link *link)
+{
+    struct process shim = {.pid = link->shim_pid, .pidfd = -1};
+    (void)process_signal_group(&shim, SIGCONT);
+}
+
 static void begin(struct shim_link *link, void (*changed)(struct shim_link *link))
 {
     *link = (struct shim_link){.process.pidfd = -1, .changed = changed};
@@ -158,8 +165,11 @@ int shim_find(struct shim_link *link, const char *folder, void (*changed)(struct
         return rc;
     rc = io_connect_wait(&link->io, &path.address, loop_deadline(GREETING_MS));
     unix_path_close(&path);
-    if (rc == 0)
+    if (rc == 0) {
+        link->shim_pid = unix_path_peer(link->io.fd);
+        wake_shim(link);
         rc = greet(link, NULL);
+    }
     if (rc < 0)
         io_close(&link->io);
     return rc;
@@ -170,8 +180,10 @@ void shim_stop(struct shim_link *link, int64_t within_ms)
     char line[32];
     int len = snprintf(line, sizeof line, "stop %lld\n", (long long)within_ms);
     struct iovec part = {.iov_base = line, .iov_len = (size_t)len};
-    if (io_is_open(&link->io))
-        (void)io_write(&link->io, &part, 1);
+    if (!io_is_open(&link->io))
+        return;
+    (void)io_write(&link->io, &part, 1);
+    wake_shim(link);
 }
 
 void shim_finish(struct shim_link *link)

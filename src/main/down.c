@@ -26,6 +26,7 @@
 struct down {
     struct place place;
     unsigned stopped;
+    unsigned failed;
     char tasks[PATH_MAX];
 };
 
@@ -61,7 +62,7 @@ static int stop_supervisor(struct down *down)
         return -ESRCH;
     rc = process_hold(info.pid, info.start_ticks, &process);
     if (rc == 0)
-        rc = process_signal(&process, SIGTERM);
+        rc = process_terminate(&process);
     if (rc < 0)
         return rc;
     log_info("stopping weir (pid %d); requests and tasks may finish what they do", info.pid);
@@ -78,7 +79,7 @@ static void stop_edge(struct down *down)
         edge_note_read(path, note, &edge) < 0)
         return;
     log_info("stopping the edge that was left (pid %d)", edge.pid);
-    if (process_signal(&edge, SIGTERM) == 0 && await_end(&edge) == 0)
+    if (process_terminate(&edge) == 0 && await_end(&edge) == 0)
         down->stopped++;
     (void)edge_note_write(path, NULL);
     if (place_path(&down->place, "edge.sock", path))
@@ -98,7 +99,13 @@ static int stop_task(void *arg, const char *name)
     int len = snprintf(folder, sizeof folder, "%s/%s", down->tasks, name);
     if (len < 0 || (size_t)len >= sizeof folder)
         return 0;
-    if (shim_find(&link, folder, wake_waiter) == 0) {
+    int rc = shim_find(&link, folder, wake_waiter);
+    if (rc == -ETIMEDOUT) {
+        log_error("%s: its shim does not answer; it is left as it is", name);
+        down->failed++;
+        return 0;
+    }
+    if (rc == 0) {
         log_info("stopping %s", name);
         shim_stop(&link, STOP_TASK_MS);
         while (!link.is_gone && fiber_sleep(20) == 0)
@@ -123,8 +130,9 @@ static int down_fiber(void *arg)
     stop_edge(down);
     if (place_path(&down->place, "tasks", down->tasks))
         (void)folder_each(down->tasks, stop_task, down);
-    log_info(down->stopped > 0 ? "stopped" : "nothing runs here");
-    return 0;
+    if (down->failed == 0)
+        log_info(down->stopped > 0 ? "stopped" : "nothing runs here");
+    return down->failed > 0;
 }
 
 int down_main(int argc, const char **argv)

@@ -116,14 +116,16 @@ static void add_client(struct shim *shim, int fd)
     (void)close(fd);
 }
 
-/* SIGTERM to the group now, the rest at the deadline. */
+/* SIGTERM to the group now, which also one that was stopped hears; the rest at the deadline. */
 static void stop(struct shim *shim, int64_t within_ms)
 {
     int64_t at_ms = clock_ms(CLOCK_MONOTONIC) + within_ms;
     if (at_ms < shim->kill_at_ms)
         shim->kill_at_ms = at_ms;
-    if (!shim->has_ended)
+    if (!shim->has_ended) {
         (void)kill(-shim->task.pid, SIGTERM);
+        (void)kill(-shim->task.pid, SIGCONT);
+    }
 }
 
 static int kill_own_child(void *arg, const struct proc_info *info)

@@ -70,6 +70,12 @@ static void forward(const struct child *child, int number)
         (void)process_signal(&child->process, number);
 }
 
+static void terminate(const struct child *child)
+{
+    if (child->process.pidfd >= 0)
+        (void)process_terminate(&child->process);
+}
+
 static void close_ports(struct supervisor *self)
 {
     for (unsigned i = 0; i < self->note.listeners_count; i++) {
@@ -97,9 +103,9 @@ static void stop(struct supervisor *self, int result)
     self->is_stopping = true;
     if (self->is_hurried) {
         forward(&self->edge, SIGKILL);
-        forward(&self->control, SIGTERM);
+        terminate(&self->control);
     } else {
-        forward(&self->edge, SIGTERM);
+        terminate(&self->edge);
     }
     fiber_wake(self->main);
 }
@@ -199,6 +205,7 @@ static int adopt_edge(struct supervisor *self)
         log_warn("the edge of an earlier run (pid %d) still has the configuration it was started "
                  "with; `weir down`, then start again, for that of %s",
                  pid, self->place.file);
+    (void)process_signal(&self->edge.process, SIGCONT); /* one that was stopped serves nobody */
     take_descriptors(self);
     self->is_adopted = true;
     log_info("adopted the edge that runs since before (pid %d)", pid);
@@ -364,6 +371,7 @@ static int spawn_control(struct supervisor *self)
         .passed = &theirs,
         .passed_count = 1,
         .new_session = true,
+        .on_parent_death = SIGKILL, /* it would leave, but not while it is stopped */
     };
     rc = process_spawn(&options, &self->control.process, &error);
     pair_close_passed(theirs);
@@ -405,7 +413,7 @@ static void supervisor_main(void *arg)
         (void)fiber_wait(FIBER_FOREVER);
     /* Nobody will answer there any more: control must not wait for it. */
     close_listeners(self);
-    forward(&self->control, SIGTERM);
+    terminate(&self->control);
     while (!self->control.is_over)
         (void)fiber_wait(FIBER_FOREVER);
     loop_stop(loop_current());

@@ -237,6 +237,12 @@ int process_signal(const struct process *process, int number)
     return pidfd_send_signal(process->pidfd, number, NULL, 0) < 0 ? -errno : 0;
 }
 
+int process_terminate(const struct process *process)
+{
+    int rc = process_signal(process, SIGTERM);
+    return rc < 0 ? rc : process_signal(process, SIGCONT);
+}
+
 int process_signal_group(const struct process *process, int number)
 {
     if (process->pid <= 1)

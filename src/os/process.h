@@ -59,6 +59,9 @@ int process_wait(struct process *process, int64_t deadline_ms, struct process_en
 /* 0, -ESRCH when it has ended, -EPERM. */
 int process_signal(const struct process *process, int number);
 
+/* SIGTERM, and SIGCONT so that one that was stopped hears it. As process_signal. */
+int process_terminate(const struct process *process);
+
 /* To its whole process group; only for one that leads its group and has not been released. */
 int process_signal_group(const struct process *process, int number);
 

@@ -35,6 +35,13 @@ void unix_path_close(struct unix_path *path)
     path->folder_fd = -1;
 }
 
+pid_t unix_path_peer(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ? -errno : peer.pid;
+}
+
 static bool is_answered(const struct address *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -6,6 +6,8 @@
 
 #include "os/address.h"
 
+#include <sys/types.h>
+
 struct unix_path {
     struct address address; /* for bind or connect, until unix_path_close */
     int folder_fd;          /* owned; -1: the path was short enough */
@@ -15,6 +17,9 @@ struct unix_path {
  */
 int unix_path_open(struct unix_path *path, const char *text);
 void unix_path_close(struct unix_path *path);
+
+/* Who listens at the other end of a connected Unix socket. Returns the process, or -errno. */
+pid_t unix_path_peer(int fd);
 
 /*
  * Binds and listens, replacing a socket file that nobody listens on any more. The file is its

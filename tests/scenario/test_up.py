@@ -250,3 +250,36 @@ def test_two_signals_end_everything_at_once(weir, tmp_path, app):
     edge.signal(signal.SIGTERM)
     edge.process.wait(4 * wait.patience())
     edge._may_die = True
+
+
+def _parent(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _processes(weir, edge):
+    """The pids of everything that runs, by what it is."""
+    tasks = [task["pid"] for task in _tasks(weir, edge).values()]
+    children = pathlib.Path(f"/proc/{edge.process.pid}/task/{edge.process.pid}/children")
+    control = next(int(pid) for pid in children.read_text().split()
+                   if "control-process" in pathlib.Path(f"/proc/{pid}/cmdline").read_text())
+    return {"task": tasks[0], "shim": _parent(tasks[0]), "control": control,
+            "edge": edge.status()["pid"]}
+
+
+@pytest.mark.parametrize("who", ["task", "shim", "control", "edge"])
+def test_a_stop_reaches_what_a_signal_has_stopped(weir, app, who):
+    edge = weir.up(_file(app, tasks=1))
+    processes = _processes(weir, edge)
+    os.kill(processes[who], signal.SIGSTOP)
+    assert edge.stop() == 0
+    assert not any(_is_alive(pid) for pid in processes.values())
+
+
+def test_down_reaches_what_a_signal_has_stopped(weir, app):
+    edge = weir.up(_file(app, tasks=1))
+    processes = _processes(weir, edge)
+    for pid in processes.values():
+        os.kill(pid, signal.SIGSTOP)
+    edge.kill()
+    assert weir.run("down", "-f", edge.file).code == 0
+    wait.until(lambda: not any(_is_alive(pid) for pid in processes.values()), "their end")
