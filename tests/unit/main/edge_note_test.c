@@ -46,7 +46,7 @@ static void what_is_written_is_read_again(void **state)
     note_self(&note);
     add_listener(&note, ":80", 3);
     add_listener(&note, "[::1]:8080", 4);
-    add_listener(&note, "unix:/run/weir.sock", 17);
+    add_listener(&note, "unix:/run/my app/weir.sock", 17);
     assert_int_equal(edge_note_write("edge.note", &note), 0);
     assert_int_equal(edge_note_read("edge.note", &read, &edge), 0);
     assert_int_equal(read.pid, note.pid);
