@@ -108,6 +108,9 @@ static void note_group(struct control *control, const struct json *group)
         int64_t epoch = json_get_integer(group, SLICE("epoch"), 0);
         if (epoch < (int64_t)service->epoch)
             service->targets_changed = true;
+        /* Our word was refused: an earlier control spoke by a clock ahead of today's. */
+        else if (service->targets_changed)
+            service->epoch = (uint64_t)epoch;
         JSON_FOR_EACH(json_get(group, SLICE("targets")), target)
         note_target(service, target);
     }

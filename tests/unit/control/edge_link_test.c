@@ -374,6 +374,25 @@ static void epochs_grow_even_when_the_clock_goes_back(void **state)
     world_run(jump_clocks);
 }
 
+static void follow_an_earlier_clock(void)
+{
+    add_task(1, 21001, TASK_HEALTHY);
+    edge_begin();
+    edge.put_status = 409;
+    edge.status = "{\"groups\":[{\"name\":\"api\",\"epoch\":9000000000000000000}]}";
+    assert_int_equal(edge_link_start(&control), 0);
+    await(&edge.puts, 2);
+    assert_int_equal(services[0].epoch, UINT64_C(9000000000000000001));
+    link_end();
+    edge_end();
+}
+
+static void an_epoch_of_an_earlier_control_is_gone_on_from(void **state)
+{
+    (void)state;
+    world_run(follow_an_earlier_clock);
+}
+
 static void wake_the_link(void)
 {
     add_task(1, 21001, TASK_HEALTHY);
@@ -422,6 +441,7 @@ int main(void)
         TEST(an_edge_that_does_not_know_the_service_is_warned_of_once),
         TEST(a_status_that_makes_no_sense_changes_nothing),
         TEST(epochs_grow_even_when_the_clock_goes_back),
+        TEST(an_epoch_of_an_earlier_control_is_gone_on_from),
         TEST(a_change_is_told_at_once),
         cmocka_unit_test(a_state_folder_too_deep_is_an_error),
     };
