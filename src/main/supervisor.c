@@ -131,7 +131,7 @@ static void tell_holder(const struct conf_address *address)
     struct proc_info holder;
     unsigned count = address->port == 0 ? 0 : proc_listeners(address->port, inodes);
     if (count > 0 && proc_find_holder(inodes, count, &holder) == 0)
-        log_info("  port %u is held by %s (pid %d); to see it: ps -fp %d", address->port,
+        log_warn("  port %u is held by %s (pid %d); to see it: ps -fp %d", address->port,
                  holder.name, holder.pid, holder.pid);
 }
 
@@ -264,7 +264,12 @@ static int spawn_edge(struct supervisor *self)
         note->digest = configuration_digest(self->place.file);
         for (unsigned i = 0; i < note->listeners_count; i++)
             note->listeners[i].fd = CHILD_FD_FIRST_LISTENER + (int)i;
-        (void)edge_note_write(self->note_path, note);
+        rc = edge_note_write(self->note_path, note);
+        if (rc < 0)
+            log_warn(
+                "cannot write %s: %s; if this weir is killed, the next one cannot adopt its edge, "
+                "nor can `weir down` stop it",
+                self->note_path, strerror(-rc));
     }
     memory_free(note);
     return 0;
