@@ -114,6 +114,17 @@ static int64_t grace_ms(const struct service_task *task)
                                         : GRACE_DEFAULT_MS;
 }
 
+static int make_folder(const struct service_task *task, const char *folder)
+{
+    int rc = folder_remove(folder);
+    if (rc == 0)
+        rc = folder_make(folder, FOLDER_MODE);
+    if (rc < 0)
+        log_error("%s: cannot be started: cannot make the folder %s: %s", task->id, folder,
+                  strerror(-rc));
+    return rc;
+}
+
 static int launch_in(struct service_task *task, const char *folder, const char *log)
 {
     const struct conf_service *conf = task->service->conf;
@@ -123,9 +134,7 @@ static int launch_in(struct service_task *task, const char *folder, const char *
     struct file_info info;
     (void)snprintf(label, sizeof label, "service=%.*s number=%u hash=%016llx port=%u",
                    SLICE_ARG(conf->name), task->number, (unsigned long long)task->hash, task->port);
-    int rc = folder_remove(folder);
-    if (rc == 0)
-        rc = folder_make(folder, FOLDER_MODE);
+    int rc = make_folder(task, folder);
     if (rc == 0)
         rc = environment_make(&environment, conf, task->id, task->port);
     if (rc < 0)
@@ -237,6 +246,14 @@ static void format_wait(int64_t wait_ms, char ret_text[static 32])
         (void)snprintf(ret_text, 32, "in %.1f s", (double)wait_ms / 1000);
 }
 
+/* Why, was told where it happened. */
+static void report_not_started(struct service_task *task)
+{
+    char when[32];
+    format_wait(service_back_off(task->service, task), when);
+    log_warn("  %s is tried again %s", task->id, when);
+}
+
 static void report_end(struct service_task *task)
 {
     char text[PROCESS_END_TEXT_BYTES], when[32];
@@ -249,6 +266,10 @@ static void report_end(struct service_task *task)
     log_warn("%s: ended with %s before it was healthy; it is started anew %s. The last it printed:",
              task->id, text, when);
     show_last_lines(task);
+    if (task->shim.end.is_known && !task->shim.end.by_signal && task->shim.end.code == 0)
+        log_warn(
+            "  a task runs in the foreground: is there an option that keeps it from becoming a "
+            "daemon?");
     log_warn("  see all: weir logs %.*s · command: %.*s", SLICE_ARG(task->service->conf->name),
              SLICE_ARG(task->service->conf->command));
 }
@@ -384,7 +405,7 @@ static void task_main(void *arg)
         live(task);
         end_task(task);
     } else {
-        (void)service_back_off(service, task);
+        report_not_started(task);
     }
     shim_finish(&task->shim);
     (void)folder_remove(folder);

@@ -59,7 +59,7 @@ def test_a_port_in_use_is_told_with_its_holder(weir):
         result = weir.run("up", text=_file('command: "true"', port))
     assert result.code == 1
     assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
-    assert re.search(rf"port {port} is held by \S.* \(pid \d+\)", result.stdout + result.stderr)
+    assert re.search(rf"port {port} is held by \S.* \(pid \d+\)", result.stderr)
 
 
 def test_an_app_that_prints_and_dies_shows_its_last_lines_and_its_status(tmp_path):
@@ -82,6 +82,18 @@ def test_an_app_that_does_not_listen_on_its_port_is_told_of_it(tmp_path):
                                      'health: { path: /, grace: 1s }'), "not up within 1 s")
     assert "nothing listens at 127.0.0.1:" in said and "$PORT" in said
     assert "  | here I am" in said
+
+
+def test_an_app_that_becomes_a_daemon_is_told_to_stay(tmp_path):
+    said = _up_until(tmp_path, _file('command: "sleep 1000 & exit 0"'), "started anew in 2.0 s")
+    assert "ended with exit status 0 before it was healthy" in said and "foreground" in said
+
+
+def test_a_state_folder_that_takes_no_tasks_is_told_of(tmp_path):
+    (tmp_path / ".weir").mkdir()
+    (tmp_path / ".weir/tasks").write_text("not a folder")
+    said = _up_until(tmp_path, _file('command: "exec sleep 1000"'), "tried again in 2.0 s")
+    assert f"cannot make the folder {tmp_path}/.weir/tasks/api-1: Not a directory" in said
 
 
 def test_a_build_that_fails_ends_it_with_its_output(weir):
