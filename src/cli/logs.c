@@ -27,7 +27,7 @@
 struct log_file {
     char path[PATH_MAX];
     char task[64];
-    uint64_t offset;
+    struct line_log_place at;
     struct buffer content; /* of this round */
 };
 
@@ -75,9 +75,8 @@ static int add_file(void *arg, const char *name)
     memcpy(file->path, path, (size_t)len + 1);
     (void)snprintf(file->task, sizeof file->task, "%.*s", (int)stem.len - 4, name);
     buffer_init(&file->content, READ_MAX);
-    struct file_info info;
-    if (logs->is_first && file_stat(path, &info) == 0 && info.size > READ_MAX)
-        file->offset = info.size - READ_MAX;
+    if (logs->is_first)
+        (void)line_log_find_tail(path, READ_MAX, &file->at);
     return 0;
 }
 
@@ -101,23 +100,43 @@ static int find_files(struct logs *logs)
                                                   : -ENAMETOOLONG;
 }
 
-/* Only whole lines: the rest is read again in the next round. */
+/* A tail may begin in the middle of a line, and a file hold what no shim has written. */
+static bool has_time(struct slice text)
+{
+    return text.len >= LINE_LOG_TIME_BYTES && text.at[10] == 'T' && text.at[19] == '.' &&
+           text.at[23] == 'Z';
+}
+
+/* Of the first round only the last lines are shown: the room is for those of other files. */
+static void keep_last(struct logs *logs, size_t first)
+{
+    size_t count = logs->lines_count - first;
+    if (!logs->is_first || count <= logs->last_lines)
+        return;
+    memmove(&logs->lines[first], &logs->lines[logs->lines_count - logs->last_lines],
+            logs->last_lines * sizeof *logs->lines);
+    logs->lines_count = first + logs->last_lines;
+}
+
+/* Only whole lines, and as many as there is room for: the rest is read again in the next round. */
 static void read_file(struct logs *logs, struct log_file *file)
 {
+    size_t first = logs->lines_count;
     file->content.len = 0;
-    if (line_log_read(file->path, &file->offset, &file->content) < 0)
+    if (line_log_read(file->path, &file->at, &file->content) < 0)
         return;
     struct slice rest = buffer_slice(&file->content);
-    for (ptrdiff_t end; (end = slice_find(rest, '\n')) >= 0;) {
+    for (ptrdiff_t end; (end = slice_find(rest, '\n')) >= 0 && logs->lines_count < LINES_MAX;) {
         struct slice text = slice_first(rest, (size_t)end);
         rest = slice_from(rest, (size_t)end + 1);
-        if (text.len >= LINE_LOG_TIME_BYTES && logs->lines_count < LINES_MAX) {
+        if (has_time(text)) {
             logs->lines[logs->lines_count] =
                 (struct line){.text = text, .task = file->task, .order = logs->lines_count};
             logs->lines_count++;
         }
     }
-    file->offset -= rest.len;
+    file->at.offset -= rest.len < file->at.offset ? rest.len : file->at.offset;
+    keep_last(logs, first);
 }
 
 static int compare_lines(const void *a, const void *b)

@@ -9,6 +9,7 @@
 #include "conf/snapshot.h"
 #include "control/plan.h"
 #include "control/shim_link.h"
+#include "os/line_log.h"
 
 struct control;
 
@@ -32,7 +33,7 @@ struct service_task {
     bool was_healthy;
     int64_t started_ms;
     int64_t healthy_ms;  /* when it last became healthy */
-    uint64_t log_offset; /* where its output begins in the log */
+    struct line_log_place log_begin; /* of its output in the log */
     /* As the edge sees its target. */
     enum task_health health;
     int64_t in_flight; /* requests; -1: not told since the last change */

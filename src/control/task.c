@@ -86,13 +86,15 @@ static void show_last_lines(const struct service_task *task)
     char path[PATH_MAX];
     struct buffer tail;
     struct file_info info;
-    uint64_t offset = task->log_offset;
+    struct line_log_place place = task->log_begin;
     if (log_path(task, path) < 0 || file_stat(path, &info) < 0)
         return;
-    if (info.size > LOG_TAIL_BYTES && offset < info.size - LOG_TAIL_BYTES)
-        offset = info.size - LOG_TAIL_BYTES;
+    if (info.inode != place.inode)
+        place = (struct line_log_place){.inode = info.inode};
+    if (info.size > LOG_TAIL_BYTES && place.offset < info.size - LOG_TAIL_BYTES)
+        place.offset = info.size - LOG_TAIL_BYTES;
     buffer_init(&tail, LOG_TAIL_BYTES);
-    (void)line_log_read(path, &offset, &tail);
+    (void)line_log_read(path, &place, &tail);
     struct slice lines[LOG_TAIL_LINES], rest = buffer_slice(&tail), line;
     unsigned count = 0;
     while (rest.len > 0 && slice_cut(&rest, '\n', &line))
@@ -139,7 +141,8 @@ static int launch_in(struct service_task *task, const char *folder, const char *
         rc = environment_make(&environment, conf, task->id, task->port);
     if (rc < 0)
         return rc;
-    task->log_offset = file_stat(log, &info) == 0 ? info.size : 0;
+    if (file_stat(log, &info) == 0)
+        task->log_begin = (struct line_log_place){.inode = info.inode, .offset = info.size};
     struct shim_options options = {
         .folder = folder,
         .log = log,

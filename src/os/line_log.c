@@ -128,30 +128,86 @@ void line_log_close(struct line_log *log)
     log->fd = -1;
 }
 
-int line_log_read(const char *path, uint64_t *offset, struct buffer *buffer)
+/* The name of an older file; 0 is the current one. */
+static bool name_file(const char *path, int number, char ret_name[static PATH_MAX])
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int len = number == 0 ? snprintf(ret_name, PATH_MAX, "%s", path)
+                          : snprintf(ret_name, PATH_MAX, "%s.%d", path, number);
+    return len > 0 && len < PATH_MAX;
+}
+
+/* The number of the file that has this inode, or -ENOENT. */
+static int find_file(const char *path, uint64_t inode)
+{
+    char name[PATH_MAX];
+    struct file_info info;
+    for (int number = 0; number < LINE_LOG_FILES; number++) {
+        if (name_file(path, number, name) && file_stat(name, &info) == 0 && info.inode == inode)
+            return number;
+    }
+    return -ENOENT;
+}
+
+/* Up to the file's end, or to the buffer's maximum. */
+static int read_rest(int fd, uint64_t *offset, struct buffer *buffer)
+{
+    while (buffer->len < buffer->max) {
+        size_t room = buffer->max - buffer->len;
+        int rc = buffer_reserve(buffer, room < READ_BYTES ? room : READ_BYTES);
+        if (rc < 0)
+            return rc;
+        ssize_t got =
+            pread(fd, buffer->at + buffer->len, buffer->cap - buffer->len, (off_t)*offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : 0;
+        buffer->len += (size_t)got;
+        *offset += (uint64_t)got;
+    }
+    return 0;
+}
+
+static int read_file(const char *path, int number, struct line_log_place *place,
+                     struct buffer *buffer)
+{
+    char name[PATH_MAX];
+    struct file_info info;
+    int fd = name_file(path, number, name) ? open(name, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         return -errno;
-    off_t end = lseek(fd, 0, SEEK_END);
-    if (end >= 0 && (uint64_t)end < *offset)
-        *offset = 0;
-    int rc = 0;
-    while (rc == 0 && buffer->len < buffer->max) {
-        size_t room = buffer->max - buffer->len;
-        rc = buffer_reserve(buffer, room < READ_BYTES ? room : READ_BYTES);
-        ssize_t got =
-            rc < 0 ? 0
-                   : pread(fd, buffer->at + buffer->len, buffer->cap - buffer->len, (off_t)*offset);
-        if (got < 0)
-            rc = errno == EINTR ? 0 : -errno;
-        if (got == 0)
-            break;
-        if (got > 0) {
-            buffer->len += (size_t)got;
-            *offset += (uint64_t)got;
-        }
-    }
+    int rc = file_stat_open(fd, &info);
+    if (rc == 0 && (info.inode != place->inode || info.size < place->offset))
+        *place = (struct line_log_place){.inode = info.inode};
+    if (rc == 0)
+        rc = read_rest(fd, &place->offset, buffer);
     (void)close(fd);
     return rc;
+}
+
+int line_log_read(const char *path, struct line_log_place *place, struct buffer *buffer)
+{
+    int number = find_file(path, place->inode);
+    int rc = read_file(path, number < 0 ? 0 : number, place, buffer);
+    for (; rc == 0 && number > 0 && buffer->len < buffer->max; number--)
+        rc = read_file(path, number - 1, place, buffer);
+    return rc;
+}
+
+int line_log_find_tail(const char *path, uint64_t bytes, struct line_log_place *ret_place)
+{
+    char name[PATH_MAX];
+    struct file_info info, older;
+    int rc = file_stat(path, &info);
+    if (rc < 0)
+        return rc;
+    if (info.size < bytes && name_file(path, 1, name) && file_stat(name, &older) == 0) {
+        bytes -= info.size;
+        info = older;
+    }
+    *ret_place = (struct line_log_place){
+        .inode = info.inode,
+        .offset = info.size > bytes ? info.size - bytes : 0,
+    };
+    return 0;
 }

@@ -35,9 +35,20 @@ void line_log_close(struct line_log *log);
 /* "2026-11-23T21:05:11.123Z " for microseconds since 1970; no NUL. */
 void line_log_time(int64_t wall_us, char ret_text[static LINE_LOG_TIME_BYTES]);
 
+/* Where a reader stands. All zero: at the beginning of the current file. */
+struct line_log_place {
+    uint64_t inode; /* of the file, whatever its name is by now; 0: the current one */
+    uint64_t offset;
+};
+
 /*
- * Appends to `buffer` what the file holds from *offset on, as much as its maximum allows, and moves
- * *offset behind it. A file shorter than *offset was replaced: it is read from its beginning.
- * Returns 0 or -errno.
+ * Appends to `buffer` what was written from the place on, as much as its maximum allows, and moves
+ * the place behind it: first the rest of a file that was rotated away meanwhile, then what is
+ * newer. Where that file is gone, or shorter than the place, the current one is read from its
+ * beginning. Returns 0 or -errno.
  */
-int line_log_read(const char *path, uint64_t *offset, struct buffer *buffer);
+int line_log_read(const char *path, struct line_log_place *place, struct buffer *buffer);
+
+/* Moves the place back to where at most `bytes` are between it and the end, in the current file
+ * or the one before. Returns 0 or -errno. */
+int line_log_find_tail(const char *path, uint64_t bytes, struct line_log_place *ret_place);

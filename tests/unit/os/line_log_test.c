@@ -83,6 +83,60 @@ static void long_lines_are_cut(void **state)
     assert_int_equal(info.size, sizeof bytes + 2 * (LINE_LOG_TIME_BYTES + 1));
 }
 
+static void expect_read(struct line_log_place *place, const char *expected)
+{
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    assert_int_equal(line_log_read(path, place, &text), 0);
+    assert_int_equal(buffer_append_char(&text, '\0'), 0);
+    assert_string_equal(text.at, expected);
+    buffer_finish(&text);
+}
+
+/* Lines of one letter each, two to a file. */
+static void write_letters(char first, char last)
+{
+    for (char c = first; c <= last; c++)
+        line_log_write(&line_log, ((struct slice){(char[]){c, '\n'}, 2}), 0);
+}
+
+#define LINE(letter) "1970-01-01T00:00:00.000Z " letter "\n"
+
+static void a_reader_follows_over_rotations(void **state)
+{
+    (void)state;
+    struct line_log_place place = {0};
+    (void)file_remove(path);
+    assert_int_equal(line_log_open(&line_log, path), 0);
+    line_log.file_bytes_max = 60;
+    write_letters('a', 'a');
+    expect_read(&place, LINE("a"));
+    write_letters('b', 'e'); /* as long as before, or longer: the size alone tells nothing */
+    expect_read(&place, LINE("b") LINE("c") LINE("d") LINE("e"));
+    expect_read(&place, "");
+    write_letters('f', 'g');
+    expect_read(&place, LINE("f") LINE("g"));
+    line_log_close(&line_log);
+}
+
+static void a_tail_begins_in_the_file_before_when_the_current_one_is_short(void **state)
+{
+    (void)state;
+    struct line_log_place place;
+    (void)file_remove(path);
+    assert_int_equal(line_log_open(&line_log, path), 0);
+    line_log.file_bytes_max = 60;
+    write_letters('a', 'e');
+    assert_int_equal(line_log_find_tail(path, 27, &place), 0);
+    expect_read(&place, LINE("e"));
+    assert_int_equal(line_log_find_tail(path, 54, &place), 0);
+    expect_read(&place, LINE("d") LINE("e"));
+    assert_int_equal(line_log_find_tail(path, 1 << 20, &place), 0);
+    expect_read(&place, LINE("c") LINE("d") LINE("e"));
+    line_log_close(&line_log);
+    assert_int_equal(line_log_find_tail("/nowhere/at-all.log", 1, &place), -ENOENT);
+}
+
 static void what_the_disk_refuses_is_counted(void **state)
 {
     (void)state;
@@ -98,6 +152,8 @@ int main(void)
         cmocka_unit_test(lines_get_the_time_at_which_they_began),
         cmocka_unit_test(a_full_file_is_rotated_and_the_oldest_goes),
         cmocka_unit_test(long_lines_are_cut),
+        cmocka_unit_test(a_reader_follows_over_rotations),
+        cmocka_unit_test(a_tail_begins_in_the_file_before_when_the_current_one_is_short),
         cmocka_unit_test(what_the_disk_refuses_is_counted),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
