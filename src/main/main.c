@@ -11,6 +11,7 @@
 #include "main/supervisor.h"
 #include "os/self.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,9 +65,23 @@ static const struct command *find(const struct command *table, size_t count, con
     return NULL;
 }
 
+static int refuse(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(planned); i++) {
+        if (strcmp(planned[i], name) == 0) {
+            (void)fprintf(stderr, "weir %s: not yet, it comes in a later version\n", name);
+            return 1;
+        }
+    }
+    (void)fprintf(stderr, "weir: there is no command `%s`; `weir help` lists them\n", name);
+    return 2;
+}
+
 static int run_help(int argc, const char **argv)
 {
     const struct command *command = argc > 1 ? find(commands, COUNT_OF(commands), argv[1]) : NULL;
+    if (argc > 1 && command == NULL && argv[1][0] != '-')
+        return refuse(argv[1]);
     if (command != NULL && command->run != run_help && command->run != run_version)
         return command->run(2, (const char *[]){argv[1], "--help", NULL});
     printf("weir: load balancer, static server and application platform in one program\n\n"
@@ -74,6 +89,13 @@ static int run_help(int argc, const char **argv)
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         printf("  %-9s %s\n", commands[i].name, commands[i].help);
     return printf("\nEach command explains itself: weir COMMAND --help\n") < 0;
+}
+
+/* Whoever does not read what we say, a pager or a stopped terminal, must not hold up who serves. */
+static bool can_write(int fd)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    return poll(&room, 1, 0) != 0;
 }
 
 /* Information goes to standard output, what went wrong to standard error. One write a line, so that
@@ -88,20 +110,20 @@ static void print_line(void *arg, enum log_level level, const char *line, size_t
                            : level == LOG_LEVEL_WARN ? "\033[33m"
                                                      : "\033[31m",
                            (int)len, line, in_colour ? "\033[0m" : "");
-    if (written > 0)
+    if (written > 0 && can_write(fd))
         (void)!write(fd, text, (size_t)written < sizeof text ? (size_t)written : sizeof text - 1);
 }
 
-static int refuse(const char *name)
+/* A reader that had enough, as head has, is no failure; a full disk is one. */
+static int finish_output(int exit_code)
 {
-    for (size_t i = 0; i < COUNT_OF(planned); i++) {
-        if (strcmp(planned[i], name) == 0) {
-            (void)fprintf(stderr, "weir %s: not yet, it comes in a later version\n", name);
-            return 1;
-        }
-    }
-    (void)fprintf(stderr, "weir: there is no command `%s`; `weir help` lists them\n", name);
-    return 2;
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    bool is_whole = fflush(stdout) == 0 && ferror(stdout) == 0;
+    bool has_reader = poll(&output, 1, 0) <= 0 || (output.revents & POLLERR) == 0;
+    if (is_whole || !has_reader)
+        return exit_code;
+    (void)fprintf(stderr, "weir: cannot write all of the output; is the disk full?\n");
+    return exit_code == 0 ? 1 : exit_code;
 }
 
 int main(int argc, char **argv)
@@ -122,5 +144,5 @@ int main(int argc, char **argv)
     const struct command *command = find(commands, COUNT_OF(commands), name);
     if (command == NULL)
         command = find(internal, COUNT_OF(internal), name);
-    return command == NULL ? refuse(name) : command->run(argc - 1, words + 1);
+    return command == NULL ? refuse(name) : finish_output(command->run(argc - 1, words + 1));
 }

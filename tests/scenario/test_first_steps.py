@@ -1,9 +1,11 @@
 """What a new user gets wrong, and what Weir answers: each message says what to do."""
+import fcntl
+import os
 import re
 import socket
 import subprocess
 
-from harness import wait, weir as weir_module
+from harness import curl, wait, weir as weir_module
 
 LISTENERS = 'listeners: { http: { address: "127.0.0.1:%d" } }\n'
 SITES = 'sites: { all: { domains: ["*"], rules: [ { forward: api } ] } }\n'
@@ -139,3 +141,37 @@ def test_init_recognises_what_it_finds_and_never_overwrites(weir, tmp_path):
     (tmp_path / "empty").mkdir()
     result = weir.run("init", folder=tmp_path / "empty")
     assert result.code == 1 and "manage.py" in result.stderr
+
+
+def test_what_cannot_be_printed_is_a_failure_unless_the_reader_had_enough(weir):
+    for words in (["version"], ["help"], ["check", "--schema"]):
+        full = subprocess.run([weir_module.WEIR, *words], stdout=open("/dev/full", "w"),
+                              stderr=subprocess.PIPE, text=True)
+        assert full.returncode == 1 and "cannot write all of the output" in full.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert subprocess.run([weir_module.WEIR, "check", "--schema"], stdout=writer,
+                          stderr=subprocess.DEVNULL).returncode == 0
+    os.close(writer)
+
+
+def test_who_does_not_read_what_is_said_holds_up_nobody(tmp_path):
+    port = weir_module.ports.free()
+    (tmp_path / "weir.yaml").write_text(
+        _file('command: "exec /usr/bin/python3 -m http.server --bind 127.0.0.1 $PORT", '
+              'health: { interval: 200ms }', port))
+    reader, writer = os.pipe()
+    flags = fcntl.fcntl(writer, fcntl.F_GETFL)
+    fcntl.fcntl(writer, fcntl.F_SETFL, flags | os.O_NONBLOCK)
+    with open(writer, "wb", buffering=0) as pipe:
+        while pipe.write(b"x" * 4096) is not None:
+            pass
+        fcntl.fcntl(writer, fcntl.F_SETFL, flags)
+        process = subprocess.Popen([weir_module.WEIR, "up"], cwd=tmp_path, stdout=pipe, stderr=pipe,
+                                   stdin=subprocess.DEVNULL)
+    try:
+        wait.until(lambda: curl.get(f"http://127.0.0.1:{port}/").status == 200, "an answer")
+    finally:
+        process.terminate()
+        os.close(reader)
+        assert process.wait(15 * wait.patience()) == 0
