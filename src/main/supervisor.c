@@ -54,6 +54,7 @@ struct supervisor {
     struct fiber *main;
     bool with_control;
     bool is_adopted; /* the edge, from an earlier supervisor */
+    bool has_served; /* a control that gives up must not end what others began */
     bool is_stopping;
     bool is_hurried;
     int result;
@@ -208,6 +209,7 @@ static int adopt_edge(struct supervisor *self)
     (void)process_signal(&self->edge.process, SIGCONT); /* one that was stopped serves nobody */
     take_descriptors(self);
     self->is_adopted = true;
+    self->has_served = true;
     log_info("adopted the edge that runs since before (pid %d)", pid);
     return 1;
 }
@@ -396,10 +398,12 @@ static void control_main(void *arg)
         io_close(&self->control.channel);
         if (self->is_stopping)
             break;
-        if (end.is_known && !end.by_signal && end.code == CONTROL_GAVE_UP) {
+        bool gave_up = end.is_known && !end.by_signal && end.code == CONTROL_GAVE_UP;
+        if (gave_up && !self->has_served) {
             stop(self, 1);
             break;
         }
+        self->has_served = true;
         (void)fiber_sleep(note_crash(&self->control, &end, began_ms));
     }
     child_over(self, &self->control);

@@ -84,6 +84,20 @@ def _wait_for_healthy(weir, edge, count, gone=()):
     wait.until(healthy, f"{count} healthy tasks")
 
 
+def _parent(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _processes(weir, edge):
+    """The pids of everything that runs, by what it is."""
+    tasks = [task["pid"] for task in _tasks(weir, edge).values()]
+    children = pathlib.Path(f"/proc/{edge.process.pid}/task/{edge.process.pid}/children")
+    control = next(int(pid) for pid in children.read_text().split()
+                   if "control-process" in pathlib.Path(f"/proc/{pid}/cmdline").read_text())
+    return {"task": tasks[0], "shim": _parent(tasks[0]), "control": control,
+            "edge": edge.status()["pid"]}
+
+
 def test_both_tasks_answer_and_a_stop_leaves_nothing(weir, app):
     edge = weir.up(_file(app))
     tasks = _tasks(weir, edge)
@@ -223,13 +237,28 @@ def test_a_killed_edge_is_back_with_its_targets(weir, app):
 def test_a_killed_control_adopts_its_tasks(weir, app):
     edge = weir.up(_file(app))
     before = {task["pid"] for task in _tasks(weir, edge).values()}
-    children = pathlib.Path(f"/proc/{edge.process.pid}/task/{edge.process.pid}/children")
-    control = next(int(pid) for pid in children.read_text().split()
-                   if "control-process" in pathlib.Path(f"/proc/{pid}/cmdline").read_text())
+    control = _processes(weir, edge)["control"]
     with load.steady(edge.port, "/") as work:
         os.kill(control, signal.SIGKILL)
         wait.until(lambda: "adopted, it runs since before" in edge.log(), "the adoption")
         _wait_for_healthy(weir, edge, 2)
+    assert work.failures == []
+    assert {task["pid"] for task in _tasks(weir, edge).values()} == before
+
+
+def test_a_file_broken_meanwhile_does_not_end_what_serves(weir, app):
+    edge = weir.up(_file(app))
+    before = {task["pid"] for task in _tasks(weir, edge).values()}
+    control = _processes(weir, edge)["control"]
+    right = pathlib.Path(edge.file).read_text()
+    edge.write("sites: [")
+    with load.steady(edge.port, "/") as work:
+        os.kill(control, signal.SIGKILL)
+        wait.until(lambda: "control ended with exit status" in edge.log(), "the new control's end")
+        done = work.done
+        wait.until(lambda: work.done > done + 100, "requests without control")
+        edge.write(right)
+        wait.until(lambda: "adopted, it runs since before" in edge.log(), "the adoption")
     assert work.failures == []
     assert {task["pid"] for task in _tasks(weir, edge).values()} == before
 
@@ -250,20 +279,6 @@ def test_two_signals_end_everything_at_once(weir, tmp_path, app):
     edge.signal(signal.SIGTERM)
     edge.process.wait(4 * wait.patience())
     edge._may_die = True
-
-
-def _parent(pid):
-    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def _processes(weir, edge):
-    """The pids of everything that runs, by what it is."""
-    tasks = [task["pid"] for task in _tasks(weir, edge).values()]
-    children = pathlib.Path(f"/proc/{edge.process.pid}/task/{edge.process.pid}/children")
-    control = next(int(pid) for pid in children.read_text().split()
-                   if "control-process" in pathlib.Path(f"/proc/{pid}/cmdline").read_text())
-    return {"task": tasks[0], "shim": _parent(tasks[0]), "control": control,
-            "edge": edge.status()["pid"]}
 
 
 @pytest.mark.parametrize("who", ["task", "shim", "control", "edge"])
