@@ -32,7 +32,7 @@ struct service_task {
     bool must_stop;
     bool was_healthy;
     int64_t started_ms;
-    int64_t healthy_ms;  /* when it last became healthy */
+    int64_t healthy_ms;              /* when it last became healthy */
     struct line_log_place log_begin; /* of its output in the log */
     /* As the edge sees its target. */
     enum task_health health;

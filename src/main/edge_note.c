@@ -36,8 +36,8 @@ static int parse(char *text, struct edge_note *note)
     while (note->listeners_count < NOTE_LISTENERS_MAX) {
         struct note_listener *listener = &note->listeners[note->listeners_count];
         int step = 0;
-        if (sscanf(text + used, "listener %d %119[^\n]\n%n", &listener->fd, listener->address, &step) !=
-            2)
+        if (sscanf(text + used, "listener %d %119[^\n]\n%n", &listener->fd, listener->address,
+                   &step) != 2)
             return 0;
         used += step;
         note->listeners_count++;
