@@ -2,6 +2,7 @@
  * `weir init`: looks at a folder, guesses what it holds by a few well-known files, and writes a
  * commented weir.yaml that runs it on a high port. It says what it assumed and never overwrites.
  */
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
@@ -10,6 +11,7 @@
 #include "os/file.h"
 #include "os/folder.h"
 #include "os/proc.h"
+#include "wire/json/json.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -64,8 +66,15 @@ static bool has_start_script(const char *folder)
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, PACKAGE_BYTES_MAX);
     int len = snprintf(path, sizeof path, "%s/package.json", folder);
-    return len > 0 && (size_t)len < sizeof path && file_read_all(path, &text) == 0 &&
-           slice_search(buffer_slice(&text), SLICE("\"start\"")) >= 0;
+    if (len < 0 || (size_t)len >= sizeof path || file_read_all(path, &text) < 0)
+        return false;
+    struct arena arena;
+    const struct json *package = NULL;
+    arena_init(&arena, NULL, 0, 4 * PACKAGE_BYTES_MAX);
+    (void)json_parse(buffer_slice(&text), &arena, &package);
+    bool has_start = json_get_text(json_get(package, SLICE("scripts")), SLICE("start")).len > 0;
+    arena_finish(&arena);
+    return has_start;
 }
 
 static bool find_service_in(const char *folder, struct found *found)

@@ -223,7 +223,7 @@ static void an_unknown_project_is_told_what_was_looked_for(void **state)
     struct scratch scratch;
     scratch_begin(&scratch, "shop");
     scratch_write("manage.py", ""); /* but no package with wsgi.py */
-    scratch_write("package.json", "{\"scripts\": {}}");
+    scratch_write("package.json", "{\"scripts\": {}, \"dependencies\": {\"start\": \"1\"}}");
     assert_int_equal(run_init(&scratch), 1);
     assert_non_null(strstr(scratch.why.at, "found nothing here that it knows"));
     assert_int_not_equal(access("weir.yaml", F_OK), 0);
