@@ -36,18 +36,23 @@ static int tell_contents(const struct snapshot *snapshot, const char *file, stru
     return rc < 0 ? rc : buffer_append_char(out, '\n');
 }
 
+int check_write_errors(const struct conf_errors *errors, const char *file, struct slice text,
+                       struct buffer *out)
+{
+    int rc = conf_errors_format(errors, slice_of_cstr(file), text, out);
+    if (rc == 0)
+        rc = append_count(out, "", (size_t)errors->count + errors->dropped, "error");
+    return rc < 0 ? rc : buffer_format(out, " in %s\n", file);
+}
+
 /* The file is read once more for its lines; what cannot be read is told without them. */
 static int tell_errors(const struct conf_errors *errors, const char *file, struct buffer *out)
 {
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, FILE_BYTES_MAX);
-    int rc = file_read_all(file, &text);
-    if (rc < 0)
+    if (file_read_all(file, &text) < 0)
         text.len = 0;
-    rc = conf_errors_format(errors, slice_of_cstr(file), buffer_slice(&text), out);
-    if (rc == 0)
-        rc = append_count(out, "", (size_t)errors->count + errors->dropped, "error");
-    return rc < 0 ? rc : buffer_format(out, " in %s\n", file);
+    return check_write_errors(errors, file, buffer_slice(&text), out);
 }
 
 int check_file(const char *file, struct buffer *ret_out, struct buffer *ret_errors)

@@ -1,7 +1,10 @@
 /* `weir check [FILE]` and `weir check --schema`: what they say, for the command to print. */
 #pragma once
 
+#include "base/slice.h"
+
 struct buffer;
+struct conf_errors;
 
 /*
  * Reads the file. When it is right, one line with what is in it goes to *ret_out, and 0 is
@@ -9,3 +12,7 @@ struct buffer;
  * a buffer's error.
  */
 int check_file(const char *file, struct buffer *ret_out, struct buffer *ret_errors);
+
+/* All that is wrong with a file of that text, as `weir check` writes it. 0 or a buffer's error. */
+int check_write_errors(const struct conf_errors *errors, const char *file, struct slice text,
+                       struct buffer *out);

@@ -35,7 +35,7 @@ int edge_process(int argc, const char **argv)
         return 2;
     keep_from_children(CHILD_FD_READY, CHILD_FD_FIRST_LISTENER + (int)count);
     SCOPED_FREE struct edge_socket *sockets = memory_alloc_array(count + 1, sizeof *sockets);
-    if (sockets == NULL || configuration_read(argv[1], &snapshot) < 0)
+    if (sockets == NULL || configuration_take(CHILD_FD_TEXT, argv[1], &snapshot) < 0)
         return 1;
     for (unsigned i = 0; i < count; i++) {
         sockets[i].address = slice_of_cstr(argv[2 + i]);
@@ -60,8 +60,8 @@ int control_process(int argc, const char **argv)
     struct snapshot *snapshot = NULL;
     if (argc != 3)
         return 2;
-    keep_from_children(CHILD_FD_LIFELINE, CHILD_FD_LIFELINE);
-    if (configuration_read(argv[1], &snapshot) < 0)
+    keep_from_children(CHILD_FD_LIFELINE, CHILD_FD_CONTROL_TEXT);
+    if (configuration_take(CHILD_FD_CONTROL_TEXT, argv[1], &snapshot) < 0)
         return CONTROL_GAVE_UP;
     struct control_options options = {
         .snapshot = snapshot,

@@ -10,8 +10,14 @@
 enum {
     CHILD_FD_READY = 3, /* a byte goes out when all listeners are served */
     CHILD_FD_ADMIN = 4, /* the listening admin socket */
-    CHILD_FD_FIRST_LISTENER = 5,
-    CHILD_FD_LIFELINE = 3, /* of control: see control_options */
+    CHILD_FD_TEXT = 5,  /* see configuration_take */
+    CHILD_FD_FIRST_LISTENER = 6,
+};
+
+/* Of a control process. */
+enum {
+    CHILD_FD_LIFELINE = 3, /* see control_options */
+    CHILD_FD_CONTROL_TEXT = 4,
 };
 
 #define EDGE_PROCESS    "edge-process"

@@ -1,28 +1,76 @@
-/* snapshot_read, with its errors told. */
+/* snapshot_parse for processes, with its errors told. */
 #include "main/configuration.h"
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "cli/check.h"
+#include "os/file.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#define FILE_BYTES_MAX   16777216
 #define ERRORS_BYTES_MAX (1 << 20)
 
-int configuration_read(const char *file, struct snapshot **ret_snapshot)
+static int tell_unread(const char *file, int rc)
+{
+    if (rc < 0)
+        (void)fprintf(stderr, "weir: cannot read %s: %s\n", file,
+                      rc == -EMSGSIZE ? "it is larger than 16 MiB" : strerror(-rc));
+    return rc;
+}
+
+static int parse(const char *file, struct slice text, struct snapshot **ret_snapshot)
 {
     SCOPED(conf_errors_finish) struct conf_errors errors;
-    SCOPED(buffer_finish) struct buffer out;
     SCOPED(buffer_finish) struct buffer told;
     conf_errors_init(&errors);
-    buffer_init(&out, ERRORS_BYTES_MAX);
     buffer_init(&told, ERRORS_BYTES_MAX);
-    int rc = snapshot_read(file, ret_snapshot, &errors);
-    if (rc == -EINVAL && check_file(file, &out, &told) < 0)
+    int rc = snapshot_parse(slice_of_cstr(file), text, ret_snapshot, &errors);
+    if (rc != -EINVAL)
+        return tell_unread(file, rc);
+    if (check_write_errors(&errors, file, text, &told) == 0)
         (void)fwrite(told.at, 1, told.len, stderr);
-    else if (rc < 0)
-        (void)fprintf(stderr, "weir: cannot read %s: %s\n", file, strerror(-rc));
     return rc;
+}
+
+int configuration_read(const char *file, struct configuration *ret_configuration)
+{
+    static const struct hash_key key = {0x77656972, 0x636f6e66};
+    SCOPED(buffer_finish) struct buffer text;
+    struct snapshot *snapshot = NULL;
+    buffer_init(&text, FILE_BYTES_MAX);
+    int rc = tell_unread(file, file_read_all(file, &text));
+    if (rc == 0)
+        rc = parse(file, buffer_slice(&text), &snapshot);
+    if (rc < 0)
+        return rc;
+    int fd = tell_unread(file, file_in_memory("weir.yaml", buffer_slice(&text)));
+    if (fd < 0) {
+        snapshot_unref(snapshot);
+        return fd;
+    }
+    *ret_configuration = (struct configuration){
+        .snapshot = snapshot, .text = fd, .digest = hash_bytes(key, buffer_slice(&text))};
+    return 0;
+}
+
+void configuration_release(struct configuration *configuration)
+{
+    snapshot_unref(configuration->snapshot);
+    (void)close(configuration->text);
+}
+
+int configuration_take(int text, const char *file, struct snapshot **ret_snapshot)
+{
+    SCOPED(buffer_finish) struct buffer content;
+    char path[32];
+    buffer_init(&content, FILE_BYTES_MAX);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", text);
+    int rc = tell_unread(file, file_read_all(path, &content));
+    (void)close(text);
+    return rc < 0 ? rc : parse(file, buffer_slice(&content), ret_snapshot);
 }

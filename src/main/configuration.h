@@ -1,6 +1,21 @@
-/* Reading the file for a process: what is wrong with it goes to standard error, as `weir check`. */
+/*
+ * The file, read once by the supervisor. Its children get the text that was accepted, whatever
+ * becomes of the file meanwhile: one that is started anew after a crash serves what ran before.
+ * What is wrong is told on standard error, as `weir check` does.
+ */
 #pragma once
 
 #include "conf/snapshot.h"
 
-int configuration_read(const char *file, struct snapshot **ret_snapshot);
+struct configuration {
+    struct snapshot *snapshot;
+    int text;        /* a descriptor for children, see configuration_take */
+    uint64_t digest; /* of the text */
+};
+
+/* 0 or an error, which has been told. */
+int configuration_read(const char *file, struct configuration *ret_configuration);
+void configuration_release(struct configuration *configuration);
+
+/* In a child, which passes on and closes its `text`. Relative paths begin where `file` is. */
+int configuration_take(int text, const char *file, struct snapshot **ret_snapshot);

@@ -2,7 +2,6 @@
 #include "main/edge_note.h"
 
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "os/file.h"
 #include "os/folder.h"
 
@@ -11,7 +10,6 @@
 #include <stdio.h>
 
 #define NOTE_BYTES_MAX (64 << 10)
-#define FILE_BYTES_MAX (16 << 20)
 
 int edge_note_write(const char *path, const struct edge_note *note)
 {
@@ -76,13 +74,4 @@ bool edge_note_listens_as(const struct edge_note *note, const struct snapshot *s
             return false;
     }
     return true;
-}
-
-uint64_t configuration_digest(const char *file)
-{
-    SCOPED(buffer_finish) struct buffer text;
-    buffer_init(&text, FILE_BYTES_MAX);
-    if (file_read_all(file, &text) < 0)
-        return 0;
-    return hash_bytes((struct hash_key){0x77656972, 0x636f6e66}, buffer_slice(&text));
 }

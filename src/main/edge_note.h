@@ -29,6 +29,3 @@ int edge_note_read(const char *path, struct edge_note *ret_note, struct process 
 
 /* Do note and snapshot name the same listeners, in whatever order? */
 bool edge_note_listens_as(const struct edge_note *note, const struct snapshot *snapshot);
-
-/* Of the file's content. 0 when it cannot be read. */
-uint64_t configuration_digest(const char *file);

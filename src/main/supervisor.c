@@ -46,8 +46,8 @@ struct supervisor {
     struct place place;
     char note_path[PATH_MAX];
     char admin_path[PATH_MAX];
-    struct snapshot *snapshot; /* owned */
-    struct edge_note note;     /* its listeners' descriptors are ours, -1 where we have none */
+    struct configuration configuration;
+    struct edge_note note; /* its listeners' descriptors are ours, -1 where we have none */
     int admin_fd;
     struct child edge;
     struct child control;
@@ -139,14 +139,14 @@ static void tell_holder(const struct conf_address *address)
 static int open_listener(struct supervisor *self, unsigned index)
 {
     struct error error;
-    const struct conf_address *address = &self->snapshot->listeners[index].address;
+    const struct conf_address *address = &self->configuration.snapshot->listeners[index].address;
     struct note_listener *listener = &self->note.listeners[index];
     (void)snprintf(listener->address, sizeof listener->address, "%.*s", SLICE_ARG(address->text));
     listener->fd = listen_open(address, &error);
     if (listener->fd >= 0)
         return 0;
-    log_error("%s:%u: %s", self->place.file, self->snapshot->listeners[index].place.line,
-              error.text);
+    log_error("%s:%u: %s", self->place.file,
+              self->configuration.snapshot->listeners[index].place.line, error.text);
     if (error.code == -EADDRINUSE)
         tell_holder(address);
     return error.code;
@@ -155,11 +155,11 @@ static int open_listener(struct supervisor *self, unsigned index)
 static int open_listeners(struct supervisor *self)
 {
     int rc = 0;
-    if (self->snapshot->listeners_count > NOTE_LISTENERS_MAX) {
+    if (self->configuration.snapshot->listeners_count > NOTE_LISTENERS_MAX) {
         log_error("more than %d listeners", NOTE_LISTENERS_MAX);
         return -E2BIG;
     }
-    self->note.listeners_count = self->snapshot->listeners_count;
+    self->note.listeners_count = self->configuration.snapshot->listeners_count;
     for (unsigned i = 0; i < self->note.listeners_count; i++)
         self->note.listeners[i].fd = -1;
     for (unsigned i = 0; rc == 0 && i < self->note.listeners_count; i++)
@@ -195,14 +195,14 @@ static int adopt_edge(struct supervisor *self)
     if (edge_note_read(self->note_path, &self->note, &self->edge.process) < 0)
         return 0;
     int pid = self->note.pid;
-    if (!edge_note_listens_as(&self->note, self->snapshot)) {
+    if (!edge_note_listens_as(&self->note, self->configuration.snapshot)) {
         log_error("an edge of an earlier run (pid %d) serves other listeners than %s names now; "
                   "`weir down` stops it, then start again",
                   pid, self->place.file);
         process_release(&self->edge.process);
         return -EEXIST;
     }
-    if (self->note.digest != configuration_digest(self->place.file))
+    if (self->note.digest != self->configuration.digest)
         log_warn("the edge of an earlier run (pid %d) still has the configuration it was started "
                  "with; `weir down`, then start again, for that of %s",
                  pid, self->place.file);
@@ -216,8 +216,8 @@ static int adopt_edge(struct supervisor *self)
 
 static void tell_listeners(const struct supervisor *self)
 {
-    for (unsigned i = 0; i < self->snapshot->listeners_count; i++) {
-        const struct conf_address *address = &self->snapshot->listeners[i].address;
+    for (unsigned i = 0; i < self->configuration.snapshot->listeners_count; i++) {
+        const struct conf_address *address = &self->configuration.snapshot->listeners[i].address;
         const char *host = address->kind != CONF_ADDRESS_UNIX && address->host.len == 0 ? "*" : "";
         bool is_unix = address->kind == CONF_ADDRESS_UNIX;
         log_info("listening on %s%s%.*s", is_unix ? "" : "http://", host, SLICE_ARG(address->text));
@@ -227,7 +227,7 @@ static void tell_listeners(const struct supervisor *self)
 static int spawn_edge(struct supervisor *self)
 {
     const char *arguments[NOTE_LISTENERS_MAX + 4] = {"weir", EDGE_PROCESS, self->place.file};
-    int passed[NOTE_LISTENERS_MAX + 2], ready;
+    int passed[NOTE_LISTENERS_MAX + 3], ready;
     struct proc_info info;
     struct error error = {0};
     int rc = self->admin_fd < 0 ? open_listeners(self) : 0;
@@ -237,8 +237,9 @@ static int spawn_edge(struct supervisor *self)
         return rc;
     passed[0] = ready;
     passed[1] = self->admin_fd;
+    passed[2] = self->configuration.text;
     for (unsigned i = 0; i < self->note.listeners_count; i++) {
-        passed[2 + i] = self->note.listeners[i].fd;
+        passed[3 + i] = self->note.listeners[i].fd;
         arguments[3 + i] = self->note.listeners[i].address;
     }
     struct process_options options = {
@@ -248,7 +249,7 @@ static int spawn_edge(struct supervisor *self)
         .output = 1,
         .errors = 2,
         .passed = passed,
-        .passed_count = 2 + self->note.listeners_count,
+        .passed_count = 3 + self->note.listeners_count,
         .new_session = true,
     };
     rc = process_spawn(&options, &self->edge.process, &error);
@@ -263,7 +264,7 @@ static int spawn_edge(struct supervisor *self)
         *note = self->note;
         note->pid = info.pid;
         note->start_ticks = info.start_ticks;
-        note->digest = configuration_digest(self->place.file);
+        note->digest = self->configuration.digest;
         for (unsigned i = 0; i < note->listeners_count; i++)
             note->listeners[i].fd = CHILD_FD_FIRST_LISTENER + (int)i;
         rc = edge_note_write(self->note_path, note);
@@ -363,20 +364,22 @@ static void edge_main(void *arg)
 
 static int spawn_control(struct supervisor *self)
 {
-    int theirs;
+    int theirs, passed[2];
     struct error error = {0};
     const char *arguments[] = {"weir", CONTROL_PROCESS, self->place.file, self->place.state, NULL};
     int rc = pair_open(&self->control.channel, &theirs);
     if (rc < 0)
         return rc;
+    passed[0] = theirs;
+    passed[1] = self->configuration.text;
     struct process_options options = {
         .program = SELF_PROGRAM,
         .arguments = arguments,
         .input = -1,
         .output = 1,
         .errors = 2,
-        .passed = &theirs,
-        .passed_count = 1,
+        .passed = passed,
+        .passed_count = COUNT_OF(passed),
         .new_session = true,
         .on_parent_death = SIGKILL, /* it would leave, but not while it is stopped */
     };
@@ -467,8 +470,8 @@ static int lock_state(struct supervisor *self)
 
 static int prepare(struct supervisor *self)
 {
-    int rc = configuration_read(self->place.file, &self->snapshot);
-    if (rc == 0 && !self->with_control && self->snapshot->services_count > 0)
+    int rc = configuration_read(self->place.file, &self->configuration);
+    if (rc == 0 && !self->with_control && self->configuration.snapshot->services_count > 0)
         log_warn("%s also has services; `weir edge` does not run them, `weir up` does",
                  self->place.file);
     if (rc == 0)
@@ -503,7 +506,7 @@ static int run(struct supervisor *self)
     (void)edge_note_write(self->note_path, NULL);
     (void)file_remove(self->admin_path);
     close_listeners(self);
-    snapshot_unref(self->snapshot);
+    configuration_release(&self->configuration);
     return rc < 0 ? 1 : self->result;
 }
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,20 @@ static int write_all(int fd, struct slice content)
         content = slice_from(content, (size_t)put);
     }
     return fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_in_memory(const char *name, struct slice bytes)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -errno;
+    int rc = write_all(fd, bytes);
+    if (rc == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        rc = -errno;
+    if (rc < 0)
+        (void)close(fd);
+    return rc < 0 ? rc : fd;
 }
 
 static int sync_folder_of(const char *path)

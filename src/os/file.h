@@ -22,6 +22,12 @@ struct file_info {
 /* Appends the whole file. Returns 0, or -EMSGSIZE when it is larger than the buffer's maximum. */
 int file_read_all(const char *path, struct buffer *buffer);
 
+/*
+ * A descriptor of memory that holds these bytes and never others. Whoever has it open as
+ * /proc/self/fd/N reads it from the beginning. Returns it, owned by the caller, or -errno.
+ */
+int file_in_memory(const char *name, struct slice bytes);
+
 /* Temporary file beside it, fsync, rename, fsync of the folder: the old content or the new. */
 int file_replace(const char *path, struct slice content, unsigned mode);
 

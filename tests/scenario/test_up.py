@@ -246,21 +246,46 @@ def test_a_killed_control_adopts_its_tasks(weir, app):
     assert {task["pid"] for task in _tasks(weir, edge).values()} == before
 
 
-def test_a_file_broken_meanwhile_does_not_end_what_serves(weir, app):
+def test_a_file_broken_meanwhile_changes_nothing(weir, app):
     edge = weir.up(_file(app))
     before = {task["pid"] for task in _tasks(weir, edge).values()}
-    control = _processes(weir, edge)["control"]
-    right = pathlib.Path(edge.file).read_text()
+    running = _processes(weir, edge)
     edge.write("sites: [")
     with load.steady(edge.port, "/") as work:
-        os.kill(control, signal.SIGKILL)
+        os.kill(running["control"], signal.SIGKILL)
+        wait.until(lambda: "adopted, it runs since before" in edge.log(), "the adoption")
+        _wait_for_healthy(weir, edge, 2)
+    assert work.failures == []
+    os.kill(running["edge"], signal.SIGKILL)
+    wait.until(lambda: not _is_alive(running["edge"]), "the edge's end")
+    wait.until(lambda: curl.get(edge.url("/")).status == 200, "an answer from the new edge")
+    os.remove(edge.file)
+    serving = edge.status()["pid"]
+    os.kill(serving, signal.SIGKILL)
+    wait.until(lambda: not _is_alive(serving), "the edge's end")
+    wait.until(lambda: curl.get(edge.url("/")).status == 200, "an answer without the file")
+    edge.write(_file(app))
+    assert {task["pid"] for task in _tasks(weir, edge).values()} == before
+
+
+def test_a_build_that_fails_later_does_not_end_what_serves(weir, app, tmp_path):
+    broken = tmp_path / "broken"
+    edge = weir.up(_file(app, more=f"    build: {{ run: 'test ! -e {broken}' }}"))
+    running = _processes(weir, edge)
+    stays = {task["pid"] for task in _tasks(weir, edge).values()} - {running["task"]}
+    broken.touch()
+    with load.steady(edge.port, "/") as work:
+        os.kill(running["control"], signal.SIGSTOP)
+        os.kill(running["task"], signal.SIGKILL)     # a service that is short is built again
+        os.kill(running["control"], signal.SIGKILL)
         wait.until(lambda: "control ended with exit status" in edge.log(), "the new control's end")
         done = work.done
         wait.until(lambda: work.done > done + 100, "requests without control")
-        edge.write(right)
+        broken.unlink()
         wait.until(lambda: "adopted, it runs since before" in edge.log(), "the adoption")
     assert work.failures == []
-    assert {task["pid"] for task in _tasks(weir, edge).values()} == before
+    _wait_for_healthy(weir, edge, 2, gone=[running["task"]])
+    assert stays <= {task["pid"] for task in _tasks(weir, edge).values()}
 
 
 def test_a_second_weir_in_the_same_folder_says_so(weir, app):

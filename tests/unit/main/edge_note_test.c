@@ -149,18 +149,6 @@ static void listeners_are_compared_by_name_in_any_order(void **state)
     snapshot_unref(snapshot);
 }
 
-static void a_digest_is_of_the_content(void **state)
-{
-    (void)state;
-    scratch_write("a.yaml", "app: x\n");
-    scratch_write("b.yaml", "app: x\n");
-    scratch_write("c.yaml", "app: y\n");
-    assert_true(configuration_digest("a.yaml") != 0);
-    assert_true(configuration_digest("a.yaml") == configuration_digest("b.yaml"));
-    assert_true(configuration_digest("a.yaml") != configuration_digest("c.yaml"));
-    assert_true(configuration_digest("missing.yaml") == 0);
-}
-
 static void without_memory_the_old_note_stays(void **state)
 {
     (void)state;
@@ -190,7 +178,6 @@ int main(void)
         TEST(an_edge_that_ended_is_not_taken_for_a_stranger_of_its_number),
         TEST(a_damaged_note_is_an_error),
         TEST(listeners_are_compared_by_name_in_any_order),
-        TEST(a_digest_is_of_the_content),
         TEST(without_memory_the_old_note_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
