@@ -8,6 +8,9 @@
 #include "base/map.h"
 #include "conf/phrase.h"
 #include "conf/value.h"
+#include "os/file.h"
+
+#include <limits.h>
 
 /* What a rule can forward to. */
 struct destination {
@@ -308,6 +311,28 @@ static void link_forward(struct linking *linking, const struct draft_site *site,
         group->health.host = health_host(linking->reading, site);
 }
 
+/* Where the configuration lies below the root, nobody is shown it: it may hold what is secret. */
+static void hide_configuration(struct linking *linking, struct conf_files *files)
+{
+    const struct snapshot *snapshot = linking->snapshot;
+    struct slice name = snapshot->file, rest;
+    char root[PATH_MAX];
+    int len = files->root.at == NULL ? -1 : file_real_path(files->root.at, root, sizeof root);
+    if (len < 0 || !slice_starts_with(snapshot->folder, slice_of(root, (size_t)len)))
+        return;
+    rest = slice_from(snapshot->folder, (size_t)len);
+    if (rest.len > 0 && rest.at[0] != '/' && len > 1)
+        return; /* "/srv/app" is not below "/srv/a" */
+    if (rest.len > 0 && rest.at[0] == '/')
+        rest = slice_from(rest, 1);
+    for (ptrdiff_t slash; (slash = slice_find(name, '/')) >= 0;)
+        name = slice_from(name, (size_t)slash + 1);
+    files->hidden = arena_format(linking->reading->arena, "%.*s%s%.*s", SLICE_ARG(rest),
+                                 rest.len > 0 ? "/" : "", SLICE_ARG(name));
+    if (files->hidden.at == NULL)
+        linking->reading->out_of_memory = true;
+}
+
 static void link_rule(struct linking *linking, const struct draft_site *site,
                       const struct draft_rule *from, struct conf_rule *rule)
 {
@@ -319,6 +344,7 @@ static void link_rule(struct linking *linking, const struct draft_site *site,
         break;
     case CONF_ACTION_FILES:
         rule->files = from->files;
+        hide_configuration(linking, &rule->files);
         break;
     case CONF_ACTION_REDIRECT:
         rule->redirect = from->redirect;

@@ -80,6 +80,7 @@ struct conf_files {
     struct slice root;     /* absolute; the folder existed when the file was read */
     struct slice index;    /* "index.html" */
     struct slice fallback; /* a path below root that begins with '/', or empty */
+    struct slice hidden; /* the configuration itself, as a path below root without '/'; or empty */
 };
 
 struct conf_redirect {

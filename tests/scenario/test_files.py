@@ -388,6 +388,18 @@ def test_more_files_than_the_cache_holds(edge, site):
     assert edge.metrics()['weir_files_cache_evictions_total{worker="0"}'] > 0
 
 
+def test_the_configuration_is_not_served(weir):
+    edge = weir.edge(CONFIG.replace("@FOLDER@/site", "."))
+    name = os.path.basename(edge.file)
+    folder = os.path.dirname(edge.file)
+    assert raw.get(edge.port, f"/{name}").status == 404
+    assert raw.get(edge.port, f"/%{ord(name[0]):x}{name[1:]}").status == 404
+    assert raw.get(edge.port, f"/{name}.old").status == 404
+    with open(os.path.join(folder, f"{name}.old"), "w") as other:
+        other.write("other")
+    wait.until(lambda: raw.get(edge.port, f"/{name}.old").body == b"other", "the neighbour")
+
+
 def test_the_metrics_tell_what_is_kept(edge):
     for _ in range(5):
         assert raw.get(edge.port, "/large.bin").status == 200

@@ -163,7 +163,9 @@ static int insert_pending(struct files_cache *cache, uint64_t hash, const struct
                                   .fd = -1};
     if (path.len > 0)
         memcpy(text, path.at, path.len);
-    if (files_path_map(path, files->index, text + path.len) < 0) {
+    ssize_t len = files_path_map(path, files->index, text + path.len);
+    bool is_hidden = len > 0 && slice_equal(slice_of(text + path.len, (size_t)len), files->hidden);
+    if (len < 0 || is_hidden) {
         memory_free(entry);
         return -ENOENT;
     }
