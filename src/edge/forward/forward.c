@@ -20,6 +20,9 @@
 /* After a failed connect, or a lost connection that was new, others are asked first for so long. */
 #define SUSPECT_MS 1000
 
+/* How long a request waits for the first word on who can take it. */
+#define UNDECIDED_MS 2000
+
 enum verdict {
     VERDICT_DONE,
     VERDICT_RETRY_SAME,
@@ -312,11 +315,31 @@ static bool goes_on(const struct attempt *attempt, struct balancer *balancer, en
 /* No member took the request. */
 static enum verdict refuse(struct attempt *attempt, const struct balancer *balancer)
 {
+    if (fiber_is_cancelled(fiber_current()))
+        return fail(attempt, VERDICT_FAILED, 499, "the client left");
     bool is_unresolved = atomic_load(&balancer->group->unresolved) > 0;
     return fail(attempt, VERDICT_FAILED, 503,
                 is_unresolved ? "no target can take requests: a host name of the group is not "
                                 "resolved yet"
                               : "no target can take requests");
+}
+
+/*
+ * Nobody can take the request, but that may be because nobody knows yet: an edge that has just
+ * begun asks its targets first, and those who came to it meanwhile need not hear of that.
+ */
+static struct member *await_member(struct balancer *balancer)
+{
+    int64_t deadline_ms = loop_deadline(UNDECIDED_MS);
+    struct target_group *group = balancer->group;
+    struct member *member;
+    unsigned version;
+    do {
+        version = atomic_load(&group->version);
+        member = balancer_pick(balancer, &worker_current()->prng, loop_now_ms(), NULL, 0);
+    } while (member == NULL && target_group_is_undecided(group) &&
+             target_group_await(group, version, deadline_ms) == 0);
+    return member;
 }
 
 /* Tries members in turn until one answers, trying again is not allowed or all were tried. */
@@ -331,6 +354,8 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
     while (tried_count < tries_max) {
         struct member *member =
             balancer_pick(balancer, &worker->prng, loop_now_ms(), tried, tried_count);
+        if (UNLIKELY(member == NULL && tried_count == 0))
+            member = await_member(balancer);
         if (member == NULL || (tried_count > 0 && !goes_on(attempt, balancer, verdict))) {
             member_unref(member);
             break;

@@ -2,6 +2,8 @@
 #include "edge/forward/target.h"
 
 #include "base/cleanup.h"
+#include "os/fiber.h"
+#include "os/loop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,6 +74,33 @@ static struct target *find_same(const struct target_set *set, const struct targe
     return NULL;
 }
 
+/* A fiber that awaits another version. */
+struct waiter {
+    struct list link; /* in the group's list, under its lock; on its own once it is being told */
+    struct job job;
+    struct loop *loop;
+    struct fiber *fiber;
+    bool is_told; /* on the fiber's own loop */
+};
+
+static void tell_waiter(struct job *job)
+{
+    struct waiter *waiter = CONTAINER_OF(job, struct waiter, job);
+    waiter->is_told = true;
+    fiber_wake(waiter->fiber);
+}
+
+/* Under the lock. */
+static void change_version(struct target_group *group)
+{
+    atomic_fetch_add(&group->version, 1);
+    while (!list_is_empty(&group->waiters)) {
+        struct waiter *waiter = CONTAINER_OF(group->waiters.next, struct waiter, link);
+        list_remove(&waiter->link);
+        loop_post(waiter->loop, &waiter->job);
+    }
+}
+
 /* The health that a target begins with: an old one of another weight keeps its own. */
 static enum target_health first_health(const struct target_group *group,
                                        const struct target_set *old, const struct target_wish *wish)
@@ -112,7 +141,7 @@ int target_group_update(struct target_group *group, uint64_t epoch,
     if (rc == 0) {
         group->set = set;
         set = old;
-        atomic_fetch_add(&group->version, 1);
+        change_version(group);
     }
     lock_release(&group->lock);
     target_set_unref(set);
@@ -156,6 +185,7 @@ int target_wish_of(const struct conf_target *conf, struct target_wish *ret_wish)
 int target_group_init(struct target_group *group, const struct conf_group *conf)
 {
     *group = (struct target_group){.conf = *conf};
+    list_init(&group->waiters);
     int rc = lock_init(&group->lock);
     if (rc < 0)
         return rc;
@@ -196,7 +226,48 @@ void target_set_health(struct target_group *group, struct target *target, enum t
     lock_take(&group->lock);
     (void)snprintf(target->health_reason, sizeof target->health_reason, "%s",
                    reason == NULL ? "" : reason);
-    lock_release(&group->lock);
     if (atomic_exchange(&target->health, (int)health) != (int)health)
-        atomic_fetch_add(&group->version, 1);
+        change_version(group);
+    lock_release(&group->lock);
+}
+
+bool target_group_is_undecided(struct target_group *group)
+{
+    struct target_set *set = target_group_set(group);
+    bool is_undecided = group->conf.is_service && set->epoch == 0;
+    for (unsigned i = 0; i < set->count; i++)
+        is_undecided |= atomic_load(&set->targets[i]->health) == TARGET_INITIAL;
+    target_set_unref(set);
+    return is_undecided;
+}
+
+static int await_told(void *arg)
+{
+    struct waiter *waiter = arg;
+    while (!waiter->is_told)
+        (void)fiber_wait(FIBER_FOREVER);
+    return 0;
+}
+
+int target_group_await(struct target_group *group, unsigned version, int64_t deadline_ms)
+{
+    struct waiter waiter = {
+        .job.run = tell_waiter, .loop = loop_current(), .fiber = fiber_current()};
+    lock_take(&group->lock);
+    bool has_changed = atomic_load(&group->version) != version;
+    if (!has_changed)
+        list_append(&group->waiters, &waiter.link);
+    lock_release(&group->lock);
+    int rc = 0;
+    while (rc == 0 && !has_changed && !waiter.is_told)
+        rc = fiber_wait(deadline_ms);
+    if (rc == 0)
+        return 0;
+    lock_take(&group->lock);
+    bool is_under_way = list_is_empty(&waiter.link); /* its job points to this stack */
+    list_remove(&waiter.link);
+    lock_release(&group->lock);
+    if (is_under_way)
+        (void)fiber_shield(await_told, &waiter, FIBER_FOREVER);
+    return rc;
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/list.h"
 #include "conf/snapshot.h"
 #include "os/address.h"
 #include "os/lock.h"
@@ -55,6 +56,7 @@ struct target_group {
     struct lock lock;       /* of `set` and the targets' reasons; never held over a wait */
     struct target_set *set; /* owned */
     atomic_uint version;    /* goes up with each change of the set or of a target's health */
+    struct list waiters;    /* in target_group_await */
     atomic_uint unresolved; /* host names that have no address yet, for names.c */
 };
 
@@ -96,3 +98,15 @@ void target_unref(struct target *target);
 /* Tells all workers when it changes. `reason` (may be NULL) is kept. */
 void target_set_health(struct target_group *group, struct target *target, enum target_health health,
                        const char *reason);
+
+/*
+ * Is it not known yet who can take requests? Some target's first check has not ended, or nobody has
+ * said yet which targets a service has.
+ */
+bool target_group_is_undecided(struct target_group *group);
+
+/*
+ * Suspends the calling fiber, of whichever loop, until the group's version is another one than
+ * `version`. 0, -ETIMEDOUT or -ECANCELED.
+ */
+int target_group_await(struct target_group *group, unsigned version, int64_t deadline_ms);

@@ -4,6 +4,9 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "edge/forward/target.h"
+#include "os/fiber.h"
+#include "os/loop.h"
+#include "os/sim_world.h"
 
 #include <errno.h>
 
@@ -313,6 +316,106 @@ static void a_group_for_which_memory_is_missing_is_an_error(void **state)
     }
 }
 
+/* Waiting for a change, in a world with a loop. */
+
+static struct target_group awaited;
+
+static void run(fiber_main *scenario)
+{
+    struct sim_report report;
+    begin(&awaited, true);
+    const struct target_wish one = wish("a", 1, 1);
+    assert_int_equal(target_group_update(&awaited, 1, &one, 1, 0), 0);
+    assert_int_equal(sim_world_run(1, NULL, false, scenario, NULL, &report), 0);
+    target_group_finish(&awaited);
+}
+
+static int await_now(int64_t within_ms)
+{
+    return target_group_await(&awaited, atomic_load(&awaited.version), loop_deadline(within_ms));
+}
+
+static void await_long(void *ret)
+{
+    *(int *)ret = await_now(10000);
+}
+
+static void change_at_last(void *arg)
+{
+    (void)arg;
+    enum { WAITERS = 20 };
+    int results[WAITERS];
+    struct fiber *fibers[WAITERS];
+    for (int i = 0; i < WAITERS; i++) {
+        results[i] = 1;
+        assert_int_equal(fiber_start(await_long, &results[i], &fibers[i]), 0);
+    }
+    assert_int_equal(fiber_sleep(5), 0);
+    fiber_cancel(fibers[3]);
+    assert_int_equal(fiber_sleep(5), 0);
+    target_set_health(&awaited, target_at(&awaited, 0), TARGET_HEALTHY, NULL);
+    fiber_cancel(fibers[4]); /* it is being told already */
+    int64_t told_ms = loop_now_ms();
+    assert_int_equal(fiber_sleep(1), 0);
+    for (int i = 0; i < WAITERS; i++)
+        assert_int_equal(results[i], i == 3 || i == 4 ? -ECANCELED : 0);
+    assert_true(loop_now_ms() <= told_ms + 2);
+}
+
+static void a_change_is_told_to_all_who_await_it(void **state)
+{
+    (void)state;
+    run(change_at_last);
+}
+
+static void await_in_vain(void *arg)
+{
+    (void)arg;
+    int64_t begin_ms = loop_now_ms();
+    unsigned version = atomic_load(&awaited.version);
+    assert_int_equal(await_now(50), -ETIMEDOUT);
+    assert_true(loop_now_ms() >= begin_ms + 50);
+    target_set_health(&awaited, target_at(&awaited, 0), TARGET_INITIAL, "the same again");
+    assert_int_equal(await_now(50), -ETIMEDOUT);
+    target_set_health(&awaited, target_at(&awaited, 0), TARGET_UNHEALTHY, NULL);
+    begin_ms = loop_now_ms();
+    assert_int_equal(target_group_await(&awaited, version, loop_deadline(50)), 0);
+    assert_int_equal(loop_now_ms(), begin_ms);
+}
+
+static void what_does_not_change_is_awaited_up_to_the_deadline(void **state)
+{
+    (void)state;
+    run(await_in_vain);
+}
+
+static void a_group_is_undecided_until_its_targets_were_asked(void **state)
+{
+    (void)state;
+    struct target_group group;
+    begin(&group, true);
+    assert_false(target_group_is_undecided(&group));
+    const struct target_wish wishes[] = {wish("a", 1, 1), wish("b", 2, 1), wish("c", 3, 0)};
+    assert_int_equal(target_group_update(&group, 1, wishes, 3, 0), 0);
+    target_set_health(&group, target_at(&group, 0), TARGET_UNHEALTHY, NULL);
+    assert_true(target_group_is_undecided(&group));
+    target_set_health(&group, target_at(&group, 1), TARGET_HEALTHY, NULL);
+    assert_false(target_group_is_undecided(&group));
+    target_group_finish(&group);
+}
+
+static void a_service_is_undecided_until_somebody_names_its_targets(void **state)
+{
+    (void)state;
+    const struct conf_group conf = {.name = SLICE("api"), .is_service = true};
+    struct target_group group;
+    assert_int_equal(target_group_init(&group, &conf), 0);
+    assert_true(target_group_is_undecided(&group));
+    assert_int_equal(target_group_update(&group, 7, NULL, 0, 0), 0);
+    assert_false(target_group_is_undecided(&group));
+    target_group_finish(&group);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +435,10 @@ int main(void)
         cmocka_unit_test(each_health_has_its_word),
         cmocka_unit_test(every_allocation_may_fail_and_the_old_set_stays),
         cmocka_unit_test(a_group_for_which_memory_is_missing_is_an_error),
+        cmocka_unit_test(a_change_is_told_to_all_who_await_it),
+        cmocka_unit_test(what_does_not_change_is_awaited_up_to_the_deadline),
+        cmocka_unit_test(a_group_is_undecided_until_its_targets_were_asked),
+        cmocka_unit_test(a_service_is_undecided_until_somebody_names_its_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
