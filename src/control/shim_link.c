@@ -106,13 +106,6 @@ static int greet(struct shim_link *link, struct error *error)
     return 0;
 }
 
-/* One that was stopped hears again. It leads a group in which it is alone. */
-static void wake_shim(const struct shim_link *link)
-{
-    struct process shim = {.pid = link->shim_pid, .pidfd = -1};
-    (void)process_signal_group(&shim, SIGCONT);
-}
-
 static void begin(struct shim_link *link, void (*changed)(struct shim_link *link))
 {
     *link = (struct shim_link){.process.pidfd = -1, .changed = changed};
@@ -167,7 +160,7 @@ int shim_find(struct shim_link *link, const char *folder, void (*changed)(struct
     unix_path_close(&path);
     if (rc == 0) {
         link->shim_pid = unix_path_peer(link->io.fd);
-        wake_shim(link);
+        process_wake(link->shim_pid);
         rc = greet(link, NULL);
     }
     if (rc < 0)
@@ -183,7 +176,7 @@ void shim_stop(struct shim_link *link, int64_t within_ms)
     if (!io_is_open(&link->io))
         return;
     (void)io_write(&link->io, &part, 1);
-    wake_shim(link);
+    process_wake(link->shim_pid);
 }
 
 void shim_finish(struct shim_link *link)

@@ -206,7 +206,7 @@ static int adopt_edge(struct supervisor *self)
         log_warn("the edge of an earlier run (pid %d) still has the configuration it was started "
                  "with; `weir down`, then start again, for that of %s",
                  pid, self->place.file);
-    (void)process_signal(&self->edge.process, SIGCONT); /* one that was stopped serves nobody */
+    process_wake(self->edge.process.pid); /* one that was stopped serves nobody */
     take_descriptors(self);
     self->is_adopted = true;
     self->has_served = true;

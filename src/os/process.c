@@ -240,7 +240,15 @@ int process_signal(const struct process *process, int number)
 int process_terminate(const struct process *process)
 {
     int rc = process_signal(process, SIGTERM);
-    return rc < 0 ? rc : process_signal(process, SIGCONT);
+    process_wake(process->pid);
+    return rc;
+}
+
+void process_wake(pid_t pid)
+{
+    struct proc_info info;
+    if (pid > 1 && proc_read(pid, &info) == 0 && info.state == 'T')
+        (void)kill(pid, SIGCONT);
 }
 
 int process_signal_group(const struct process *process, int number)

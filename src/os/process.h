@@ -62,6 +62,13 @@ int process_signal(const struct process *process, int number);
 /* SIGTERM, and SIGCONT so that one that was stopped hears it. As process_signal. */
 int process_terminate(const struct process *process);
 
+/*
+ * SIGCONT to one that a signal has stopped. To others it is not sent: it would end the stop of a
+ * debugger, or of a leak checker, that waits for it.
+ */
+void process_wake(pid_t pid);
+
+
 /* To its whole process group; only for one that leads its group and has not been released. */
 int process_signal_group(const struct process *process, int number);
 
