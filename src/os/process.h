@@ -68,7 +68,6 @@ int process_terminate(const struct process *process);
  */
 void process_wake(pid_t pid);
 
-
 /* To its whole process group; only for one that leads its group and has not been released. */
 int process_signal_group(const struct process *process, int number);
 
