@@ -14,6 +14,7 @@ struct reading {
     struct arena *scratch;      /* borrowed: for drafts */
     struct conf_errors *errors; /* borrowed */
     struct slice folder;        /* absolute, the file's */
+    bool was_accepted;          /* before: a folder that is gone since is not an error */
     bool out_of_memory;
 };
 

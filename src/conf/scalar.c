@@ -131,7 +131,7 @@ static const char *parse_folder(struct reading *reading, struct slice text, void
         return NULL;
     struct file_info info;
     int rc = file_stat(path.at, &info);
-    if (rc == 0 && info.is_folder) {
+    if ((rc == 0 && info.is_folder) || reading->was_accepted) {
         *(struct slice *)field = path;
         return NULL;
     }

@@ -72,13 +72,14 @@ static int find_folder(struct slice file, char folder[static PATH_MAX])
     return file_real_path(path, folder, PATH_MAX);
 }
 
-static int fill(struct snapshot *snapshot, struct slice text, struct arena *scratch,
-                struct conf_errors *errors)
+static int fill(struct snapshot *snapshot, struct slice text, bool was_accepted,
+                struct arena *scratch, struct conf_errors *errors)
 {
     struct reading reading = {.arena = &snapshot->arena,
                               .scratch = scratch,
                               .errors = errors,
-                              .folder = snapshot->folder};
+                              .folder = snapshot->folder,
+                              .was_accepted = was_accepted};
     struct tree_node *root;
     struct draft draft = {.workers = 0};
     int rc = tree_parse(text, scratch, errors, &root);
@@ -97,8 +98,8 @@ static int fill(struct snapshot *snapshot, struct slice text, struct arena *scra
     return errors->count > 0 ? -EINVAL : 0;
 }
 
-int snapshot_parse(struct slice file, struct slice text, struct snapshot **ret_snapshot,
-                   struct conf_errors *errors)
+static int parse(struct slice file, struct slice text, bool was_accepted,
+                 struct snapshot **ret_snapshot, struct conf_errors *errors)
 {
     char folder[PATH_MAX];
     int len = find_folder(file, folder);
@@ -112,13 +113,25 @@ int snapshot_parse(struct slice file, struct slice text, struct snapshot **ret_s
         return -ENOMEM;
     SCOPED(arena_finish) struct arena scratch;
     arena_init(&scratch, NULL, 0, SCRATCH_BYTES_MAX);
-    int rc = fill(snapshot, text, &scratch, errors);
+    int rc = fill(snapshot, text, was_accepted, &scratch, errors);
     conf_errors_sort(errors);
     if (rc < 0)
         snapshot_unref(snapshot);
     else
         *ret_snapshot = snapshot;
     return rc;
+}
+
+int snapshot_parse(struct slice file, struct slice text, struct snapshot **ret_snapshot,
+                   struct conf_errors *errors)
+{
+    return parse(file, text, false, ret_snapshot, errors);
+}
+
+int snapshot_parse_accepted(struct slice file, struct slice text, struct snapshot **ret_snapshot,
+                            struct conf_errors *errors)
+{
+    return parse(file, text, true, ret_snapshot, errors);
 }
 
 int snapshot_read(const char *file, struct snapshot **ret_snapshot, struct conf_errors *errors)

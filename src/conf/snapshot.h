@@ -77,7 +77,7 @@ struct conf_forward {
 };
 
 struct conf_files {
-    struct slice root;     /* absolute; the folder existed when the file was read */
+    struct slice root;     /* absolute; a folder when the file was first read */
     struct slice index;    /* "index.html" */
     struct slice fallback; /* a path below root that begins with '/', or empty */
     struct slice hidden; /* the configuration itself, as a path below root without '/'; or empty */
@@ -230,6 +230,10 @@ struct conf_error {
  */
 int snapshot_parse(struct slice file, struct slice text, struct snapshot **ret_snapshot,
                    struct conf_errors *errors);
+
+/* The same for a text that was accepted before: a folder that is gone since is not an error. */
+int snapshot_parse_accepted(struct slice file, struct slice text, struct snapshot **ret_snapshot,
+                            struct conf_errors *errors);
 
 /* snapshot_parse of a file on disk; unreadable files are an entry in *errors too (place 0:0). */
 int snapshot_read(const char *file, struct snapshot **ret_snapshot, struct conf_errors *errors);

@@ -23,13 +23,17 @@ static int tell_unread(const char *file, int rc)
     return rc;
 }
 
-static int parse(const char *file, struct slice text, struct snapshot **ret_snapshot)
+typedef int parse_text(struct slice file, struct slice text, struct snapshot **ret_snapshot,
+                       struct conf_errors *errors);
+
+static int parse(parse_text *parse_by, const char *file, struct slice text,
+                 struct snapshot **ret_snapshot)
 {
     SCOPED(conf_errors_finish) struct conf_errors errors;
     SCOPED(buffer_finish) struct buffer told;
     conf_errors_init(&errors);
     buffer_init(&told, ERRORS_BYTES_MAX);
-    int rc = snapshot_parse(slice_of_cstr(file), text, ret_snapshot, &errors);
+    int rc = parse_by(slice_of_cstr(file), text, ret_snapshot, &errors);
     if (rc != -EINVAL)
         return tell_unread(file, rc);
     if (check_write_errors(&errors, file, text, &told) == 0)
@@ -45,7 +49,7 @@ int configuration_read(const char *file, struct configuration *ret_configuration
     buffer_init(&text, FILE_BYTES_MAX);
     int rc = tell_unread(file, file_read_all(file, &text));
     if (rc == 0)
-        rc = parse(file, buffer_slice(&text), &snapshot);
+        rc = parse(snapshot_parse, file, buffer_slice(&text), &snapshot);
     if (rc < 0)
         return rc;
     int fd = tell_unread(file, file_in_memory("weir.yaml", buffer_slice(&text)));
@@ -72,5 +76,7 @@ int configuration_take(int text, const char *file, struct snapshot **ret_snapsho
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", text);
     int rc = tell_unread(file, file_read_all(path, &content));
     (void)close(text);
-    return rc < 0 ? rc : parse(file, buffer_slice(&content), ret_snapshot);
+    if (rc < 0)
+        return rc;
+    return parse(snapshot_parse_accepted, file, buffer_slice(&content), ret_snapshot);
 }

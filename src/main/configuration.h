@@ -17,5 +17,6 @@ struct configuration {
 int configuration_read(const char *file, struct configuration *ret_configuration);
 void configuration_release(struct configuration *configuration);
 
-/* In a child, which passes on and closes its `text`. Relative paths begin where `file` is. */
+/* In a child, which closes its `text`. Relative paths begin where `file` is; folders that were
+ * there when the supervisor read it may be gone: what they served is not found. */
 int configuration_take(int text, const char *file, struct snapshot **ret_snapshot);

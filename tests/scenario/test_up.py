@@ -278,6 +278,25 @@ def test_a_file_broken_meanwhile_changes_nothing(weir, app):
     assert {task["pid"] for task in _tasks(weir, edge).values()} == before
 
 
+def test_a_folder_removed_meanwhile_is_not_found_and_nothing_else_suffers(weir, app, tmp_path):
+    site = tmp_path / "www"
+    site.mkdir()
+    (site / "index.html").write_text("old")
+    more = "  pages: { domains: [pages.test], files: " + str(site) + " }"
+    edge = weir.up(_file(app).replace("services:", more + "\nservices:"))
+    (site / "index.html").unlink()
+    site.rmdir()
+    serving = edge.status()["pid"]
+    os.kill(serving, signal.SIGKILL)
+    wait.until(lambda: not _is_alive(serving), "the edge's end")
+    pages = ["-H", "Host: pages.test"]
+    assert wait.until(lambda: curl.get(edge.url("/"), *pages).status, "the new edge") == 404
+    assert curl.get(edge.url("/")).status == 200
+    site.mkdir()
+    (site / "index.html").write_text("new")
+    wait.until(lambda: curl.get(edge.url("/"), *pages).body == b"new", "the folder that is back")
+
+
 def test_a_build_that_fails_later_does_not_end_what_serves(weir, app, tmp_path):
     broken = tmp_path / "broken"
     edge = weir.up(_file(app, more=f"    build: {{ run: 'test ! -e {broken}' }}"))
