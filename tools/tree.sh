@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tree.sh TREE [TARGET...]: configures the build tree if its options are not those below, then builds
-# the targets, or everything without one. --configure in place of targets stops before building.
+# the targets, or everything without one. --configure in place of targets builds nothing, but brings
+# the tree up to date with the meson.build files.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
@@ -43,5 +44,5 @@ if [ ! -f "$directory/build.ninja" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wan
     rm -f "/tmp/weir-tree-$$.log"
     echo "$wanted" >"$stamp"
 fi
-[ "${1:-}" != --configure ] || exit 0
+[ "${1:-}" != --configure ] || exec ninja -C "$directory" --quiet build.ninja
 exec ninja -C "$directory" "$@"
