@@ -19,8 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Above any descriptor that a child is given. */
-#define SPARE_FD_MIN   256
 #define PASSED_FDS_MAX 200
 
 enum step { STEP_SESSION, STEP_DIRECTORY, STEP_DESCRIPTORS, STEP_EXEC };
@@ -49,17 +47,18 @@ static int source_of(const struct process_options *options, int target)
     return stdio[target] >= 0 ? stdio[target] : open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-/* Two passes, since a source may have the number of another one's target. */
+/* Two passes, by numbers above all targets, since a source may have the number of another one's
+ * target. */
 static int place_descriptors(const struct process_options *options, int error_fd)
 {
     int count = 3 + (int)options->passed_count;
     int spares[3 + PASSED_FDS_MAX];
     for (int target = 0; target < count; target++) {
-        spares[target] = fcntl(source_of(options, target), F_DUPFD_CLOEXEC, SPARE_FD_MIN);
+        spares[target] = fcntl(source_of(options, target), F_DUPFD_CLOEXEC, count);
         if (spares[target] < 0)
             return -errno;
     }
-    int kept_error_fd = fcntl(error_fd, F_DUPFD_CLOEXEC, SPARE_FD_MIN);
+    int kept_error_fd = fcntl(error_fd, F_DUPFD_CLOEXEC, count);
     for (int target = 0; target < count; target++) {
         if (dup2(spares[target], target) < 0)
             return -errno;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -145,6 +146,17 @@ static void signals_are_as_a_program_expects_them(void **state)
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+static void few_descriptors_are_enough(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, before.rlim_max}), 0);
+    int code = run(shell("exit 7"), 0).code;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(code, 7);
+}
+
 static void what_cannot_be_started_says_why(void **state)
 {
     (void)state;
@@ -240,6 +252,7 @@ int main(void)
         cmocka_unit_test(output_folder_and_environment_are_as_told),
         cmocka_unit_test(passed_descriptors_start_at_three_in_order),
         cmocka_unit_test(signals_are_as_a_program_expects_them),
+        cmocka_unit_test(few_descriptors_are_enough),
         cmocka_unit_test(what_cannot_be_started_says_why),
         cmocka_unit_test(a_stranger_is_held_by_number_and_start_time),
         cmocka_unit_test(the_process_that_listens_is_found),
