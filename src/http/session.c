@@ -112,25 +112,27 @@ static void session_timed_out(struct timer *timer)
     start_fiber(session);
 }
 
-static void name_client(struct session *session, const struct address *peer)
+static struct session *create(const struct server *server, const struct address *peer)
 {
     char text[ADDRESS_TEXT_BYTES];
     size_t len = address_format_host(peer, text);
-    session->client_len = (uint8_t)(len < sizeof session->client ? len : sizeof session->client);
-    memcpy(session->client, text, session->client_len);
+    struct session *session = memory_alloc_raw(sizeof *session + len);
+    if (session == NULL)
+        return NULL;
+    *session = (struct session){.server = server, .client_len = (uint8_t)len};
+    memcpy(session->client, text, len);
+    return session;
 }
 
 void session_accept(const struct server *server, int fd, const struct address *peer)
 {
     struct worker *worker = worker_current();
-    struct session *session = memory_alloc_raw(sizeof *session);
+    struct session *session = create(server, peer);
     if (session == NULL) {
         counter_add(&worker->counters.sessions_refused, 1);
         io_discard(fd);
         return;
     }
-    *session = (struct session){.server = server};
-    name_client(session, peer);
     io_init(&session->io, session_ready);
     inflow_init(&session->inflow, BLOCK_SMALL);
     timer_init(&session->timer, session_timed_out);

@@ -23,7 +23,7 @@ struct session {
     enum session_state state;
     bool is_draining;
     uint8_t client_len;
-    char client[INET6_ADDRSTRLEN]; /* its address as text */
+    char client[]; /* its address as text, no longer than it is: most are short */
 };
 
 /* What a response that does not read the request's body lets go by, to keep the connection. */
