@@ -49,9 +49,9 @@ static void end_worker(struct edge_worker *worker)
 /* The ports close with the last worker that stops accepting. */
 static void close_listeners(struct plane *plane)
 {
-    for (unsigned i = 0; i < plane->snapshot->listeners_count; i++) {
-        descriptor_close(plane->listening[i]);
-        plane->listening[i] = -1;
+    for (unsigned i = 0; i < plane->listeners_count; i++) {
+        descriptor_close(plane->listeners[i]->fd);
+        plane->listeners[i]->fd = -1;
     }
 }
 
@@ -60,7 +60,7 @@ static void drain_worker(struct job *job)
     struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, drain_job);
     edge_worker_drain(worker);
     if (atomic_fetch_add(&worker->edge->drained, 1) + 1 == worker->edge->workers_count)
-        close_listeners(worker->plane);
+        close_listeners(worker->edge->plane);
 }
 
 static void cut_off_worker(struct job *job)
@@ -102,7 +102,7 @@ static void signals_main(void *arg)
     struct edge *edge = arg;
     if (next_end_signal(edge) > 0) {
         log_info("draining: open requests have up to %lld s to finish",
-                 (long long)(edge->plane.snapshot->drain_ms / 1000));
+                 (long long)(edge->plane->snapshot->drain_ms / 1000));
         atomic_store(&edge->is_draining, true);
         health_stop(&edge->health);
         names_stop(&edge->names);
@@ -183,8 +183,8 @@ static void end_fibers(struct edge *edge)
 static int start_fibers(struct edge *edge)
 {
     /* Both, whatever comes of the first: both will be ended. */
-    int rc = health_start(&edge->health, &edge->plane);
-    int names_rc = names_start(&edge->names, edge->plane.groups, edge->plane.groups_count, NULL);
+    int rc = health_start(&edge->health, edge->plane->groups, edge->plane->groups_count);
+    int names_rc = names_start(&edge->names, edge->plane->groups, edge->plane->groups_count, NULL);
     if (rc == 0)
         rc = names_rc;
     if (rc == 0)
@@ -211,7 +211,7 @@ static int run_first_worker(struct edge *edge)
 static int run_workers(struct edge *edge)
 {
     for (unsigned i = 0; i < edge->workers_count; i++) {
-        edge->workers[i].edge = edge, edge->workers[i].plane = &edge->plane;
+        edge->workers[i].edge = edge;
         (void)lock_init(&edge->workers[i].loop_lock);
     }
     int rc = begin_worker(&edge->workers[0]);
@@ -229,7 +229,6 @@ static int run_workers(struct edge *edge)
     join_threads(edge, started);
     end_worker(&edge->workers[0]);
     for (unsigned i = 0; i < edge->workers_count; i++) {
-        memory_free(edge->workers[i].latencies);
         lock_finish(&edge->workers[i].loop_lock);
     }
     return rc;
@@ -245,7 +244,14 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
     if (edge.workers == NULL)
         return error_set(ret_error, -ENOMEM, "out of memory");
-    int rc = plane_init(&edge.plane, options, edge.hash_key, ret_error);
+    const struct plane_parts parts = {
+        .snapshot = options->snapshot,
+        .sockets = options->sockets,
+        .sockets_count = options->sockets_count,
+        .workers_count = edge.workers_count,
+        .hash_key = edge.hash_key,
+    };
+    int rc = plane_create(&parts, &edge.plane, ret_error);
     if (rc == 0) {
         admin_server_init(&edge.admin);
         rc = access_log_open(&snapshot->access_log, &edge.access_log, ret_error);
@@ -258,7 +264,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
             offload_stop();
         }
         access_log_close(edge.access_log);
-        plane_finish(&edge.plane);
+        plane_unref(edge.plane);
     }
     memory_free(edge.workers);
     descriptor_close(options->admin_fd);

@@ -12,78 +12,62 @@
 #define DRAIN_CHECK_MS  50
 #define CUT_OFF_MS      6000
 
-static void accept_connection(struct acceptor *acceptor, int fd, const struct address *peer)
+static void accept_admin(struct acceptor *acceptor, int fd, const struct address *peer)
 {
-    struct edge_worker *worker = edge_worker_current();
-    const struct edge *edge = worker->edge;
-    size_t index = (size_t)(acceptor - worker->acceptors);
-    const struct server *server = index < worker->plane->snapshot->listeners_count
-                                      ? &worker->plane->servers[index]
-                                      : &edge->admin;
-    session_accept(server, fd, peer);
+    struct edge_worker *worker = CONTAINER_OF(acceptor, struct edge_worker, admin_acceptor);
+    session_accept(&worker->edge->admin, fd, peer);
 }
 
-static int start_acceptors(struct edge_worker *worker)
+static int start_admin(struct edge_worker *worker)
 {
-    const struct plane *plane = worker->plane;
-    unsigned listeners = plane->snapshot->listeners_count;
-    bool has_admin = worker->http.number == 0 && worker->edge->admin_fd >= 0;
-    worker->acceptors = memory_alloc_array(listeners + 1, sizeof *worker->acceptors);
-    if (worker->acceptors == NULL)
-        return -ENOMEM;
-    for (unsigned i = 0; i < listeners + (has_admin ? 1 : 0); i++) {
-        int fd = i < listeners ? plane->listening[i] : worker->edge->admin_fd;
-        int rc = acceptor_start(&worker->acceptors[i], fd, accept_connection);
-        if (rc < 0)
-            return rc;
-        worker->acceptors_count++;
-    }
-    return 0;
+    if (worker->http.number != 0 || worker->edge->admin_fd < 0)
+        return 0;
+    int rc = acceptor_start(&worker->admin_acceptor, worker->edge->admin_fd, accept_admin);
+    worker->accepts_admin = rc == 0;
+    return rc;
 }
 
-static void stop_acceptors(struct edge_worker *worker)
+static int start_listeners(struct edge_worker *worker)
 {
-    for (unsigned i = 0; i < worker->acceptors_count; i++)
-        acceptor_stop(&worker->acceptors[i]);
-    worker->acceptors_count = 0;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < worker->view->plane->listeners_count; i++)
+        rc = worker_listener_start(worker, worker->view, i);
+    return rc;
 }
 
-static int start_balancers(struct edge_worker *worker)
+static void stop_accepting(struct edge_worker *worker)
 {
-    unsigned count = worker->plane->snapshot->groups_count;
-    worker->balancers = memory_alloc_array(count + 1, sizeof *worker->balancers);
-    if (worker->balancers == NULL)
-        return -ENOMEM;
-    for (unsigned i = 0; i < count; i++)
-        balancer_init(&worker->balancers[i], &worker->plane->groups[i]);
-    return 0;
+    LIST_FOR_EACH (&worker->listeners, link)
+        worker_listener_stop(CONTAINER_OF(link, struct worker_listener, link));
+    if (worker->accepts_admin)
+        acceptor_stop(&worker->admin_acceptor);
+    worker->accepts_admin = false;
 }
 
 int edge_worker_begin(struct edge_worker *worker, uint64_t seed)
 {
-    unsigned number = (unsigned)(worker - worker->edge->workers);
-    worker_init(&worker->http, number, seed, BLOCK_BYTES_MAX);
-    worker->latencies =
-        memory_alloc_array(worker->plane->snapshot->listeners_count + 1, sizeof *worker->latencies);
-    int rc = worker->latencies == NULL ? -ENOMEM : start_balancers(worker);
+    struct edge *edge = worker->edge;
+    worker_init(&worker->http, (unsigned)(worker - edge->workers), seed, BLOCK_BYTES_MAX);
+    list_init(&worker->listeners);
+    int rc = view_create(edge->plane, NULL, &worker->view);
     if (rc == 0)
-        rc = access_lines_begin(worker->edge->access_log, &worker->access_lines);
+        rc = access_lines_begin(edge->access_log, &worker->access_lines);
     if (rc == 0)
-        rc =
-            files_cache_create(worker->edge->hash_key, &files_limits_default, &worker->files_cache);
-    return rc < 0 ? rc : start_acceptors(worker);
+        rc = files_cache_create(edge->hash_key, &files_limits_default, &worker->files_cache);
+    if (rc == 0)
+        rc = start_listeners(worker);
+    return rc < 0 ? rc : start_admin(worker);
 }
 
 void edge_worker_end(struct edge_worker *worker)
 {
-    stop_acceptors(worker);
+    stop_accepting(worker);
     access_lines_end(worker->access_lines);
     worker->access_lines = NULL;
-    for (unsigned i = 0; worker->balancers != NULL && i < worker->plane->snapshot->groups_count;
-         i++)
-        balancer_finish(&worker->balancers[i]);
-    memory_free(worker->balancers);
-    memory_free(worker->acceptors);
+    LIST_FOR_EACH (&worker->listeners, link)
+        worker_listener_destroy(CONTAINER_OF(link, struct worker_listener, link));
+    view_unref(worker->view);
+    worker->view = NULL;
     files_cache_destroy(worker->files_cache);
     worker_finish(&worker->http);
 }
@@ -118,9 +102,9 @@ static void check_drained(struct timer *timer)
 
 void edge_worker_drain(struct edge_worker *worker)
 {
-    stop_acceptors(worker);
+    stop_accepting(worker);
     (void)sessions_drain();
-    worker->drain_deadline_ms = loop_deadline(worker->plane->snapshot->drain_ms);
+    worker->drain_deadline_ms = loop_deadline(worker->view->plane->snapshot->drain_ms);
     timer_init(&worker->drain_timer, check_drained);
     check_drained(&worker->drain_timer);
 }

@@ -8,8 +8,8 @@
 #include "edge/state.h"
 
 /*
- * On the worker's own thread, with `edge`, `plane` and `loop` set: makes what it needs, seeded with
- * `seed`, and accepts. 0 or the error; edge_worker_end either way.
+ * On the worker's own thread, with `edge`, whose plane is set, and `loop` set: makes what it needs,
+ * seeded with `seed`, and accepts. 0 or the error; edge_worker_end either way.
  */
 int edge_worker_begin(struct edge_worker *worker, uint64_t seed);
 

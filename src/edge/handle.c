@@ -8,12 +8,12 @@
 #include "edge/state.h"
 
 static void run_action(struct exchange *exchange, const struct route *route,
-                       struct edge_worker *worker)
+                       const struct view *view)
 {
     const struct conf_rule *rule = route->rule;
     switch (rule->action) {
     case CONF_ACTION_FORWARD:
-        forward_run(exchange, rule, &worker->balancers[route->group]);
+        forward_run(exchange, rule, &view->balancers[route->group]->balancer);
         break;
     case CONF_ACTION_FILES:
         files_run(exchange, &rule->files);
@@ -27,21 +27,22 @@ static void run_action(struct exchange *exchange, const struct route *route,
     }
 }
 
-static size_t listener_of(const struct edge_worker *worker, const struct exchange *exchange)
+static struct worker_listener *listener_of(const struct exchange *exchange)
 {
-    return (size_t)(exchange->server - worker->plane->servers);
+    return CONTAINER_OF(exchange->server, struct worker_listener, server);
 }
 
 void edge_handle(struct exchange *exchange)
 {
-    struct edge_worker *worker = edge_worker_current();
+    const struct worker_listener *listener = listener_of(exchange);
+    struct view *view = view_ref(listener->view);
     const struct conf_site *site;
+    exchange->held = view;
     if (exchange->request.form == TARGET_AUTHORITY) {
         exchange_respond_error(exchange, 405, "CONNECT is for forward proxies");
         return;
     }
-    const struct route *route =
-        router_find(&worker->plane->router, listener_of(worker, exchange), exchange, &site);
+    const struct route *route = router_find(&view->plane->router, listener->index, exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;
     if (route == NULL) {
@@ -50,13 +51,14 @@ void edge_handle(struct exchange *exchange)
         return;
     }
     exchange->notes.rule = route->rule->number;
-    run_action(exchange, route, worker);
+    run_action(exchange, route, view);
 }
 
 void edge_record(const struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
-    latency_add(&worker->latencies[listener_of(worker, exchange)],
+    latency_add(&listener_of(exchange)->listener->latencies[worker->http.number],
                 loop_now_us() - exchange->started_us);
     access_lines_add(worker->access_lines, exchange);
+    view_unref(exchange->held);
 }

@@ -114,7 +114,7 @@ static void sum_latency(const struct edge *edge, unsigned listener, struct laten
 {
     *ret_sum = (struct latency){0};
     for (unsigned i = 0; i < edge->workers_count; i++)
-        latency_sum(ret_sum, &edge->workers[i].latencies[listener]);
+        latency_sum(ret_sum, &edge->plane->listeners[listener]->latencies[i]);
 }
 
 static void write_bucket(struct metric_page *page, const struct metric *metric,
@@ -135,7 +135,7 @@ static void write_bucket(struct metric_page *page, const struct metric *metric,
 
 static void write_durations(struct metric_page *page, const struct metric *metric)
 {
-    const struct snapshot *snapshot = page->edge->plane.snapshot;
+    const struct snapshot *snapshot = page->edge->plane->snapshot;
     for (unsigned i = 0; i < snapshot->listeners_count; i++) {
         struct latency sum;
         uint64_t count = 0;
@@ -155,8 +155,8 @@ static void write_durations(struct metric_page *page, const struct metric *metri
 
 static void write_group_targets(struct metric_page *page, const struct metric *metric)
 {
-    for (unsigned i = 0; i < page->edge->plane.groups_count; i++) {
-        struct target_group *group = &page->edge->plane.groups[i];
+    for (unsigned i = 0; i < page->edge->plane->groups_count; i++) {
+        struct target_group *group = page->edge->plane->groups[i].group;
         struct target_set *set = target_group_set(group);
         unsigned counts[TARGET_DRAINING + 1] = {0};
         for (unsigned j = 0; j < set->count; j++)
@@ -164,7 +164,7 @@ static void write_group_targets(struct metric_page *page, const struct metric *m
         target_set_unref(set);
         for (unsigned health = 0; health < COUNT_OF(counts); health++) {
             begin_sample(page, metric, "");
-            write_label(page, "group", group->conf.name);
+            write_label(page, "group", group->name);
             write_label(page, "health",
                         slice_of_cstr(target_health_name((enum target_health)health)));
             end_sample(page, counts[health]);
@@ -191,12 +191,12 @@ static uint64_t target_number(const struct target *target, enum target_number wh
 
 static void write_targets(struct metric_page *page, const struct metric *metric)
 {
-    for (unsigned i = 0; i < page->edge->plane.groups_count; i++) {
-        struct target_group *group = &page->edge->plane.groups[i];
+    for (unsigned i = 0; i < page->edge->plane->groups_count; i++) {
+        struct target_group *group = page->edge->plane->groups[i].group;
         struct target_set *set = target_group_set(group);
         for (unsigned j = 0; j < set->count; j++) {
             begin_sample(page, metric, "");
-            write_label(page, "group", group->conf.name);
+            write_label(page, "group", group->name);
             write_label(page, "target", set->targets[j]->id);
             end_sample(page, target_number(set->targets[j], (enum target_number)metric->place));
         }

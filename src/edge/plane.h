@@ -1,13 +1,44 @@
-/* Making a plane from a snapshot, and taking it apart. */
+/*
+ * A snapshot at work: its routes, its target groups and its listeners, for all workers. Immutable
+ * but for the state of groups and listeners, which are found again by name and address when the
+ * next plane takes over. Counted: it goes with the last request that met it.
+ */
 #pragma once
 
 #include "edge/edge.h"
-#include "edge/state.h"
+#include "edge/forward/target.h"
+#include "edge/listener.h"
+#include "edge/route/router.h"
+
+struct plane {
+    atomic_uint references;
+    struct snapshot *snapshot; /* counted */
+    struct router router;
+    struct group_setup *groups; /* owned; one for each of the snapshot's, each counted */
+    unsigned groups_count;
+    struct listener **listeners; /* owned; one for each of the snapshot's, each counted */
+    unsigned listeners_count;
+};
+
+struct plane_parts {
+    struct snapshot *snapshot;         /* the plane takes a reference of its own */
+    const struct plane *previous;      /* may be NULL */
+    const struct edge_socket *sockets; /* owned by plane_create from then on */
+    unsigned sockets_count;
+    unsigned workers_count;
+    struct hash_key hash_key;
+};
 
 /*
- * Takes a reference of the snapshot and the sockets that its listeners need; those it does not need
- * are closed. 0 or an error that is told.
+ * Listeners take the descriptor that was handed over for their address, else that of `previous`,
+ * else open one. Nothing that `previous` uses is changed before plane_take_over. 0 or an error that
+ * is told; the descriptors that were handed over are closed then.
  */
-int plane_init(struct plane *plane, const struct edge_options *options, struct hash_key key,
-               struct error *ret_error);
-void plane_finish(struct plane *plane);
+int plane_create(const struct plane_parts *parts, struct plane **ret_plane,
+                 struct error *ret_error);
+
+/* The groups that it shares with an earlier plane follow this one's settings from now on. */
+void plane_take_over(struct plane *plane, int64_t now_ms);
+
+struct plane *plane_ref(struct plane *plane);
+void plane_unref(struct plane *plane); /* NULL is fine */

@@ -1,15 +1,14 @@
 /*
- * What the data plane runs on: one plane for all workers, made from a snapshot, and each worker's
- * own part. Both live from edge_run's start to its end.
+ * What the data plane runs on, from edge_run's start to its end: the plane that is at work, made
+ * from a snapshot, and each worker's own part.
  */
 #pragma once
 
-#include "edge/forward/balance.h"
 #include "edge/forward/health.h"
 #include "edge/forward/names.h"
-#include "edge/latency.h"
+#include "edge/plane.h"
 #include "edge/report.h"
-#include "edge/route/router.h"
+#include "edge/view.h"
 #include "http/session.h"
 #include "http/worker.h"
 #include "os/io.h"
@@ -23,25 +22,15 @@ struct access_log;
 struct access_lines;
 struct files_cache;
 
-/* A snapshot at work. Immutable but for the groups' own state. */
-struct plane {
-    struct snapshot *snapshot; /* counted */
-    struct router router;
-    struct target_group *groups; /* owned; one for each of the snapshot's */
-    unsigned groups_count;
-    struct server *servers; /* owned; one for each of the snapshot's listeners */
-    int *listening;         /* owned; their descriptors, closed by edge_run */
-};
-
 struct edge_worker {
     struct worker http; /* the first member */
     struct edge *edge;
-    struct plane *plane;
-    struct balancer *balancers; /* owned; one for each group */
-    struct acceptor *acceptors; /* owned; one for each listener, and the admin's */
-    unsigned acceptors_count;
+    struct view *view;      /* counted; the one at work */
+    struct view *next_view; /* counted; during a reload, or NULL */
+    struct list listeners;  /* of struct worker_listener, owned */
+    struct acceptor admin_acceptor;
+    bool accepts_admin;
     struct access_lines *access_lines; /* the access log's; NULL: off */
-    struct latency *latencies;         /* owned; one for each listener */
     struct worker_report report;
     struct files_cache *files_cache; /* owned */
     struct loop *loop;
@@ -60,8 +49,8 @@ struct edge_worker {
 
 struct edge {
     const struct edge_options *options; /* borrowed */
-    struct plane plane;
-    struct edge_worker *workers; /* owned */
+    struct plane *plane;                /* counted; worker 0's own */
+    struct edge_worker *workers;        /* owned */
     unsigned workers_count;
     struct server admin;
     int admin_fd;                  /* -1: none */
@@ -72,6 +61,7 @@ struct edge {
     struct health_checks health;
     struct names names;
     struct fiber *ready_fiber;  /* NULL when it has ended */
+    struct fiber *applying;     /* the fiber that changes the plane, or NULL */
     int64_t started_ms;         /* loop_now_ms of worker 0 */
     struct list report_waiters; /* worker 0's own */
     atomic_bool is_draining;

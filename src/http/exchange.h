@@ -37,7 +37,7 @@ struct exchange_notes {
 
 struct exchange {
     struct session *session;
-    const struct server *server; /* of its listener */
+    struct server *server; /* of its listener */
     struct arena arena;
     struct request_head request;
     struct slice host;       /* normalised, without port; empty when the client named none */
@@ -55,6 +55,7 @@ struct exchange {
     uint64_t request_bytes;  /* of body, received */
     uint64_t response_bytes; /* of body, sent */
     struct exchange_notes notes;
+    void *held; /* by the layer above, from its handler to its log function; NULL at first */
 
     /* The session's own. */
     struct writer head; /* the response's head, in a pooled block */

@@ -27,7 +27,10 @@ static void destroy(struct session *session)
     list_remove(&session->link);
     counter_subtract(&worker_current()->counters.connections_open, 1);
     io_close(&session->io);
+    struct server *server = session->server;
     memory_free(session);
+    if (--server->sessions == 0 && server->on_empty != NULL)
+        server->on_empty(server);
 }
 
 /* Nothing is received, or a head in part. The timer is not cancelled by a request, but moved on. */
@@ -112,7 +115,7 @@ static void session_timed_out(struct timer *timer)
     start_fiber(session);
 }
 
-static struct session *create(const struct server *server, const struct address *peer)
+static struct session *create(struct server *server, const struct address *peer)
 {
     char text[ADDRESS_TEXT_BYTES];
     size_t len = address_format_host(peer, text);
@@ -124,7 +127,7 @@ static struct session *create(const struct server *server, const struct address 
     return session;
 }
 
-void session_accept(const struct server *server, int fd, const struct address *peer)
+void session_accept(struct server *server, int fd, const struct address *peer)
 {
     struct worker *worker = worker_current();
     struct session *session = create(server, peer);
@@ -140,6 +143,7 @@ void session_accept(const struct server *server, int fd, const struct address *p
     list_init(&session->link);
     counter_add(&worker->counters.connections_accepted, 1);
     counter_add(&worker->counters.connections_open, 1);
+    server->sessions++;
     list_append(&worker->sessions, &session->link);
     if (io_open(&session->io, fd) < 0) {
         io_discard(fd);
@@ -367,6 +371,28 @@ size_t sessions_drain(void)
             destroy(session);
     }
     return (size_t)worker->counters.connections_open;
+}
+
+void server_retire(struct server *server)
+{
+    server->is_retired = true;
+    if (server->sessions == 0 && server->on_empty != NULL) {
+        server->on_empty(server);
+        return;
+    }
+    /* The last of them may take the server with it. */
+    unsigned left = server->sessions;
+    LIST_FOR_EACH (&worker_current()->sessions, link) {
+        struct session *session = CONTAINER_OF(link, struct session, link);
+        if (left == 0)
+            return;
+        if (session->server != server)
+            continue;
+        left--;
+        session->is_draining = true;
+        if (session->state == SESSION_IDLE)
+            destroy(session);
+    }
 }
 
 void sessions_close(void)

@@ -9,7 +9,10 @@
 
 #include <stdatomic.h>
 
-/* What the sessions of one listener share. Immutable but for the counters and `is_draining`. */
+/*
+ * What the sessions of one listener and worker share. Only that worker's thread touches it; the
+ * owner may change times and limits between two requests.
+ */
 struct server {
     exchange_handler *handle;
     void (*log)(const struct exchange *exchange); /* after the last byte; may be NULL */
@@ -20,16 +23,22 @@ struct server {
     int64_t idle_timeout_ms; /* between requests, and without progress in bodies */
     uint64_t body_max;
     struct slice name; /* of the listener; borrowed */
+    unsigned sessions;
+    bool is_retired;                         /* its sessions end as if they drained */
+    void (*on_empty)(struct server *server); /* the last session has ended; may be NULL */
 };
 
 /* For an acceptor: takes over the descriptor, on this thread's worker. */
-void session_accept(const struct server *server, int fd, const struct address *peer);
+void session_accept(struct server *server, int fd, const struct address *peer);
 
 /*
  * No further requests on this worker's sessions: idle ones are closed, busy ones answer with
  * Connection: close. Returns how many are still open.
  */
 size_t sessions_drain(void);
+
+/* The same for the sessions of one server, which takes no new ones; `on_empty` tells their end. */
+void server_retire(struct server *server);
 
 /* Closes all that are left, busy ones by cancellation. */
 void sessions_close(void);

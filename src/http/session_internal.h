@@ -13,11 +13,11 @@ enum session_state {
 
 struct session {
     struct io io;
-    struct list link; /* in the worker's sessions */
-    const struct server *server;
-    struct fiber *fiber; /* borrowed; while ACTIVE or CLOSING */
-    struct timer timer;  /* idle, or the head's */
-    struct task task;    /* to read a head, after what is under way had its turn */
+    struct list link;      /* in the worker's sessions */
+    struct server *server; /* borrowed; outlives its sessions */
+    struct fiber *fiber;   /* borrowed; while ACTIVE or CLOSING */
+    struct timer timer;    /* idle, or the head's */
+    struct task task;      /* to read a head, after what is under way had its turn */
     struct inflow inflow;
     struct h1_refusal refusal; /* status 0: none */
     enum session_state state;

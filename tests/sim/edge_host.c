@@ -41,16 +41,15 @@ static void begin(struct edge_host *host, int listening_fd)
     struct edge *edge = &host->edge;
     struct snapshot *snapshot = parse(host->yaml);
     struct edge_socket socket = {snapshot->listeners[0].address.text, listening_fd};
-    struct edge_options options = {
-        .snapshot = snapshot, .sockets = &socket, .sockets_count = 1, .admin_fd = -1};
+    struct plane_parts parts = {
+        .snapshot = snapshot, .sockets = &socket, .sockets_count = 1, .workers_count = 1};
     struct error error;
     *edge = (struct edge){.admin_fd = -1, .workers = &host->worker, .workers_count = 1};
-    CHECK(plane_init(&edge->plane, &options, edge->hash_key, &error) == 0);
+    CHECK(plane_create(&parts, &edge->plane, &error) == 0);
     snapshot_unref(snapshot);
-    host->worker =
-        (struct edge_worker){.edge = edge, .plane = &edge->plane, .loop = loop_current()};
+    host->worker = (struct edge_worker){.edge = edge, .loop = loop_current()};
     CHECK(edge_worker_begin(&host->worker, host->seed) == 0);
-    CHECK(health_start(&edge->health, &edge->plane) == 0);
+    CHECK(health_start(&edge->health, edge->plane->groups, edge->plane->groups_count) == 0);
 }
 
 static void await_drained(struct edge_host *host)
@@ -78,7 +77,7 @@ static void check_nothing_is_left(struct edge_host *host)
     CHECK(worker->counters.connections_open == 0 && list_is_empty(&worker->sessions));
     CHECK(worker->block_bytes == worker->idle_count[BLOCK_SMALL] * BLOCK_SMALL_BYTES +
                                      worker->idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES);
-    const struct target_set *set = host->edge.plane.groups[0].set;
+    const struct target_set *set = host->edge.plane->groups[0].group->set;
     for (unsigned i = 0; i < set->count; i++)
         CHECK(atomic_load(&set->targets[i]->in_flight) == 0);
 }
@@ -98,9 +97,9 @@ static void host_main(void *arg)
     await_fibers();
     check_nothing_is_left(host);
     edge_worker_end(&host->worker);
-    memory_free(host->worker.latencies);
-    host->edge.plane.listening[0] = -1; /* the simulated kernel's, not one of plane_finish's */
-    plane_finish(&host->edge.plane);
+    host->edge.plane->listeners[0]->fd =
+        -1; /* the simulated kernel's, not one to be closed there */
+    plane_unref(host->edge.plane);
     kernel->ops->close(kernel, listening_fd);
 }
 
@@ -122,5 +121,5 @@ void edge_host_drain(struct edge_host *host)
 
 struct target *edge_host_target(struct edge_host *host, unsigned number)
 {
-    return host->edge.plane.groups[0].set->targets[number];
+    return host->edge.plane->groups[0].group->set->targets[number];
 }

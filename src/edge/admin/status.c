@@ -51,7 +51,7 @@ static void write_groups(struct json_writer *json, const struct plane *plane)
     json_open_list(json, "groups");
     for (unsigned i = 0; i < plane->groups_count; i++) {
         json_open_object(json, NULL);
-        targets_write(json, &plane->groups[i]);
+        targets_write(json, plane->groups[i].group);
         json_close_object(json);
     }
     json_close_list(json);
@@ -118,7 +118,7 @@ static void write_process(struct json_writer *json, const struct usage *usage)
 static void render_status(struct writer *writer, const void *arg)
 {
     const struct edge_report *report = arg;
-    const struct plane *plane = &report->edge->plane;
+    const struct plane *plane = report->edge->plane;
     struct json_writer json;
     json_writer_init(&json, writer);
     json_open_object(&json, NULL);

@@ -37,7 +37,7 @@ static void write_target(struct json_writer *json, struct target_group *group,
 void targets_write(struct json_writer *json, struct target_group *group)
 {
     struct target_set *set = target_group_set(group);
-    json_put_text(json, "name", group->conf.name);
+    json_put_text(json, "name", group->name);
     json_put_u64(json, "epoch", set->epoch);
     json_put_u64(json, "unresolved", atomic_load(&group->unresolved));
     json_open_list(json, "targets");
@@ -65,7 +65,7 @@ static void refuse_name(struct exchange *exchange, const struct plane *plane, st
     writer_init(&writer, names, sizeof names);
     for (unsigned i = 0; i < plane->groups_count; i++) {
         write_slice(&writer, i > 0 ? SLICE(", ") : SLICE(""));
-        write_slice(&writer, plane->groups[i].conf.name);
+        write_slice(&writer, plane->groups[i].group->name);
     }
     struct slice known = writer_slice(&writer);
     reply_error(exchange, 404, (struct slice){0}, "no target group is called \"%.*s\"; %s%.*s",
@@ -73,13 +73,13 @@ static void refuse_name(struct exchange *exchange, const struct plane *plane, st
                 SLICE_ARG(known));
 }
 
-/* NULL when there is none, and the request was answered. */
+/* With a reference for the caller; NULL when there is none, and the request was answered. */
 static struct target_group *find_group(struct exchange *exchange, struct slice name)
 {
-    const struct plane *plane = edge_worker_current()->plane;
+    const struct plane *plane = edge_worker_current()->edge->plane;
     for (unsigned i = 0; i < plane->groups_count; i++) {
-        if (slice_equal(plane->groups[i].conf.name, name))
-            return &plane->groups[i];
+        if (slice_equal(plane->groups[i].group->name, name))
+            return target_group_ref(plane->groups[i].group);
     }
     refuse_name(exchange, plane, name);
     return NULL;
@@ -90,6 +90,7 @@ void targets_get(struct exchange *exchange, struct slice name)
     struct target_group *group = find_group(exchange, name);
     if (group != NULL)
         reply_document(exchange, REPLY_JSON, render_group, &group);
+    target_group_unref(group);
 }
 
 /* 0, or the request was answered. */
@@ -125,11 +126,8 @@ static void refuse_update(struct exchange *exchange, struct target_group *group,
     target_set_unref(set);
 }
 
-void targets_put(struct exchange *exchange, struct slice name)
+static void replace_targets(struct exchange *exchange, struct target_group *group)
 {
-    struct target_group *group = find_group(exchange, name);
-    if (group == NULL)
-        return;
     SCOPED(buffer_finish) struct buffer body;
     buffer_init(&body, exchange->body_max);
     if (read_body(exchange, &body) < 0)
@@ -146,4 +144,12 @@ void targets_put(struct exchange *exchange, struct slice name)
         refuse_update(exchange, group, rc, list.epoch);
     else
         reply_document(exchange, REPLY_JSON, render_group, &group);
+}
+
+void targets_put(struct exchange *exchange, struct slice name)
+{
+    struct target_group *group = find_group(exchange, name);
+    if (group != NULL)
+        replace_targets(exchange, group);
+    target_group_unref(group);
 }

@@ -10,10 +10,18 @@
 #define RETRY_TOKENS_MAX    10.0
 #define RANDOM_DRAWS        4
 
-void balancer_init(struct balancer *balancer, struct target_group *group)
+void balancer_init(struct balancer *balancer, const struct group_setup *setup)
 {
-    *balancer = (struct balancer){.group = group, .retry_tokens = RETRY_TOKENS_MAX};
-    balancer->version = atomic_load(&group->version) - 1;
+    *balancer = (struct balancer){.group = target_group_ref(setup->group),
+                                  .conf = setup->conf,
+                                  .retry_tokens = RETRY_TOKENS_MAX};
+    balancer->version = atomic_load(&setup->group->version) - 1;
+}
+
+void balancer_configure(struct balancer *balancer, const struct conf_group *conf)
+{
+    balancer->conf = conf;
+    balancer->version = atomic_load(&balancer->group->version) - 1;
 }
 
 void member_unref(struct member *member)
@@ -32,12 +40,18 @@ static void free_members(struct member **members, unsigned count)
     memory_free(members);
 }
 
-void balancer_finish(struct balancer *balancer)
+static void drop_view(struct balancer *balancer)
 {
     free_members(balancer->members, balancer->members_count);
     memory_free(balancer->eligible);
     memory_free(balancer->weights);
-    *balancer = (struct balancer){.group = balancer->group};
+}
+
+void balancer_finish(struct balancer *balancer)
+{
+    drop_view(balancer);
+    target_group_unref(balancer->group);
+    *balancer = (struct balancer){0};
 }
 
 static struct member *find_member(const struct balancer *balancer, const struct target *target)
@@ -86,7 +100,7 @@ static void choose_eligible(struct balancer *balancer)
 
 static int adopt_set(struct balancer *balancer, const struct target_set *set)
 {
-    struct balancer next = {.group = balancer->group};
+    struct balancer next = {.group = balancer->group, .conf = balancer->conf};
     next.members = memory_alloc_array(set->count + 1, sizeof(struct member *));
     next.eligible = memory_alloc_array(set->count + 1, sizeof(struct member *));
     next.weights = memory_alloc_array(set->count + 1, sizeof(uint32_t));
@@ -98,12 +112,12 @@ static int adopt_set(struct balancer *balancer, const struct target_set *set)
             next.members[next.members_count++] = member;
     }
     if (!is_whole) {
-        balancer_finish(&next);
+        drop_view(&next);
         return -ENOMEM;
     }
     next.retry_tokens = balancer->retry_tokens;
     next.version = balancer->version;
-    balancer_finish(balancer);
+    drop_view(balancer);
     *balancer = next;
     return 0;
 }
@@ -212,7 +226,7 @@ struct member *balancer_pick(struct balancer *balancer, struct prng *prng, int64
     (void)balancer_refresh(balancer);
     if (balancer->eligible_count == 0)
         return NULL;
-    struct member *member = balancer->group->conf.balance == CONF_BALANCE_ROUND_ROBIN
+    struct member *member = balancer->conf->balance == CONF_BALANCE_ROUND_ROBIN
                                 ? pick_in_turn(balancer)
                                 : pick_least_of_two(balancer, prng);
     if (UNLIKELY(is_suspect(member, now_ms) || is_tried(member, tried, tried_count)))

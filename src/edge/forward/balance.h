@@ -17,9 +17,10 @@ struct member {
 };
 
 struct balancer {
-    struct target_group *group; /* borrowed */
-    unsigned version;           /* of the group, when this was built */
-    struct member **members;    /* owned, each counted */
+    struct target_group *group;    /* counted */
+    const struct conf_group *conf; /* of the snapshot at work; borrowed */
+    unsigned version;              /* of the group, when this was built */
+    struct member **members;       /* owned, each counted */
     unsigned members_count;
     struct member **eligible; /* owned array; of `members`, which count them */
     uint32_t *weights;        /* running sums over `eligible` */
@@ -27,7 +28,11 @@ struct balancer {
     double retry_tokens;
 };
 
-void balancer_init(struct balancer *balancer, struct target_group *group);
+/* `setup` is borrowed no longer than its parts. */
+void balancer_init(struct balancer *balancer, const struct group_setup *setup);
+
+/* Another snapshot wants something else of the same group. */
+void balancer_configure(struct balancer *balancer, const struct conf_group *conf);
 void balancer_finish(struct balancer *balancer);
 
 /* Takes up what changed in the group. 0, or -ENOMEM: the old view stays. */

@@ -382,7 +382,7 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
 void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct balancer *balancer)
 {
     struct attempt attempt = {.exchange = exchange, .rule = rule};
-    exchange->notes.group = balancer->group->conf.name;
+    exchange->notes.group = balancer->conf->name;
     exchange->body_max = rule->body_max;
     if (exchange->request.framing.has_content_length &&
         exchange->request.framing.content_length > rule->body_max) {

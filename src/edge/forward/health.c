@@ -6,7 +6,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "edge/state.h"
+#include "base/writer.h"
+#include "edge/forward/target.h"
+#include "http/client.h"
+#include "http/worker.h"
+#include "os/loop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,15 +23,16 @@
 struct group_check {
     struct list link;
     struct health_checks *checks;
-    struct target_group *group; /* borrowed */
+    const struct group_setup *setup; /* borrowed */
     struct fiber *fiber;
 };
 
 struct check {
     struct list link;
     struct fiber *fiber;
-    struct target_group *group;
-    struct target *target; /* counted */
+    struct health_checks *checks;
+    const struct group_setup *setup; /* borrowed */
+    struct target *target;           /* counted */
     unsigned status;
     char text[64];
 };
@@ -43,7 +48,7 @@ static struct slice host_of(const struct target *target)
 
 static void write_request(struct writer *writer, const struct check *check)
 {
-    const struct conf_health *health = &check->group->conf.health;
+    const struct conf_health *health = &check->setup->conf->health;
     struct slice host = health->host.len > 0 ? health->host : host_of(check->target);
     write_literal(writer, "GET ");
     write_slice(writer, health->path);
@@ -98,7 +103,7 @@ static bool is_good(const struct conf_health *health, unsigned status)
 /* What is wrong with the target, or NULL. */
 static const char *examine(struct check *check)
 {
-    const struct conf_group *conf = &check->group->conf;
+    const struct conf_group *conf = check->setup->conf;
     int64_t deadline_ms = loop_deadline(conf->health.timeout_ms);
     struct client_pool pool;
     struct upstream *upstream = NULL;
@@ -121,17 +126,17 @@ static void change(struct check *check, enum target_health health, const char *w
     struct target *target = check->target;
     if (health == TARGET_HEALTHY)
         log_info("target %.*s of %.*s is healthy", SLICE_ARG(target->id),
-                 SLICE_ARG(check->group->conf.name));
+                 SLICE_ARG(check->setup->group->name));
     else
         log_warn("target %.*s of %.*s is unhealthy: %s", SLICE_ARG(target->id),
-                 SLICE_ARG(check->group->conf.name), why);
-    target_set_health(check->group, target, health, why);
+                 SLICE_ARG(check->setup->group->name), why);
+    target_set_health(check->setup->group, target, health, why);
 }
 
 static void judge(struct check *check, const char *why)
 {
     struct target *target = check->target;
-    const struct conf_health *conf = &check->group->conf.health;
+    const struct conf_health *conf = &check->setup->conf->health;
     enum target_health now = (enum target_health)atomic_load(&target->health);
     target->passes = why == NULL ? target->passes + 1 : 0;
     target->fails = why == NULL ? 0 : target->fails + 1;
@@ -143,20 +148,28 @@ static void judge(struct check *check, const char *why)
     }
     bool in_grace = now == TARGET_INITIAL && loop_now_ms() < target->added_ms + conf->grace_ms;
     if (in_grace)
-        target_set_health(check->group, target, TARGET_INITIAL, why);
+        target_set_health(check->setup->group, target, TARGET_INITIAL, why);
     else if (now == TARGET_INITIAL ||
              (now == TARGET_HEALTHY && target->fails >= conf->unhealthy_threshold))
         change(check, TARGET_UNHEALTHY, why);
     else if (now == TARGET_UNHEALTHY)
-        target_set_health(check->group, target, TARGET_UNHEALTHY, why);
+        target_set_health(check->setup->group, target, TARGET_UNHEALTHY, why);
+}
+
+static void tell_stopped(struct health_checks *checks)
+{
+    if (checks->awaiting != NULL && health_has_stopped(checks))
+        fiber_wake(checks->awaiting);
 }
 
 static void end_check(struct check *check)
 {
+    struct health_checks *checks = check->checks;
     check->target->is_checking = false;
     target_unref(check->target);
     list_remove(&check->link);
     memory_free(check);
+    tell_stopped(checks);
 }
 
 static void check_main(void *arg)
@@ -174,7 +187,8 @@ static void start_check(struct group_check *group, struct target *target)
     struct check *check = NEW(struct check);
     if (check == NULL)
         return;
-    check->group = group->group;
+    check->checks = group->checks;
+    check->setup = group->setup;
     check->target = target_ref(target);
     target->is_checking = true;
     list_append(&group->checks->targets, &check->link);
@@ -184,15 +198,14 @@ static void start_check(struct group_check *group, struct target *target)
 
 static void check_due(struct group_check *check)
 {
-    struct target_group *group = check->group;
-    struct target_set *set = target_group_set(group);
+    struct target_set *set = target_group_set(check->setup->group);
     for (unsigned i = 0; i < set->count; i++) {
         struct target *target = set->targets[i];
         int health = atomic_load(&target->health);
         if (health == TARGET_DRAINING || target->is_checking ||
             loop_now_ms() < target->next_check_ms)
             continue;
-        int64_t interval_ms = group->conf.health.interval_ms;
+        int64_t interval_ms = check->setup->conf->health.interval_ms;
         if (health == TARGET_INITIAL && interval_ms > INITIAL_INTERVAL_MS)
             interval_ms = INITIAL_INTERVAL_MS;
         target->next_check_ms = loop_now_ms() + interval_ms;
@@ -208,16 +221,18 @@ static void group_main(void *arg)
         check_due(check);
         (void)fiber_sleep(TICK_MS);
     }
+    struct health_checks *checks = check->checks;
     list_remove(&check->link);
     memory_free(check);
+    tell_stopped(checks);
 }
 
-static int start_group(struct health_checks *checks, struct target_group *group)
+static int start_group(struct health_checks *checks, const struct group_setup *setup)
 {
     struct group_check *check = NEW(struct group_check);
     if (check == NULL)
         return -ENOMEM;
-    check->group = group;
+    check->setup = setup;
     check->checks = checks;
     list_append(&checks->groups, &check->link);
     int rc = fiber_start(group_main, check, &check->fiber);
@@ -228,14 +243,15 @@ static int start_group(struct health_checks *checks, struct target_group *group)
     return rc;
 }
 
-int health_start(struct health_checks *checks, struct plane *plane)
+int health_start(struct health_checks *checks, const struct group_setup *groups, unsigned count)
 {
+    checks->awaiting = NULL;
     list_init(&checks->groups);
     list_init(&checks->targets);
-    for (unsigned i = 0; i < plane->groups_count; i++) {
-        if (!plane->groups[i].conf.health.enabled)
+    for (unsigned i = 0; i < count; i++) {
+        if (!groups[i].conf->health.enabled)
             continue;
-        int rc = start_group(checks, &plane->groups[i]);
+        int rc = start_group(checks, &groups[i]);
         if (rc < 0) {
             health_stop(checks);
             return rc;
@@ -255,4 +271,19 @@ void health_stop(struct health_checks *checks)
 bool health_has_stopped(const struct health_checks *checks)
 {
     return list_is_empty(&checks->groups) && list_is_empty(&checks->targets);
+}
+
+static int await_stopped(void *arg)
+{
+    struct health_checks *checks = arg;
+    checks->awaiting = fiber_current();
+    while (!health_has_stopped(checks))
+        (void)fiber_wait(FIBER_FOREVER);
+    checks->awaiting = NULL;
+    return 0;
+}
+
+void health_await_stopped(struct health_checks *checks)
+{
+    (void)fiber_shield(await_stopped, checks, FIBER_FOREVER);
 }

@@ -6,18 +6,26 @@
 
 #include "base/list.h"
 
-struct plane;
+struct fiber;
+struct group_setup;
 
 struct health_checks {
-    struct list groups;  /* of struct group_check, owned */
-    struct list targets; /* of struct check, owned: what is being asked now */
+    struct list groups;     /* of struct group_check, owned */
+    struct list targets;    /* of struct check, owned: what is being asked now */
+    struct fiber *awaiting; /* the fiber in health_await_stopped, or NULL */
 };
 
-/* 0 or -ENOMEM; what was started stops by itself with health_stop. */
-int health_start(struct health_checks *checks, struct plane *plane);
+/*
+ * Begins to check all these groups that ask for it; they and their settings are borrowed until the
+ * checks have stopped. 0 or -ENOMEM; what was started stops by itself with health_stop.
+ */
+int health_start(struct health_checks *checks, const struct group_setup *groups, unsigned count);
 
 /* Cancels all; they end in this turn or the next ones. May be called again. */
 void health_stop(struct health_checks *checks);
 
 /* All fibers are gone: the loop may be destroyed. */
 bool health_has_stopped(const struct health_checks *checks);
+
+/* After health_stop: suspends the calling fiber, which cannot be cancelled, until then. */
+void health_await_stopped(struct health_checks *checks);

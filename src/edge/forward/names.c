@@ -37,7 +37,8 @@ struct name {
 struct named_group {
     struct list link;
     struct names *names;
-    struct target_group *group; /* borrowed */
+    struct target_group *group;    /* borrowed */
+    const struct conf_group *conf; /* borrowed */
     unsigned names_count;
     struct name at[]; /* in the file's order */
 };
@@ -52,7 +53,7 @@ static struct slice make_id(struct arena *arena, const struct name *name, unsign
 
 static unsigned count_wishes(const struct named_group *in)
 {
-    unsigned count = in->group->conf.targets_count;
+    unsigned count = in->conf->targets_count;
     for (unsigned i = 0; i < in->names_count; i++)
         count += in->at[i].addresses_count;
     return count;
@@ -62,7 +63,7 @@ static unsigned count_wishes(const struct named_group *in)
 static int list_wishes(const struct named_group *in, struct arena *ids, struct target_wish *wishes,
                        unsigned *ret_count)
 {
-    const struct conf_group *conf = &in->group->conf;
+    const struct conf_group *conf = in->conf;
     const struct name *name = in->at;
     unsigned count = 0;
     int rc = 0;
@@ -134,7 +135,7 @@ static void tell_addresses(const struct name *name)
         write_slice(&writer, slice_of(host, len));
     }
     log_info("target %.*s of %.*s is at %.*s", SLICE_ARG(name->conf->address.text),
-             SLICE_ARG(name->in->group->conf.name), SLICE_ARG(writer_slice(&writer)));
+             SLICE_ARG(name->in->group->name), SLICE_ARG(writer_slice(&writer)));
 }
 
 /* Puts the addresses in the place of the old ones, in the name and in its group. On failure nothing
@@ -183,7 +184,7 @@ static const char *describe(int error)
 static void tell_failure(struct name *name, int error)
 {
     bool was_failing = name->is_failing;
-    struct slice text = name->conf->address.text, group = name->in->group->conf.name;
+    struct slice text = name->conf->address.text, group = name->in->group->name;
     name->is_failing = error < 0;
     if (error < 0 && !was_failing)
         log_warn("target %.*s of %.*s cannot be resolved: %s; %s", SLICE_ARG(text),
@@ -206,7 +207,7 @@ static void cancel_group(struct named_group *in)
 static void leave_group(struct named_group *in)
 {
     log_info("the targets of %.*s came by the admin API: its host names are not looked up any more",
-             SLICE_ARG(in->group->conf.name));
+             SLICE_ARG(in->group->name));
     atomic_store(&in->group->unresolved, 0);
     cancel_group(in);
 }
@@ -265,8 +266,11 @@ static void name_main(void *arg)
         (void)fiber_sleep(next_wait_ms(name, rc, &answer));
     }
     note_answered(name);
+    struct names *names = name->in->names;
     name->fiber = NULL;
-    name->in->names->running--;
+    names->running--;
+    if (names->running == 0 && names->awaiting != NULL)
+        fiber_wake(names->awaiting);
 }
 
 static int start_name(struct name *name)
@@ -290,34 +294,61 @@ static unsigned count_names(const struct conf_group *conf)
     return count;
 }
 
-static int start_group(struct names *names, struct target_group *group, unsigned names_count)
+/* What an earlier run over the same group has found. */
+static int take_found(struct name *name, const struct target_set *set)
 {
-    const struct conf_group *conf = &group->conf;
+    struct slice text = name->conf->address.text;
+    name->addresses = memory_alloc_array(set->count + 1, sizeof *name->addresses);
+    if (name->addresses == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct target *target = set->targets[i];
+        if (target_is_found_for(target, text))
+            name->addresses[name->addresses_count++] = target->address;
+    }
+    qsort(name->addresses, name->addresses_count, sizeof *name->addresses, compare);
+    return 0;
+}
+
+static int take_all_found(struct named_group *in)
+{
+    struct target_set *set = target_group_set(in->group);
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < in->names_count; i++)
+        rc = take_found(&in->at[i], set);
+    target_set_unref(set);
+    return rc;
+}
+
+static int start_group(struct names *names, const struct group_setup *setup, unsigned names_count)
+{
+    const struct conf_group *conf = setup->conf;
     struct named_group *in = memory_alloc(sizeof *in + names_count * sizeof *in->at);
     if (in == NULL)
         return -ENOMEM;
     in->names = names;
-    in->group = group;
+    in->group = setup->group;
+    in->conf = conf;
     list_append(&names->groups, &in->link);
     for (unsigned i = 0; i < conf->targets_count; i++) {
         if (target_is_name(&conf->targets[i]))
             in->at[in->names_count++] =
                 (struct name){.in = in, .conf = &conf->targets[i], .retry_ms = RETRY_MS_MIN};
     }
-    int rc = 0;
+    int rc = take_all_found(in);
     for (unsigned i = 0; rc == 0 && i < names_count; i++)
         rc = start_name(&in->at[i]);
     return rc;
 }
 
-int names_start(struct names *names, struct target_group *groups, unsigned count,
+int names_start(struct names *names, const struct group_setup *groups, unsigned count,
                 struct resolver *resolver)
 {
     *names = (struct names){.resolver = resolver};
     list_init(&names->groups);
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < count; i++) {
-        unsigned names_count = count_names(&groups[i].conf);
+        unsigned names_count = count_names(groups[i].conf);
         if (names_count == 0)
             continue;
         if (names->resolver == NULL)
@@ -347,6 +378,21 @@ void names_stop(struct names *names)
 bool names_have_stopped(const struct names *names)
 {
     return names->running == 0;
+}
+
+static int await_stopped(void *arg)
+{
+    struct names *names = arg;
+    names->awaiting = fiber_current();
+    while (!names_have_stopped(names))
+        (void)fiber_wait(FIBER_FOREVER);
+    names->awaiting = NULL;
+    return 0;
+}
+
+void names_await_stopped(struct names *names)
+{
+    (void)fiber_shield(await_stopped, names, FIBER_FOREVER);
 }
 
 void names_finish(struct names *names)

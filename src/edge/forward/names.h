@@ -19,15 +19,15 @@ struct names {
     struct list groups;        /* of struct named_group, owned; those with names */
     unsigned running;          /* fibers, one a name */
     unsigned unanswered;       /* names whose first lookup has not ended */
-    struct fiber *awaiting;    /* the fiber in names_await, or NULL */
+    struct fiber *awaiting;    /* the fiber in names_await or names_await_stopped, or NULL */
 };
 
 /*
- * Begins to look up all names of these groups, which are borrowed until names_finish. `resolver`
- * (NULL: the system's) is owned from then on, also on failure. 0 or a negative errno; names_stop
- * and names_finish either way.
+ * Begins to look up all names of these groups, which are borrowed until names_finish; addresses
+ * that a group has already are where it begins. `resolver` (NULL: the system's) is owned from then
+ * on, also on failure. 0 or a negative errno; names_stop and names_finish either way.
  */
-int names_start(struct names *names, struct target_group *groups, unsigned count,
+int names_start(struct names *names, const struct group_setup *groups, unsigned count,
                 struct resolver *resolver);
 
 /* Suspends the calling fiber until each name was looked up once, with whatever result. Returns 0,
@@ -39,6 +39,9 @@ void names_stop(struct names *names);
 
 /* All fibers are gone. */
 bool names_have_stopped(const struct names *names);
+
+/* After names_stop: suspends the calling fiber, which cannot be cancelled, until then. */
+void names_await_stopped(struct names *names);
 
 /* After that, on the same loop. */
 void names_finish(struct names *names);

@@ -2,6 +2,7 @@
 #include "edge/forward/target.h"
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "os/fiber.h"
 #include "os/loop.h"
 
@@ -107,7 +108,7 @@ static enum target_health first_health(const struct target_group *group,
 {
     if (wish->weight == 0)
         return TARGET_DRAINING;
-    if (!group->conf.health.enabled)
+    if (!atomic_load(&group->is_checked))
         return TARGET_HEALTHY;
     for (unsigned i = 0; old != NULL && i < old->count; i++) {
         struct target *target = old->targets[i];
@@ -119,12 +120,13 @@ static enum target_health first_health(const struct target_group *group,
     return TARGET_INITIAL;
 }
 
-int target_group_update(struct target_group *group, uint64_t epoch,
-                        const struct target_wish *wishes, unsigned count, int64_t now_ms)
+/* `is_final` asks for no epoch: the file was changed, which is the last word. */
+static int replace_set(struct target_group *group, uint64_t epoch, bool is_final,
+                       const struct target_wish *wishes, unsigned count, int64_t now_ms)
 {
     lock_take(&group->lock);
     struct target_set *old = group->set;
-    int rc = old != NULL && epoch < old->epoch ? -ESTALE : 0;
+    int rc = !is_final && old != NULL && epoch < old->epoch ? -ESTALE : 0;
     struct target_set *set = rc < 0 ? NULL : make_set(epoch, count);
     if (rc == 0 && set == NULL)
         rc = -ENOMEM;
@@ -146,6 +148,12 @@ int target_group_update(struct target_group *group, uint64_t epoch,
     lock_release(&group->lock);
     target_set_unref(set);
     return rc;
+}
+
+int target_group_update(struct target_group *group, uint64_t epoch,
+                        const struct target_wish *wishes, unsigned count, int64_t now_ms)
+{
+    return replace_set(group, epoch, false, wishes, count, now_ms);
 }
 
 /* "localhost" and what lies below it: this machine, without asking anybody (RFC 6761 §6.3). */
@@ -182,33 +190,157 @@ int target_wish_of(const struct conf_target *conf, struct target_wish *ret_wish)
     return address_from_ip(conf->address.host, conf->address.port, &ret_wish->address);
 }
 
+/* Of what the file says about the targets: a list that has not changed is left alone. */
+static uint64_t digest_targets(const struct conf_group *conf)
+{
+    static const struct hash_key key = {0x74617267, 0x657473};
+    uint64_t digest = conf->targets_count;
+    for (unsigned i = 0; i < conf->targets_count; i++) {
+        struct hash_key next = {key.a ^ digest, key.b + conf->targets[i].weight};
+        digest = hash_bytes(next, conf->targets[i].address.text);
+    }
+    return digest;
+}
+
+bool target_is_found_for(const struct target *target, struct slice text)
+{
+    return target->id.len > text.len && slice_starts_with(target->id, text) &&
+           target->id.at[text.len] == '/';
+}
+
+/* Room for all of the file's, and for all that the set has. */
+static unsigned wishes_max(const struct conf_group *conf, const struct target_set *set)
+{
+    return conf->targets_count + (set == NULL ? 0 : set->count);
+}
+
+/* Returns how many addresses of the name were known. */
+static unsigned keep_found(const struct target_set *set, const struct conf_target *conf,
+                           struct target_wish *wishes, unsigned *count)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; set != NULL && i < set->count; i++) {
+        const struct target *target = set->targets[i];
+        if (!target_is_found_for(target, conf->address.text))
+            continue;
+        wishes[(*count)++] = (struct target_wish){
+            .id = target->id, .address = target->address, .weight = conf->weight};
+        found++;
+    }
+    return found;
+}
+
+/* The file's targets in their order; of host names what `set` (may be NULL) knows. */
+static int list_wishes(const struct conf_group *conf, const struct target_set *set,
+                       struct target_wish *wishes, unsigned *ret_count, unsigned *ret_unresolved)
+{
+    int rc = 0;
+    *ret_count = *ret_unresolved = 0;
+    for (unsigned i = 0; rc == 0 && i < conf->targets_count; i++) {
+        if (!target_is_name(&conf->targets[i]))
+            rc = target_wish_of(&conf->targets[i], &wishes[(*ret_count)++]);
+        else if (keep_found(set, &conf->targets[i], wishes, ret_count) == 0)
+            (*ret_unresolved)++;
+    }
+    return rc;
+}
+
+/* The file's list becomes the set. `old` (may be NULL) stays the caller's. */
+static int take_list(struct target_group *group, const struct conf_group *conf,
+                     const struct target_set *old, int64_t now_ms)
+{
+    unsigned count, unresolved;
+    SCOPED_FREE struct target_wish *wishes =
+        memory_alloc_array(wishes_max(conf, old) + 1, sizeof *wishes);
+    if (wishes == NULL)
+        return -ENOMEM;
+    int rc = list_wishes(conf, old, wishes, &count, &unresolved);
+    if (rc == 0)
+        rc = replace_set(group, 0, true, wishes, count, now_ms);
+    if (rc < 0)
+        return rc;
+    atomic_store(&group->unresolved, unresolved);
+    group->digest = digest_targets(conf);
+    return 0;
+}
+
 int target_group_init(struct target_group *group, const struct conf_group *conf)
 {
-    *group = (struct target_group){.conf = *conf};
+    *group = (struct target_group){.is_service = conf->is_service};
+    atomic_init(&group->references, 1);
+    atomic_init(&group->is_checked, conf->health.enabled);
     list_init(&group->waiters);
     int rc = lock_init(&group->lock);
     if (rc < 0)
         return rc;
-    struct target_wish *wishes = memory_alloc_array(conf->targets_count + 1, sizeof *wishes);
-    if (wishes == NULL)
+    char *name = memory_alloc(conf->name.len + 1);
+    if (name == NULL)
         return -ENOMEM;
-    unsigned count = 0;
-    for (unsigned i = 0; rc == 0 && i < conf->targets_count; i++) {
-        if (target_is_name(&conf->targets[i]))
-            atomic_fetch_add(&group->unresolved, 1);
-        else
-            rc = target_wish_of(&conf->targets[i], &wishes[count++]);
-    }
-    if (rc == 0)
-        rc = target_group_update(group, 0, wishes, count, 0);
-    memory_free(wishes);
-    return rc;
+    memcpy(name, conf->name.at == NULL ? "" : conf->name.at, conf->name.len);
+    group->name = slice_of(name, conf->name.len);
+    return take_list(group, conf, NULL, 0);
 }
 
 void target_group_finish(struct target_group *group)
 {
     target_set_unref(group->set);
+    memory_free((void *)(uintptr_t)group->name.at);
     lock_finish(&group->lock);
+}
+
+int target_group_create(const struct conf_group *conf, struct target_group **ret_group)
+{
+    struct target_group *group = NEW(struct target_group);
+    if (group == NULL)
+        return -ENOMEM;
+    int rc = target_group_init(group, conf);
+    if (rc < 0)
+        target_group_unref(group);
+    else
+        *ret_group = group;
+    return rc;
+}
+
+struct target_group *target_group_ref(struct target_group *group)
+{
+    atomic_fetch_add_explicit(&group->references, 1, memory_order_relaxed);
+    return group;
+}
+
+void target_group_unref(struct target_group *group)
+{
+    if (group == NULL || atomic_fetch_sub(&group->references, 1) != 1)
+        return;
+    target_group_finish(group);
+    memory_free(group);
+}
+
+/* Nobody looks at them any more: none is held to be unhealthy for good. */
+static void trust_all(struct target_group *group)
+{
+    struct target_set *set = target_group_set(group);
+    for (unsigned i = 0; i < set->count; i++) {
+        if (atomic_load(&set->targets[i]->health) != TARGET_DRAINING)
+            target_set_health(group, set->targets[i], TARGET_HEALTHY, NULL);
+    }
+    target_set_unref(set);
+}
+
+int target_group_configure(struct target_group *group, const struct conf_group *conf,
+                           int64_t now_ms)
+{
+    int rc = 0;
+    bool was_checked = atomic_exchange(&group->is_checked, conf->health.enabled);
+    if (digest_targets(conf) != group->digest) {
+        struct target_set *old = target_group_set(group);
+        rc = take_list(group, conf, old, now_ms);
+        target_set_unref(old);
+    }
+    if (rc < 0)
+        atomic_store(&group->is_checked, was_checked);
+    else if (was_checked && !conf->health.enabled)
+        trust_all(group);
+    return rc;
 }
 
 struct target_set *target_group_set(struct target_group *group)
@@ -234,7 +366,7 @@ void target_set_health(struct target_group *group, struct target *target, enum t
 bool target_group_is_undecided(struct target_group *group)
 {
     struct target_set *set = target_group_set(group);
-    bool is_undecided = group->conf.is_service && set->epoch == 0;
+    bool is_undecided = group->is_service && set->epoch == 0;
     for (unsigned i = 0; i < set->count; i++)
         is_undecided |= atomic_load(&set->targets[i]->health) == TARGET_INITIAL;
     target_set_unref(set);

@@ -50,9 +50,16 @@ struct target_set {
     struct target *targets[]; /* each counted */
 };
 
-/* A target group, for all workers. */
+/*
+ * The run-time state of a target group, for all workers. Its settings stand in the snapshot that is
+ * at work; the group is found again by its name when another snapshot takes over.
+ */
 struct target_group {
-    struct conf_group conf; /* slices borrowed from the snapshot, which the owner keeps */
+    atomic_uint references;
+    struct slice name; /* owned */
+    bool is_service;
+    atomic_bool is_checked; /* targets begin unknown, not healthy */
+    uint64_t digest;        /* of the file's list of targets */
     struct lock lock;       /* of `set` and the targets' reasons; never held over a wait */
     struct target_set *set; /* owned */
     atomic_uint version;    /* goes up with each change of the set or of a target's health */
@@ -60,9 +67,30 @@ struct target_group {
     atomic_uint unresolved; /* host names that have no address yet, for names.c */
 };
 
-/* With the targets of the file but for host names, which names.c looks up. */
+/* A group at work: its state, and what the snapshot that is at work wants of it. */
+struct group_setup {
+    struct target_group *group;    /* counted by the plane */
+    const struct conf_group *conf; /* of the plane's snapshot */
+};
+
+/* With the targets of the file but for host names, which names.c looks up. 0, -ENOMEM, or
+ * -ENAMETOOLONG for a socket's path. */
 int target_group_init(struct target_group *group, const struct conf_group *conf);
 void target_group_finish(struct target_group *group);
+
+/* The same on the heap, with one reference for the caller. */
+int target_group_create(const struct conf_group *conf, struct target_group **ret_group);
+struct target_group *target_group_ref(struct target_group *group);
+void target_group_unref(struct target_group *group); /* NULL is fine */
+
+/*
+ * Another snapshot takes the group over. When the file's list of targets is another one, it
+ * replaces the set, with epoch 0; addresses that were found for a host name that is still in the
+ * list stay, and so does what the admin API said when the list has not changed. 0, or an error:
+ * nothing has changed.
+ */
+int target_group_configure(struct target_group *group, const struct conf_group *conf,
+                           int64_t now_ms);
 
 /* One target of an update. */
 struct target_wish {
@@ -74,6 +102,10 @@ struct target_wish {
 
 /* A host name that has to be looked up; "localhost" and "*.localhost" have not. */
 bool target_is_name(const struct conf_target *conf);
+
+/* Is it an address of the host name that is called `text` in the file? Then the target's id is that
+ * text, a slash and the address. */
+bool target_is_found_for(const struct target *target, struct slice text);
 
 /*
  * The wish for a target of the file that is no such name, its slices borrowed from `conf`. 0 or

@@ -58,7 +58,7 @@ static void answer(struct exchange *exchange)
     exchange_respond(exchange, 200, SLICE("application/json"), slice_of_cstr(edge.status), NULL);
 }
 
-static const struct server server = {.handle = answer,
+static struct server server = {.handle = answer,
                                      .head_timeout_ms = 5000,
                                      .idle_timeout_ms = 5000,
                                      .body_max = sizeof edge.body};

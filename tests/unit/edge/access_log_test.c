@@ -23,7 +23,7 @@
 static char root[] = "/tmp/weir-access-XXXXXX";
 static struct kernel *kernel;
 static struct loop *loop;
-static const struct server server = {.name = SLICE("web")};
+static struct server server = {.name = SLICE("web")};
 
 static int make_root(void **state)
 {

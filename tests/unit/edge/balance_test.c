@@ -10,6 +10,7 @@
 #define NAMES_MAX 16
 
 struct fixture {
+    struct conf_group conf;
     struct target_group group;
     struct balancer balancer;
     struct prng prng;
@@ -33,11 +34,11 @@ static void set_weights(struct fixture *fixture, const unsigned *weights, unsign
 static void begin(struct fixture *fixture, enum conf_balance balance, const unsigned *weights,
                   unsigned count)
 {
-    const struct conf_group conf = {.balance = balance};
-    *fixture = (struct fixture){0};
-    assert_int_equal(target_group_init(&fixture->group, &conf), 0);
+    *fixture = (struct fixture){.conf.balance = balance};
+    assert_int_equal(target_group_init(&fixture->group, &fixture->conf), 0);
     set_weights(fixture, weights, count);
-    balancer_init(&fixture->balancer, &fixture->group);
+    const struct group_setup setup = {&fixture->group, &fixture->conf};
+    balancer_init(&fixture->balancer, &setup);
     prng_init(&fixture->prng, 42);
 }
 

@@ -26,7 +26,9 @@ static struct {
     char last[400];
 } told;
 
+static struct conf_group conf;
 static struct target_group group;
+static const struct group_setup setup = {&group, &conf};
 static struct names names;
 static struct conf_target targets[4];
 
@@ -78,10 +80,10 @@ static struct conf_target target_at(enum conf_address_kind kind, const char *hos
 
 static void make_group(unsigned targets_count, bool has_health)
 {
-    const struct conf_group conf = {.name = SLICE("legacy"),
-                                    .targets = targets,
-                                    .targets_count = targets_count,
-                                    .health = {.enabled = has_health}};
+    conf = (struct conf_group){.name = SLICE("legacy"),
+                               .targets = targets,
+                               .targets_count = targets_count,
+                               .health = {.enabled = has_health}};
     assert_int_equal(target_group_init(&group, &conf), 0);
 }
 
@@ -89,7 +91,7 @@ static void start(void)
 {
     struct resolver *resolver = NULL;
     assert_int_equal(resolver_create_stub(answer, NULL, &resolver), 0);
-    assert_int_equal(names_start(&names, &group, 1, resolver), 0);
+    assert_int_equal(names_start(&names, &setup, 1, resolver), 0);
     assert_int_equal(names_await(&names, loop_deadline(1000)), 0);
 }
 
@@ -333,7 +335,7 @@ static void await_too_short(void *arg)
     targets[0] = target_at(CONF_ADDRESS_NAME, "app.internal");
     make_group(1, false);
     assert_int_equal(resolver_create_stub(answer, NULL, &resolver), 0);
-    assert_int_equal(names_start(&names, &group, 1, resolver), 0);
+    assert_int_equal(names_start(&names, &setup, 1, resolver), 0);
     assert_int_equal(names_await(&names, loop_now_ms()), -ETIMEDOUT);
     stop(); /* while it is being looked up */
     assert_int_equal(told.infos + told.warnings, 0);
@@ -352,7 +354,7 @@ static void have_no_names(void *arg)
     targets[1] = target_at(CONF_ADDRESS_NAME, "localhost");
     targets[2] = target_at(CONF_ADDRESS_NAME, "app.localhost");
     make_group(3, false);
-    assert_int_equal(names_start(&names, &group, 1, NULL), 0);
+    assert_int_equal(names_start(&names, &setup, 1, NULL), 0);
     assert_null(names.resolver);
     assert_int_equal(names_await(&names, loop_now_ms()), 0);
     ASSERT_TARGETS("10.0.0.4:8080", "localhost:8080", "app.localhost:8080");
@@ -409,7 +411,7 @@ static void go_the_way(void *arg)
     make_group(2, false);
     assert_int_equal(resolver_create_stub(answer, NULL, &resolver), 0);
     memory_fail_from(failing_from);
-    int rc = names_start(&names, &group, 1, resolver);
+    int rc = names_start(&names, &setup, 1, resolver);
     assert_true(rc == 0 || rc == -ENOMEM || rc == -EAGAIN);
     has_started = rc == 0;
     (void)names_await(&names, loop_deadline(1000));

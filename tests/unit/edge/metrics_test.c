@@ -84,11 +84,15 @@ struct world {
     struct edge edge;
     struct edge_worker workers[2];
     struct latency latencies[2];
+    struct listener shared_listener;
+    struct listener *listeners[1];
+    struct plane plane;
     struct snapshot snapshot;
     struct conf_listener listener;
     struct conf_group conf;
     struct conf_target targets[2];
     struct target_group group;
+    struct group_setup setup;
     struct edge_report report;
 };
 
@@ -106,12 +110,17 @@ static void make_world(struct world *world)
     world->conf =
         (struct conf_group){.name = SLICE("api"), .targets = world->targets, .targets_count = 2};
     assert_int_equal(target_group_init(&world->group, &world->conf), 0);
-    world->edge.plane =
-        (struct plane){.snapshot = &world->snapshot, .groups = &world->group, .groups_count = 1};
+    world->setup = (struct group_setup){&world->group, &world->conf};
+    world->shared_listener.latencies = world->latencies;
+    world->listeners[0] = &world->shared_listener;
+    world->plane = (struct plane){.snapshot = &world->snapshot,
+                                  .groups = &world->setup,
+                                  .groups_count = 1,
+                                  .listeners = world->listeners,
+                                  .listeners_count = 1};
+    world->edge.plane = &world->plane;
     world->edge.workers = world->workers;
     world->edge.workers_count = 2;
-    for (int i = 0; i < 2; i++)
-        world->workers[i].latencies = &world->latencies[i];
     world->report = (struct edge_report){.edge = &world->edge, .uptime_ms = 12345};
 }
 

@@ -31,7 +31,7 @@ static void keep_log(const struct exchange *exchange)
     logged.reason = exchange->notes.reason;
 }
 
-static const struct server server = {
+static struct server server = {
     .handle = handle,
     .log = keep_log,
     .head_timeout_ms = 5000,

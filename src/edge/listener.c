@@ -1,0 +1,126 @@
+/* Sharing a socket between workers and snapshots, and what each worker adds: acceptor and server.
+ */
+#include "edge/listener.h"
+
+#include "base/cleanup.h"
+#include "edge/handle.h"
+#include "edge/state.h"
+#include "edge/view.h"
+#include "os/descriptor.h"
+
+#include <errno.h>
+
+int listener_create(const struct conf_listener *conf, int fd, unsigned workers_count,
+                    struct listener **ret_listener)
+{
+    size_t len = conf->address.text.len;
+    struct listener *listener = memory_alloc(sizeof *listener + len + 1);
+    struct latency *latencies = memory_alloc_array(workers_count, sizeof *latencies);
+    if (listener == NULL || latencies == NULL) {
+        memory_free(listener);
+        memory_free(latencies);
+        descriptor_close(fd);
+        return -ENOMEM;
+    }
+    char *address = (char *)(listener + 1);
+    memcpy(address, conf->address.text.at, len);
+    atomic_init(&listener->references, 1);
+    listener->fd = fd;
+    listener->address = slice_of(address, len);
+    listener->latencies = latencies;
+    *ret_listener = listener;
+    return 0;
+}
+
+struct listener *listener_ref(struct listener *listener)
+{
+    atomic_fetch_add_explicit(&listener->references, 1, memory_order_relaxed);
+    return listener;
+}
+
+void listener_unref(struct listener *listener)
+{
+    if (listener == NULL || atomic_fetch_sub(&listener->references, 1) != 1)
+        return;
+    if (listener->fd >= 0)
+        descriptor_close(listener->fd);
+    memory_free(listener->latencies);
+    memory_free(listener);
+}
+
+static void accept_connection(struct acceptor *acceptor, int fd, const struct address *peer)
+{
+    session_accept(&CONTAINER_OF(acceptor, struct worker_listener, acceptor)->server, fd, peer);
+}
+
+/* What the snapshot says; the rest of the server goes on. */
+static void configure(struct worker_listener *self)
+{
+    const struct snapshot *snapshot = self->view->plane->snapshot;
+    const struct conf_listener *conf = &snapshot->listeners[self->index];
+    struct server *server = &self->server;
+    server->port = conf->address.port;
+    server->head_timeout_ms = snapshot->client_timeouts.response_ms;
+    server->idle_timeout_ms = snapshot->client_timeouts.idle_ms;
+    server->body_max = UINT64_MAX;
+    server->name = conf->name;
+}
+
+int worker_listener_start(struct edge_worker *worker, struct view *view, unsigned index)
+{
+    struct listener *listener = view->plane->listeners[index];
+    struct worker_listener *self = NEW(struct worker_listener);
+    if (self == NULL)
+        return -ENOMEM;
+    self->server = (struct server){.handle = edge_handle, .log = edge_record};
+    self->view = view_ref(view);
+    self->index = index;
+    self->listener = listener_ref(listener);
+    configure(self);
+    list_init(&self->link);
+    int rc = acceptor_start(&self->acceptor, listener->fd, accept_connection);
+    if (rc < 0) {
+        worker_listener_destroy(self);
+        return rc;
+    }
+    self->is_accepting = true;
+    list_append(&worker->listeners, &self->link);
+    return 0;
+}
+
+void worker_listener_adopt(struct worker_listener *self, struct view *view, unsigned index)
+{
+    struct view *old = self->view;
+    self->view = view_ref(view);
+    self->index = index;
+    configure(self);
+    view_unref(old);
+}
+
+void worker_listener_stop(struct worker_listener *self)
+{
+    if (self->is_accepting)
+        acceptor_stop(&self->acceptor);
+    self->is_accepting = false;
+}
+
+void worker_listener_destroy(struct worker_listener *self)
+{
+    worker_listener_stop(self);
+    list_remove(&self->link);
+    listener_unref(self->listener);
+    view_unref(self->view);
+    memory_free(self);
+}
+
+static void destroy_empty(struct server *server)
+{
+    worker_listener_destroy((struct worker_listener *)server);
+}
+
+void worker_listener_retire(struct worker_listener *self)
+{
+    worker_listener_stop(self);
+    self->server.on_empty = destroy_empty;
+    server_retire(&self->server);
+}
