@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "edge/access_log.h"
 #include "edge/admin/admin.h"
+#include "edge/apply.h"
+#include "edge/drain.h"
 #include "edge/edge_worker.h"
+#include "edge/overseer.h"
 #include "edge/plane.h"
 #include "edge/state.h"
 #include "os/descriptor.h"
@@ -46,45 +49,6 @@ static void end_worker(struct edge_worker *worker)
     kernel_real_destroy(worker->kernel);
 }
 
-/* The ports close with the last worker that stops accepting. */
-static void close_listeners(struct plane *plane)
-{
-    for (unsigned i = 0; i < plane->listeners_count; i++) {
-        descriptor_close(plane->listeners[i]->fd);
-        plane->listeners[i]->fd = -1;
-    }
-}
-
-static void drain_worker(struct job *job)
-{
-    struct edge_worker *worker = CONTAINER_OF(job, struct edge_worker, drain_job);
-    edge_worker_drain(worker);
-    if (atomic_fetch_add(&worker->edge->drained, 1) + 1 == worker->edge->workers_count)
-        close_listeners(worker->edge->plane);
-}
-
-static void cut_off_worker(struct job *job)
-{
-    edge_worker_cut_off(CONTAINER_OF(job, struct edge_worker, cut_off_job));
-}
-
-/* Both are jobs of their own: the second signal may come before the first job has run. */
-static void drain_all(struct edge *edge)
-{
-    for (unsigned i = 0; i < edge->workers_count; i++) {
-        edge->workers[i].drain_job.run = drain_worker;
-        (void)edge_worker_post(&edge->workers[i], &edge->workers[i].drain_job);
-    }
-}
-
-static void cut_off_all(struct edge *edge)
-{
-    for (unsigned i = 0; i < edge->workers_count; i++) {
-        edge->workers[i].cut_off_job.run = cut_off_worker;
-        (void)edge_worker_post(&edge->workers[i], &edge->workers[i].cut_off_job);
-    }
-}
-
 /* SIGTERM or SIGINT; what comes before is seen to here. Or an error. */
 static int next_end_signal(struct edge *edge)
 {
@@ -101,14 +65,10 @@ static void signals_main(void *arg)
 {
     struct edge *edge = arg;
     if (next_end_signal(edge) > 0) {
-        log_info("draining: open requests have up to %lld s to finish",
-                 (long long)(edge->plane->snapshot->drain_ms / 1000));
-        atomic_store(&edge->is_draining, true);
-        health_stop(&edge->health);
-        names_stop(&edge->names);
-        drain_all(edge);
+        edge_await_applied(edge);
+        edge_drain(edge);
         if (next_end_signal(edge) > 0)
-            cut_off_all(edge);
+            edge_cut_off(edge);
     }
     edge->signals_fiber = NULL;
 }
@@ -164,13 +124,15 @@ static void ready_main(void *arg)
 static bool has_fibers(const struct edge *edge)
 {
     return edge->signals_fiber != NULL || edge->ready_fiber != NULL ||
-           !health_has_stopped(&edge->health) || !names_have_stopped(&edge->names);
+           !overseer_has_stopped(edge->overseer) || !health_has_stopped(&edge->health) ||
+           !names_have_stopped(&edge->names);
 }
 
 static void end_fibers(struct edge *edge)
 {
     health_stop(&edge->health);
     names_stop(&edge->names);
+    overseer_stop(edge->overseer);
     if (edge->signals_fiber != NULL)
         fiber_cancel(edge->signals_fiber);
     if (edge->ready_fiber != NULL)
@@ -178,6 +140,7 @@ static void end_fibers(struct edge *edge)
     while (has_fibers(edge))
         loop_turn(edge->workers[0].loop);
     names_finish(&edge->names);
+    overseer_finish(edge->overseer);
 }
 
 static int start_fibers(struct edge *edge)
@@ -189,6 +152,8 @@ static int start_fibers(struct edge *edge)
         rc = names_rc;
     if (rc == 0)
         rc = fiber_start(signals_main, edge, &edge->signals_fiber);
+    if (rc == 0 && edge->options->overseer_fd >= 0)
+        rc = overseer_start(edge, edge->options->overseer_fd);
     edge->started_ms = loop_now_ms();
     return rc < 0 ? rc : fiber_start(ready_main, edge, &edge->ready_fiber);
 }

@@ -15,6 +15,7 @@ struct edge_options {
     const struct edge_socket *sockets; /* may be empty: what is missing is opened here */
     unsigned sockets_count;
     int admin_fd;             /* listening Unix socket; -1: none */
+    int overseer_fd;          /* listening socket for the supervisor (overseer.h); -1: none */
     void (*ready)(void *arg); /* called once, when all listeners are served; may be NULL */
     void *ready_arg;
 };

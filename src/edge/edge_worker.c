@@ -75,38 +75,65 @@ void edge_worker_end(struct edge_worker *worker)
 static void end_loop(struct edge_worker *worker)
 {
     timer_cancel(&worker->drain_timer);
-    worker->has_drained = true;
+    atomic_store(&worker->has_drained, true);
     loop_stop(worker->loop);
+}
+
+/* Worker 0 hears the signals, so it stays until the others have ended. */
+static bool is_last(const struct edge_worker *worker)
+{
+    const struct edge *edge = worker->edge;
+    for (unsigned i = 1; worker->http.number == 0 && i < edge->workers_count; i++) {
+        if (!atomic_load(&edge->workers[i].has_drained))
+            return false;
+    }
+    return true;
+}
+
+static void cut_off(struct edge_worker *worker)
+{
+    worker->is_cut_off = true;
+    worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
+    sessions_close();
+    relays_close();
 }
 
 /* Open connections end one by one; at the deadline the rest is cancelled. */
 static void check_drained(struct timer *timer)
 {
     struct edge_worker *worker = CONTAINER_OF(timer, struct edge_worker, drain_timer);
-    if (worker->http.counters.connections_open == 0) {
+    bool is_over = worker->http.counters.connections_open == 0;
+    if (!is_over && loop_now_ms() >= worker->drain_deadline_ms) {
+        is_over = worker->is_cut_off;
+        if (!is_over)
+            cut_off(worker);
+    }
+    if (is_over && is_last(worker))
         end_loop(worker);
-        return;
-    }
-    if (loop_now_ms() >= worker->drain_deadline_ms) {
-        if (worker->is_cut_off) {
-            end_loop(worker);
-            return;
-        }
-        worker->is_cut_off = true;
-        worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
-        sessions_close();
-        relays_close();
-    }
-    timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
+    else
+        timer_arm(timer, loop_deadline(DRAIN_CHECK_MS));
+}
+
+static void begin_drain(struct edge_worker *worker, int64_t patience_ms)
+{
+    stop_accepting(worker);
+    worker->drain_deadline_ms = loop_deadline(patience_ms);
+    if (!worker->is_draining)
+        timer_init(&worker->drain_timer, check_drained);
+    worker->is_draining = true;
+    check_drained(&worker->drain_timer);
 }
 
 void edge_worker_drain(struct edge_worker *worker)
 {
-    stop_accepting(worker);
-    (void)sessions_drain();
-    worker->drain_deadline_ms = loop_deadline(worker->view->plane->snapshot->drain_ms);
-    timer_init(&worker->drain_timer, check_drained);
-    check_drained(&worker->drain_timer);
+    (void)sessions_drain(true);
+    begin_drain(worker, worker->view->plane->snapshot->drain_ms);
+}
+
+void edge_worker_retire(struct edge_worker *worker)
+{
+    (void)sessions_drain(false);
+    begin_drain(worker, INT64_MAX);
 }
 
 void edge_worker_cut_off(struct edge_worker *worker)

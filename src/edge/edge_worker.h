@@ -22,5 +22,8 @@ void edge_worker_end(struct edge_worker *worker);
  */
 void edge_worker_drain(struct edge_worker *worker);
 
+/* The same without a deadline, and idle connections may send one more request. */
+void edge_worker_retire(struct edge_worker *worker);
+
 /* Ends a drain's patience now. */
 void edge_worker_cut_off(struct edge_worker *worker);

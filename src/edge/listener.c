@@ -83,6 +83,7 @@ int worker_listener_start(struct edge_worker *worker, struct view *view, unsigne
         worker_listener_destroy(self);
         return rc;
     }
+    atomic_fetch_add(&listener->accepting, 1);
     self->is_accepting = true;
     list_append(&worker->listeners, &self->link);
     return 0;
@@ -99,9 +100,15 @@ void worker_listener_adopt(struct worker_listener *self, struct view *view, unsi
 
 void worker_listener_stop(struct worker_listener *self)
 {
-    if (self->is_accepting)
-        acceptor_stop(&self->acceptor);
+    struct listener *listener = self->listener;
+    if (!self->is_accepting)
+        return;
+    acceptor_stop(&self->acceptor);
     self->is_accepting = false;
+    if (atomic_fetch_sub(&listener->accepting, 1) > 1)
+        return;
+    io_discard(listener->fd); /* nobody would take a connection from its queue */
+    listener->fd = -1;
 }
 
 void worker_listener_destroy(struct worker_listener *self)

@@ -17,7 +17,8 @@ struct view;
 /* Counted: by planes, and by each worker that accepts or still has sessions of it. */
 struct listener {
     atomic_uint references;
-    int fd;                    /* owned; closed with the last reference */
+    atomic_uint accepting;     /* workers; the last one that stops closes the socket */
+    int fd;                    /* owned; -1: closed */
     struct slice address;      /* owned; conf_address.text */
     struct latency *latencies; /* owned; one for each worker */
 };

@@ -18,6 +18,8 @@
 
 struct edge;
 struct edge_options;
+struct errand;
+struct overseer;
 struct access_log;
 struct access_lines;
 struct files_cache;
@@ -39,12 +41,16 @@ struct edge_worker {
     struct thread thread;
     struct job drain_job;
     struct job cut_off_job;
+    struct job errand_job; /* this and the next two are those of workers_each */
+    struct errand *errand;
+    int errand_result;
     struct latch begun;
     int start_result;
     struct timer drain_timer;
     int64_t drain_deadline_ms;
     bool is_cut_off;
-    bool has_drained; /* all sessions have ended, or were given up */
+    bool is_draining;
+    atomic_bool has_drained; /* all sessions have ended, or were given up */
 };
 
 struct edge {
@@ -60,12 +66,13 @@ struct edge {
     struct fiber *signals_fiber; /* NULL when it has ended */
     struct health_checks health;
     struct names names;
-    struct fiber *ready_fiber;  /* NULL when it has ended */
-    struct fiber *applying;     /* the fiber that changes the plane, or NULL */
-    int64_t started_ms;         /* loop_now_ms of worker 0 */
-    struct list report_waiters; /* worker 0's own */
+    struct fiber *ready_fiber;      /* NULL when it has ended */
+    struct fiber *applying;         /* the fiber that changes the plane, or NULL */
+    struct fiber *awaiting_applied; /* the one that waits for its end, or NULL */
+    struct overseer *overseer;      /* owned; NULL: none */
+    int64_t started_ms;             /* loop_now_ms of worker 0 */
+    struct list report_waiters;     /* worker 0's own */
     atomic_bool is_draining;
-    atomic_uint drained; /* workers that no longer accept */
 };
 
 static inline struct edge_worker *edge_worker_current(void)

@@ -361,13 +361,13 @@ static void session_main(void *arg)
     destroy(session);
 }
 
-size_t sessions_drain(void)
+size_t sessions_drain(bool closes_idle)
 {
     struct worker *worker = worker_current();
     LIST_FOR_EACH (&worker->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
         session->is_draining = true;
-        if (session->state == SESSION_IDLE)
+        if (session->state == SESSION_IDLE && closes_idle)
             destroy(session);
     }
     return (size_t)worker->counters.connections_open;
@@ -380,18 +380,9 @@ void server_retire(struct server *server)
         server->on_empty(server);
         return;
     }
-    /* The last of them may take the server with it. */
-    unsigned left = server->sessions;
     LIST_FOR_EACH (&worker_current()->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
-        if (left == 0)
-            return;
-        if (session->server != server)
-            continue;
-        left--;
-        session->is_draining = true;
-        if (session->state == SESSION_IDLE)
-            destroy(session);
+        session->is_draining |= session->server == server;
     }
 }
 

@@ -32,12 +32,13 @@ struct server {
 void session_accept(struct server *server, int fd, const struct address *peer);
 
 /*
- * No further requests on this worker's sessions: idle ones are closed, busy ones answer with
- * Connection: close. Returns how many are still open.
+ * This worker's sessions come to their end: each answers with Connection: close. Idle ones are
+ * closed with `closes_idle`; else they may send one more request, which was perhaps on its way.
+ * Returns how many are still open.
  */
-size_t sessions_drain(void);
+size_t sessions_drain(bool closes_idle);
 
-/* The same for the sessions of one server, which takes no new ones; `on_empty` tells their end. */
+/* The sessions of one server may send one more request; `on_empty` tells the end of the last. */
 void server_retire(struct server *server);
 
 /* Closes all that are left, busy ones by cancellation. */

@@ -46,6 +46,7 @@ int edge_process(int argc, const char **argv)
         .sockets = sockets,
         .sockets_count = count,
         .admin_fd = CHILD_FD_ADMIN,
+        .overseer_fd = CHILD_FD_OVERSEER,
         .ready = tell_ready,
     };
     int rc = edge_run(&options, &error);

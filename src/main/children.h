@@ -8,10 +8,11 @@
 
 /* Descriptors of an edge process, in the order of process_spawn's `passed`. */
 enum {
-    CHILD_FD_READY = 3, /* a byte goes out when all listeners are served */
-    CHILD_FD_ADMIN = 4, /* the listening admin socket */
-    CHILD_FD_TEXT = 5,  /* see configuration_take */
-    CHILD_FD_FIRST_LISTENER = 6,
+    CHILD_FD_READY = 3,    /* a byte goes out when all listeners are served */
+    CHILD_FD_ADMIN = 4,    /* the listening admin socket */
+    CHILD_FD_TEXT = 5,     /* see configuration_take */
+    CHILD_FD_OVERSEER = 6, /* listening; see edge/overseer.h */
+    CHILD_FD_FIRST_LISTENER = 7,
 };
 
 /* Of a control process. */

@@ -7,14 +7,17 @@
 
 #include "conf/snapshot.h"
 
+struct buffer;
+
 struct configuration {
     struct snapshot *snapshot;
     int text;        /* a descriptor for children, see configuration_take */
     uint64_t digest; /* of the text */
 };
 
-/* 0 or an error, which has been told. */
-int configuration_read(const char *file, struct configuration *ret_configuration);
+/* 0 or an error, which has been told, and is added to *told as well (may be NULL). */
+int configuration_read(const char *file, struct buffer *told,
+                       struct configuration *ret_configuration);
 void configuration_release(struct configuration *configuration);
 
 /* In a child, which closes its `text`. Relative paths begin where `file` is; folders that were

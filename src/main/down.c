@@ -70,19 +70,29 @@ static int stop_supervisor(struct down *down)
     return rc < 0 ? rc : 1;
 }
 
-static void stop_edge(struct down *down)
+static void stop_edge(struct down *down, const struct noted_edge *noted)
 {
-    char path[PATH_MAX];
     struct process edge;
-    SCOPED_FREE struct edge_note *note = NEW(struct edge_note);
-    if (note == NULL || !place_path(&down->place, "edge.note", path) ||
-        edge_note_read(path, note, &edge) < 0)
+    if (edge_note_hold(noted, &edge) < 0)
         return;
     log_info("stopping the edge that was left (pid %d)", edge.pid);
     if (process_terminate(&edge) == 0 && await_end(&edge) == 0)
         down->stopped++;
+}
+
+static void stop_edges(struct down *down)
+{
+    char path[PATH_MAX];
+    SCOPED_FREE struct edge_note *note = NEW(struct edge_note);
+    if (note == NULL || !place_path(&down->place, "edge.note", path) ||
+        edge_note_read(path, note) < 0)
+        return;
+    for (unsigned i = 0; i < note->count; i++)
+        stop_edge(down, &note->edges[i]);
     (void)edge_note_write(path, NULL);
     if (place_path(&down->place, "edge.sock", path))
+        (void)file_remove(path);
+    if (place_path(&down->place, "supervisor.sock", path))
         (void)file_remove(path);
 }
 
@@ -127,7 +137,7 @@ static int down_fiber(void *arg)
         log_error("weir down: cannot stop weir: %s", strerror(-rc));
         return 1;
     }
-    stop_edge(down);
+    stop_edges(down);
     if (place_path(&down->place, "tasks", down->tasks))
         (void)folder_each(down->tasks, stop_task, down);
     if (down->failed == 0)

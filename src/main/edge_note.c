@@ -1,6 +1,7 @@
 /* Lines of text, replaced as a whole. */
 #include "main/edge_note.h"
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "os/file.h"
 #include "os/folder.h"
@@ -17,33 +18,32 @@ int edge_note_write(const char *path, const struct edge_note *note)
         return file_remove(path);
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, NOTE_BYTES_MAX);
-    int rc = buffer_format(&text, "edge %d %" PRIu64 " %" PRIx64 "\n", note->pid, note->start_ticks,
-                           note->digest);
-    for (unsigned i = 0; rc == 0 && i < note->listeners_count; i++)
-        rc = buffer_format(&text, "listener %d %s\n", note->listeners[i].fd,
-                           note->listeners[i].address);
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < note->count; i++) {
+        const struct noted_edge *edge = &note->edges[i];
+        rc = buffer_format(&text, "edge %d %" PRIu64 " %" PRIx64 "\n", edge->pid, edge->start_ticks,
+                           edge->digest);
+    }
     return rc < 0 ? rc : file_replace(path, buffer_slice(&text), 0600);
 }
 
-static int parse(char *text, struct edge_note *note)
+static int parse(const char *text, struct edge_note *note)
 {
-    int used = 0;
-    if (sscanf(text, "edge %d %" SCNu64 " %" SCNx64 "\n%n", &note->pid, &note->start_ticks,
-               &note->digest, &used) != 3)
-        return -EBADMSG;
-    while (note->listeners_count < NOTE_LISTENERS_MAX) {
-        struct note_listener *listener = &note->listeners[note->listeners_count];
-        int step = 0;
-        if (sscanf(text + used, "listener %d %119[^\n]\n%n", &listener->fd, listener->address,
-                   &step) != 2)
-            return 0;
-        used += step;
-        note->listeners_count++;
+    while (*text != '\0') {
+        struct noted_edge *edge = &note->edges[note->count];
+        int used = 0;
+        if (note->count == NOTE_EDGES_MAX ||
+            sscanf(text, "edge %d %" SCNu64 " %" SCNx64 "\n%n", &edge->pid, &edge->start_ticks,
+                   &edge->digest, &used) != 3 ||
+            used == 0 || edge->pid <= 0)
+            return -EBADMSG;
+        text += used;
+        note->count++;
     }
-    return 0;
+    return note->count > 0 ? 0 : -EBADMSG;
 }
 
-int edge_note_read(const char *path, struct edge_note *ret_note, struct process *ret_edge)
+int edge_note_read(const char *path, struct edge_note *ret_note)
 {
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, NOTE_BYTES_MAX);
@@ -51,27 +51,10 @@ int edge_note_read(const char *path, struct edge_note *ret_note, struct process 
     if (rc == 0)
         rc = buffer_append_char(&text, '\0');
     *ret_note = (struct edge_note){0};
-    if (rc == 0)
-        rc = parse(text.at, ret_note);
-    return rc < 0 ? rc : process_hold(ret_note->pid, ret_note->start_ticks, ret_edge);
+    return rc < 0 ? rc : parse(text.at, ret_note);
 }
 
-static bool names(const struct edge_note *note, struct slice address)
+int edge_note_hold(const struct noted_edge *edge, struct process *ret_process)
 {
-    for (unsigned i = 0; i < note->listeners_count; i++) {
-        if (slice_equal(slice_of_cstr(note->listeners[i].address), address))
-            return true;
-    }
-    return false;
-}
-
-bool edge_note_listens_as(const struct edge_note *note, const struct snapshot *snapshot)
-{
-    if (note->listeners_count != snapshot->listeners_count)
-        return false;
-    for (unsigned i = 0; i < snapshot->listeners_count; i++) {
-        if (!names(note, snapshot->listeners[i].address.text))
-            return false;
-    }
-    return true;
+    return process_hold(edge->pid, edge->start_ticks, ret_process);
 }

@@ -1,31 +1,28 @@
 /*
- * The note that a supervisor leaves of its edge, STATE/edge.note, so that the next one can adopt
- * it: process and start time, a digest of the configuration it was started with, and each listener
- * with its descriptor over there.
+ * The note that a supervisor leaves of its edges, STATE/edge.note, so that the next one can adopt
+ * them: process and start time of each, and a digest of the configuration that it serves. The first
+ * is the one that accepts, the others were taken over from and still end what they had open.
  */
 #pragma once
 
-#include "conf/snapshot.h"
 #include "os/process.h"
 
-#define NOTE_LISTENERS_MAX 190
+#define NOTE_EDGES_MAX 64
 
 struct edge_note {
-    pid_t pid;
-    uint64_t start_ticks;
-    uint64_t digest;
-    unsigned listeners_count;
-    struct note_listener {
-        char address[120];
-        int fd; /* in the edge; in this process after edge_note_take */
-    } listeners[NOTE_LISTENERS_MAX];
+    unsigned count;
+    struct noted_edge {
+        pid_t pid;
+        uint64_t start_ticks;
+        uint64_t digest;
+    } edges[NOTE_EDGES_MAX];
 };
 
-/* Writes it, or removes it when `note` is NULL. 0 or -errno. */
+/* Replaces the note; NULL removes it. Returns 0 or -errno. */
 int edge_note_write(const char *path, const struct edge_note *note);
 
-/* 0 and the edge held in *ret_edge when it still runs; -ENOENT or -ESRCH when not; -EBADMSG. */
-int edge_note_read(const char *path, struct edge_note *ret_note, struct process *ret_edge);
+/* 0, -ENOENT, -EBADMSG for a damaged one, or another -errno. */
+int edge_note_read(const char *path, struct edge_note *ret_note);
 
-/* Do note and snapshot name the same listeners, in whatever order? */
-bool edge_note_listens_as(const struct edge_note *note, const struct snapshot *snapshot);
+/* Holds the process that was noted, if it still runs: 0, or -ESRCH. */
+int edge_note_hold(const struct noted_edge *edge, struct process *ret_process);

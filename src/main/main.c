@@ -36,6 +36,7 @@ static const struct command commands[] = {
     {"check", cli_check, "tell what is wrong with a weir.yaml"},
     {"up", supervisor_up, "run everything in the file: proxy and services, until Ctrl-C"},
     {"edge", supervisor_edge, "run the proxy only, as one runs nginx"},
+    {"reload", cli_reload, "read the file again, without dropping anything"},
     {"status", cli_status, "show listeners, target groups and tasks"},
     {"logs", cli_logs, "show what the services print"},
     {"down", down_main, "stop what runs here"},

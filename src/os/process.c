@@ -183,11 +183,15 @@ int process_hold(pid_t pid, uint64_t start_ticks, struct process *ret_process)
     if (pidfd < 0)
         return -errno;
     /* Read after the pidfd was made: what is held now is what was looked at. */
-    if (proc_read(pid, &info) < 0 || info.start_ticks != start_ticks || info.state == 'Z') {
+    bool is_same = proc_read(pid, &info) == 0 && info.start_ticks == start_ticks;
+    bool is_child = is_same && info.parent == getpid();
+    if (!is_same || info.state == 'Z') {
+        if (is_child)
+            (void)waitid(P_PIDFD, (id_t)pidfd, &(siginfo_t){0}, WEXITED | WNOHANG);
         (void)close(pidfd);
         return -ESRCH;
     }
-    *ret_process = (struct process){.pid = pid, .pidfd = pidfd, .is_child = false};
+    *ret_process = (struct process){.pid = pid, .pidfd = pidfd, .is_child = is_child};
     return 0;
 }
 

@@ -44,7 +44,8 @@ int process_spawn(const struct process_options *options, struct process *ret_pro
                   struct error *error);
 
 /*
- * Holds a process that is not our child. `start_ticks` (os/proc.h) tells it from a later one of the
+ * Holds a process that we did not start; it may be our child all the same, when this program was
+ * another one before (self_become). `start_ticks` (os/proc.h) tells it from a later one of the
  * same number. Returns 0, -ESRCH when it is gone, -EPERM.
  */
 int process_hold(pid_t pid, uint64_t start_ticks, struct process *ret_process);

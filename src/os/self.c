@@ -1,14 +1,47 @@
 /* Thin calls, here so that no layer above asks the system itself. */
 #include "os/self.h"
 
+#include <errno.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 const char *self_variable(const char *name)
 {
     return getenv(name);
+}
+
+bool self_take_variable(const char *name)
+{
+    bool was_set = getenv(name) != NULL;
+    (void)unsetenv(name);
+    return was_set;
+}
+
+int self_program_path(char *room, size_t room_len)
+{
+    static const char mark[] = " (deleted)";
+    ssize_t len = readlink(SELF_PROGRAM, room, room_len - 1);
+    if (len < 0)
+        return -errno;
+    if ((size_t)len >= room_len - 1)
+        return -ENAMETOOLONG;
+    size_t mark_len = sizeof mark - 1;
+    if ((size_t)len > mark_len && memcmp(room + (size_t)len - mark_len, mark, mark_len) == 0)
+        len -= (ssize_t)mark_len;
+    room[len] = '\0';
+    return 0;
+}
+
+int self_become(const char *program, const char **argv, const char *variable)
+{
+    if (putenv((char *)(uintptr_t)variable) != 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return -errno;
+    (void)execv(program, (char *const *)(uintptr_t)argv);
+    return -errno;
 }
 
 const char *const *self_environment(void)

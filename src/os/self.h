@@ -3,16 +3,32 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* A variable of the environment; NULL when it is not set. Borrowed, for as long as the process. */
 const char *self_variable(const char *name);
+
+/* The same, and it is gone from then on: children do not get it. 0 or 1: was it set? */
+bool self_take_variable(const char *name);
 
 /* All of it, as "NAME=value", ending in NULL. */
 const char *const *self_environment(void);
 
 /* The path under which this very program can be started again, even when its file was replaced. */
 #define SELF_PROGRAM "/proc/self/exe"
+
+/*
+ * The path of the file that this program was started from, where another version may stand by now.
+ * 0 or -errno.
+ */
+int self_program_path(char *room, size_t room_len);
+
+/*
+ * Becomes another program: same process, same children, no descriptor beyond 0, 1 and 2; `variable`
+ * ("NAME=value") is added to the environment. Returns only on failure, a negative errno.
+ */
+int self_become(const char *program, const char **argv, const char *variable);
 
 pid_t self_pid(void);
 

@@ -31,11 +31,19 @@ void signals_close(struct signals *signals)
 
 int signals_next(struct signals *signals, int64_t deadline_ms)
 {
+    bool by_kernel;
+    return signals_next_from(signals, deadline_ms, &by_kernel);
+}
+
+int signals_next_from(struct signals *signals, int64_t deadline_ms, bool *ret_by_kernel)
+{
     for (;;) {
         struct signalfd_siginfo info;
         ssize_t got = read(signals->io.fd, &info, sizeof info);
-        if (got == (ssize_t)sizeof info)
+        if (got == (ssize_t)sizeof info) {
+            *ret_by_kernel = info.ssi_code == SI_KERNEL;
             return (int)info.ssi_signo;
+        }
         if (got < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
         signals->io.ready &= (uint8_t)~IO_READABLE;

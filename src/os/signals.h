@@ -18,3 +18,6 @@ void signals_close(struct signals *signals);
 
 /* The number of the next one, -ETIMEDOUT, -ECANCELED, or -errno. */
 int signals_next(struct signals *signals, int64_t deadline_ms);
+
+/* The same; *ret_by_kernel: no process sent it, as the SIGHUP of a terminal that is gone. */
+int signals_next_from(struct signals *signals, int64_t deadline_ms, bool *ret_by_kernel);

@@ -85,9 +85,7 @@ static void check_nothing_is_left(struct edge_host *host)
 static void host_main(void *arg)
 {
     struct edge_host *host = arg;
-    struct kernel *kernel = sim_machine_kernel(sim_machine_current());
-    int listening_fd = listen_here();
-    begin(host, listening_fd);
+    begin(host, listen_here());
     host->is_ready = true;
     while (!host->wants_drain)
         CHECK(fiber_sleep(POLL_MS) == 0);
@@ -100,7 +98,6 @@ static void host_main(void *arg)
     host->edge.plane->listeners[0]->fd =
         -1; /* the simulated kernel's, not one to be closed there */
     plane_unref(host->edge.plane);
-    kernel->ops->close(kernel, listening_fd);
 }
 
 void edge_host_start(struct edge_host *host)

@@ -14,6 +14,7 @@ const struct admin_route admin_routes[] = {
     {"GET", "/v1/status", status_get},
     {"GET", "/v1/groups/{name}/targets", targets_get},
     {"PUT", "/v1/groups/{name}/targets", targets_put},
+    {"POST", "/v1/reload", reload_post},
     {"GET", "/metrics", metrics_get},
     {NULL, NULL, NULL},
 };

@@ -21,4 +21,5 @@ bool admin_pattern_fits(struct slice pattern, struct slice path, struct slice *r
 void status_get(struct exchange *exchange, struct slice name);
 void targets_get(struct exchange *exchange, struct slice name);
 void targets_put(struct exchange *exchange, struct slice name);
+void reload_post(struct exchange *exchange, struct slice name);
 void metrics_get(struct exchange *exchange, struct slice name);

@@ -59,9 +59,9 @@ static void answer(struct exchange *exchange)
 }
 
 static struct server server = {.handle = answer,
-                                     .head_timeout_ms = 5000,
-                                     .idle_timeout_ms = 5000,
-                                     .body_max = sizeof edge.body};
+                               .head_timeout_ms = 5000,
+                               .idle_timeout_ms = 5000,
+                               .body_max = sizeof edge.body};
 
 static void take(struct acceptor *acceptor, int fd, const struct address *peer)
 {

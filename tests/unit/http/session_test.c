@@ -392,7 +392,7 @@ static void drains(void)
 {
     struct client *client = client_open();
     assert_int_equal(fiber_sleep(10), 0);
-    assert_int_equal(sessions_drain(), 0);
+    assert_int_equal(sessions_drain(true), 0);
     expect_and_end(client, "");
     io_close(&client->io);
     server.handle = answer_late;
@@ -400,7 +400,7 @@ static void drains(void)
     say(client, "GET /late HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(fiber_sleep(10), 0);
     assert_non_null(waiting);
-    assert_int_equal(sessions_drain(), 1);
+    assert_int_equal(sessions_drain(true), 1);
     fiber_wake(waiting);
     expect_and_end(client, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n"
                            "Server: weir\r\nContent-Type: text/plain\r\n\r\n/late");
@@ -418,7 +418,7 @@ static void heads_under_way(void)
     struct client *client = client_open();
     say(client, "GET /a HTTP/1.1\r\n");
     assert_int_equal(fiber_sleep(10), 0);
-    assert_int_equal(sessions_drain(), 1);
+    assert_int_equal(sessions_drain(true), 1);
     say(client, "Host: a\r\n\r\n");
     expect_and_end(client, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n"
                            "Server: weir\r\nContent-Type: text/plain\r\n\r\n/a");

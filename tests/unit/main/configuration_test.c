@@ -32,7 +32,7 @@ static int end(void **state)
 static int read_file(struct configuration *configuration)
 {
     scratch_listen(&scratch);
-    int rc = configuration_read("weir.yaml", configuration);
+    int rc = configuration_read("weir.yaml", NULL, configuration);
     scratch_heard(&scratch);
     return rc;
 }
@@ -128,7 +128,7 @@ static void without_memory_it_is_refused(void **state)
     while (rc < 0) {
         scratch_listen(&scratch);
         memory_fail_from(++nth);
-        rc = configuration_read("weir.yaml", &configuration);
+        rc = configuration_read("weir.yaml", NULL, &configuration);
         memory_fail_from(0);
         scratch_heard(&scratch);
         assert_true(rc == 0 || rc == -ENOMEM);

@@ -1,0 +1,49 @@
+/* POST /v1/reload: the supervisor reads the file again; the answer is what came of it. */
+#include "base/json.h"
+#include "edge/admin/reply.h"
+#include "edge/admin/routes.h"
+#include "edge/overseer.h"
+#include "edge/state.h"
+#include "http/exchange.h"
+
+#include <errno.h>
+
+#define PATIENCE_MS  60000
+#define ANSWER_BYTES 2048
+
+static void render(struct writer *writer, const void *arg)
+{
+    struct json_writer json;
+    json_writer_init(&json, writer);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "result", slice_of_cstr(arg));
+    json_close_object(&json);
+    write_char(writer, '\n');
+}
+
+void reload_post(struct exchange *exchange, struct slice name)
+{
+    char text[ANSWER_BYTES] = "";
+    (void)name;
+    int rc = overseer_ask_reload(edge_worker_current()->edge, loop_deadline(PATIENCE_MS), text,
+                                 sizeof text);
+    switch (rc) {
+    case 0:
+        reply_document(exchange, REPLY_JSON, render, text);
+        break;
+    case -EINVAL:
+        reply_error(exchange, 409, (struct slice){0}, "%s", text);
+        break;
+    case -ENOTCONN:
+        reply_error(exchange, 503, (struct slice){0},
+                    "there is no supervisor to read the file: start weir again, it adopts this "
+                    "edge and reloads");
+        break;
+    case -ETIMEDOUT:
+        reply_error(exchange, 504, (struct slice){0}, "the supervisor does not answer");
+        break;
+    default:
+        exchange_break(exchange);
+        break;
+    }
+}

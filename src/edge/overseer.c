@@ -1,0 +1,258 @@
+/* An acceptor, and a fiber that reads the messages of the connection at hand. */
+#include "edge/overseer.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "edge/apply.h"
+#include "edge/drain.h"
+#include "edge/edge.h"
+#include "edge/state.h"
+#include "os/descriptor.h"
+#include "os/file.h"
+#include "os/passing.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define SEND_MS        10000
+#define TEXT_BYTES_MAX 16777216
+#define ANSWER_BYTES   1024
+
+/* A fiber that asked for a reload. */
+struct asker {
+    struct list link;
+    struct fiber *fiber;
+    char *room;
+    size_t room_len;
+    bool is_told;
+    int result;
+};
+
+struct overseer {
+    struct edge *edge;
+    struct acceptor acceptor;
+    int listening_fd;
+    struct io io;        /* to the supervisor; closed: none */
+    struct fiber *fiber; /* that reads from it */
+    struct list askers;
+    int next_fd; /* a connection that waits for the fiber to end; -1: none */
+};
+
+static void say(struct overseer *overseer, const char *kind, const char *text)
+{
+    char message[ANSWER_BYTES];
+    int len = snprintf(message, sizeof message, "%s\n%s", kind, text);
+    if (len >= (int)sizeof message)
+        len = (int)sizeof message - 1;
+    (void)passing_send(&overseer->io, slice_of(message, (size_t)len), NULL, 0,
+                       loop_deadline(SEND_MS));
+}
+
+/* Sockets for the addresses that stand in the lines of `rest`. Returns how many, or an error. */
+static int take_sockets(struct passing *message, struct slice rest,
+                        struct edge_socket **ret_sockets)
+{
+    unsigned count = message->fds_count > 0 ? message->fds_count - 1 : 0;
+    struct edge_socket *sockets = memory_alloc_array(count + 1, sizeof *sockets);
+    if (sockets == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count; i++) {
+        sockets[i].fd = passing_take(message, i + 1);
+        if (!slice_cut(&rest, '\n', &sockets[i].address))
+            sockets[i].address = (struct slice){0};
+    }
+    *ret_sockets = sockets;
+    return (int)count;
+}
+
+/* The file's text from the descriptor that came first. */
+static int read_text(struct passing *message, struct buffer *text)
+{
+    char path[32];
+    int fd = passing_take(message, 0);
+    if (fd < 0)
+        return -EBADMSG;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int rc = file_read_all(path, text);
+    descriptor_close(fd);
+    return rc;
+}
+
+static void apply(struct overseer *overseer, struct passing *message, struct slice rest)
+{
+    SCOPED(buffer_finish) struct buffer text;
+    SCOPED_FREE struct edge_socket *sockets = NULL;
+    struct error error = {0};
+    buffer_init(&text, TEXT_BYTES_MAX);
+    int rc = read_text(message, &text);
+    int count = rc < 0 ? rc : take_sockets(message, rest, &sockets);
+    if (count < 0)
+        rc = error_set_errno(&error, count, "cannot take the new configuration");
+    else
+        rc = edge_apply(overseer->edge, buffer_slice(&text), sockets, (unsigned)count, &error);
+    if (rc == 0)
+        say(overseer, "applied", "");
+    else
+        say(overseer, rc == EDGE_NEEDS_RENEWAL ? "renew" : "failed", error.text);
+}
+
+static void tell_asker(struct asker *asker, int result, struct slice text)
+{
+    size_t len = text.len < asker->room_len ? text.len : asker->room_len - 1;
+    memcpy(asker->room, text.at, len);
+    asker->room[len] = '\0';
+    asker->result = result;
+    asker->is_told = true;
+    list_remove(&asker->link);
+    fiber_wake(asker->fiber);
+}
+
+static void tell_askers(struct overseer *overseer, int result, struct slice text)
+{
+    LIST_FOR_EACH (&overseer->askers, link)
+        tell_asker(CONTAINER_OF(link, struct asker, link), result, text);
+}
+
+static void hand_out_sockets(struct overseer *overseer)
+{
+    const struct plane *plane = overseer->edge->plane;
+    int fds[PASSING_FDS_MAX] = {overseer->edge->admin_fd};
+    unsigned count = 1;
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, PASSING_BYTES_MAX);
+    int rc = buffer_format(&text, "sockets\n");
+    for (unsigned i = 0; rc == 0 && i < plane->listeners_count && count < PASSING_FDS_MAX; i++) {
+        fds[count++] = plane->listeners[i]->fd;
+        rc = buffer_format(&text, "%.*s\n", SLICE_ARG(plane->listeners[i]->address));
+    }
+    if (rc == 0)
+        (void)passing_send(&overseer->io, buffer_slice(&text), fds, count, loop_deadline(SEND_MS));
+    else
+        say(overseer, "failed", "out of memory");
+}
+
+static void hear(struct overseer *overseer, struct passing *message)
+{
+    struct slice rest = slice_of(message->bytes, message->len), kind, verdict;
+    (void)slice_cut(&rest, '\n', &kind);
+    if (slice_equal(kind, SLICE("apply"))) {
+        apply(overseer, message, rest);
+    } else if (slice_equal(kind, SLICE("adopt"))) {
+        hand_out_sockets(overseer);
+    } else if (slice_equal(kind, SLICE("retire"))) {
+        edge_retire(overseer->edge);
+        say(overseer, "retired", "");
+    } else if (slice_equal(kind, SLICE("told")) && slice_cut(&rest, '\n', &verdict)) {
+        tell_askers(overseer, slice_equal(verdict, SLICE("ok")) ? 0 : -EINVAL, rest);
+    } else {
+        log_warn("the supervisor said \"%.*s\", which is not known here",
+                 SLICE_ARG(slice_first(kind, kind.len < 40 ? kind.len : 40)));
+    }
+}
+
+static void listen_to(void *arg);
+
+static void take_connection(struct overseer *overseer, int fd)
+{
+    io_init(&overseer->io, NULL);
+    if (io_open(&overseer->io, fd) < 0) {
+        io_discard(fd);
+        return;
+    }
+    if (fiber_start(listen_to, overseer, &overseer->fiber) < 0)
+        io_close(&overseer->io);
+}
+
+static void listen_to(void *arg)
+{
+    struct overseer *overseer = arg;
+    struct passing *message = memory_alloc_raw(sizeof *message);
+    while (message != NULL && passing_receive(&overseer->io, FIBER_FOREVER, message) > 0) {
+        hear(overseer, message);
+        passing_finish(message);
+    }
+    memory_free(message);
+    io_close(&overseer->io);
+    tell_askers(overseer, -ENOTCONN, SLICE("the supervisor has gone"));
+    overseer->fiber = NULL;
+    int next = overseer->next_fd;
+    overseer->next_fd = -1;
+    if (next >= 0)
+        take_connection(overseer, next);
+}
+
+static void accept_supervisor(struct acceptor *acceptor, int fd, const struct address *peer)
+{
+    (void)peer;
+    struct overseer *overseer = CONTAINER_OF(acceptor, struct overseer, acceptor);
+    if (overseer->fiber == NULL) {
+        take_connection(overseer, fd);
+        return;
+    }
+    if (overseer->next_fd >= 0)
+        io_discard(overseer->next_fd);
+    overseer->next_fd = fd;
+    fiber_cancel(overseer->fiber); /* a change that is under way still ends */
+}
+
+int overseer_start(struct edge *edge, int listening_fd)
+{
+    struct overseer *overseer = NEW(struct overseer);
+    if (overseer == NULL) {
+        descriptor_close(listening_fd);
+        return -ENOMEM;
+    }
+    overseer->edge = edge;
+    overseer->listening_fd = listening_fd;
+    overseer->next_fd = -1;
+    list_init(&overseer->askers);
+    io_init(&overseer->io, NULL);
+    int rc = acceptor_start(&overseer->acceptor, listening_fd, accept_supervisor);
+    if (rc < 0) {
+        descriptor_close(listening_fd);
+        memory_free(overseer);
+        return rc;
+    }
+    edge->overseer = overseer;
+    return 0;
+}
+
+void overseer_stop(struct overseer *overseer)
+{
+    if (overseer == NULL)
+        return;
+    acceptor_stop(&overseer->acceptor);
+    if (overseer->next_fd >= 0)
+        io_discard(overseer->next_fd);
+    overseer->next_fd = -1;
+    if (overseer->fiber != NULL)
+        fiber_cancel(overseer->fiber);
+}
+
+bool overseer_has_stopped(const struct overseer *overseer)
+{
+    return overseer == NULL || overseer->fiber == NULL;
+}
+
+void overseer_finish(struct overseer *overseer)
+{
+    if (overseer == NULL)
+        return;
+    descriptor_close(overseer->listening_fd);
+    memory_free(overseer);
+}
+
+int overseer_ask_reload(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len)
+{
+    struct overseer *overseer = edge->overseer;
+    if (overseer == NULL || !io_is_open(&overseer->io))
+        return -ENOTCONN;
+    struct asker asker = {.fiber = fiber_current(), .room = room, .room_len = room_len};
+    list_append(&overseer->askers, &asker.link);
+    int rc = passing_send(&overseer->io, SLICE("reload\n"), NULL, 0, deadline_ms);
+    while (rc == 0 && !asker.is_told)
+        rc = fiber_wait(deadline_ms);
+    list_remove(&asker.link);
+    return asker.is_told ? asker.result : rc;
+}

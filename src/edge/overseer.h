@@ -1,0 +1,45 @@
+/*
+ * The supervisor's word to the edge, over a Unix socket of messages that carry descriptors
+ * (os/passing.h). One connection at a time; a later one, of a supervisor that came back, takes the
+ * place of the one before.
+ *
+ * The first line of a message is its kind. From the supervisor:
+ *   apply     a line for each address; descriptors: the file's accepted text, then a listening
+ *             socket for each of these addresses. Answered by applied, renew or failed.
+ *   retire    another edge has taken over: answered by retired, once nothing is accepted any more.
+ *             What is open ends in its own time.
+ *   adopt     a supervisor that came back: answered by sockets
+ *   told      ok or failed on a line, then a text: what came of a reload that was asked for.
+ * From the edge:
+ *   applied   the new configuration serves
+ *   renew     a text: the change needs a new process
+ *   failed    a text: nothing has changed
+ *   retired
+ *   sockets   a line for each address; descriptors: the admin socket, then a listening socket for
+ *             each of these addresses
+ *   reload    somebody asks by the admin API: read the file again
+ */
+#pragma once
+
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct edge;
+struct overseer;
+
+/* On worker 0's loop: listens at the descriptor, which is owned from then on. 0 or an error. */
+int overseer_start(struct edge *edge, int listening_fd);
+
+/* It ends in this turn or the next ones, then it can be freed. NULL is fine for all three. */
+void overseer_stop(struct overseer *overseer);
+bool overseer_has_stopped(const struct overseer *overseer);
+void overseer_finish(struct overseer *overseer);
+
+/*
+ * For the admin API, on a fiber of worker 0: asks the supervisor for a reload and waits. 0 with
+ * what was said of it; -EINVAL with why it failed; -ENOTCONN: there is no supervisor; -ETIMEDOUT,
+ * -ECANCELED. The text is copied into `room` (ends in NUL).
+ */
+int overseer_ask_reload(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len);

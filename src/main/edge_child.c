@@ -1,0 +1,333 @@
+/* Spawning with descriptors in the order of children.h, and questions with one answer each. */
+#include "main/edge_child.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "main/children.h"
+#include "main/reload.h"
+#include "os/loop.h"
+#include "os/pair.h"
+#include "os/passing.h"
+#include "os/proc.h"
+#include "os/self.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define READY_MS  30000
+#define ANSWER_MS 30000
+#define ADOPT_MS  5000
+
+static struct edge_child *make(struct supervisor *self)
+{
+    struct edge_child *child = NEW(struct edge_child);
+    if (child == NULL)
+        return NULL;
+    child->references = 1;
+    child->self = self;
+    child->process.pidfd = -1;
+    child->began_ms = loop_now_ms();
+    list_init(&child->link);
+    io_init(&child->overseer, NULL);
+    return child;
+}
+
+static void drop_answer(struct edge_child *child)
+{
+    if (child->answer != NULL)
+        passing_finish(child->answer);
+    memory_free(child->answer);
+    child->answer = NULL;
+}
+
+struct edge_child *edge_child_ref(struct edge_child *child)
+{
+    child->references++;
+    return child;
+}
+
+void edge_child_unref(struct edge_child *child)
+{
+    if (child == NULL || --child->references > 0)
+        return;
+    drop_answer(child);
+    process_release(&child->process);
+    memory_free(child);
+}
+
+void edge_child_close(struct edge_child *child)
+{
+    list_remove(&child->link);
+    io_close(&child->overseer);
+}
+
+static struct slice kind_of(const struct passing *message, struct slice *ret_rest)
+{
+    struct slice kind = {0};
+    *ret_rest = slice_of(message->bytes, message->len);
+    (void)slice_cut(ret_rest, '\n', &kind);
+    return kind;
+}
+
+/* Of what the edge says only this is no answer. */
+static bool is_wish(struct edge_child *child, const struct passing *message)
+{
+    struct slice rest;
+    if (!slice_equal(kind_of(message, &rest), SLICE("reload")))
+        return false;
+    reload_ask(child->self);
+    return true;
+}
+
+static void hear_main(void *arg)
+{
+    struct edge_child *child = arg;
+    struct passing *message = memory_alloc_raw(sizeof *message);
+    while (message != NULL && passing_receive(&child->overseer, FIBER_FOREVER, message) > 0) {
+        if (is_wish(child, message)) {
+            passing_finish(message);
+            continue;
+        }
+        drop_answer(child);
+        child->answer = message;
+        message = memory_alloc_raw(sizeof *message);
+        if (child->asking != NULL)
+            fiber_wake(child->asking);
+    }
+    memory_free(message);
+    io_close(&child->overseer);
+    child->hearing = NULL;
+    if (child->asking != NULL)
+        fiber_wake(child->asking);
+    edge_child_unref(child);
+}
+
+static int connect_to(struct edge_child *child, const char *path)
+{
+    int rc = passing_connect(&child->overseer, path);
+    if (rc < 0)
+        return rc;
+    rc = fiber_start(hear_main, edge_child_ref(child), &child->hearing);
+    if (rc < 0)
+        edge_child_unref(child);
+    return rc;
+}
+
+/* Says something and waits for the answer, which stays in `answer` until the next question. */
+static int ask(struct edge_child *child, struct slice text, const int *fds, unsigned fds_count,
+               int64_t patience_ms)
+{
+    int64_t deadline_ms = loop_deadline(patience_ms);
+    drop_answer(child);
+    if (child->hearing == NULL)
+        return -ENOTCONN;
+    int rc = passing_send(&child->overseer, text, fds, fds_count, deadline_ms);
+    child->asking = fiber_current();
+    while (rc == 0 && child->answer == NULL && child->hearing != NULL)
+        rc = fiber_wait(deadline_ms);
+    child->asking = NULL;
+    return rc < 0 ? rc : child->answer == NULL ? -ECONNRESET : 0;
+}
+
+static int spawn(struct edge_child *child, const struct configuration *configuration,
+                 const struct sockets *sockets, int ready, int overseer_fd)
+{
+    const char *arguments[SOCKETS_MAX + 4] = {"weir", EDGE_PROCESS, child->self->place.file};
+    int passed[SOCKETS_MAX + 4] = {ready, child->self->admin_fd, configuration->text, overseer_fd};
+    struct error error = {0};
+    for (unsigned i = 0; i < sockets->count; i++) {
+        passed[4 + i] = sockets->at[i].fd;
+        arguments[3 + i] = sockets->at[i].address;
+    }
+    struct process_options options = {
+        .program = SELF_PROGRAM,
+        .arguments = arguments,
+        .input = -1,
+        .output = 1,
+        .errors = 2,
+        .passed = passed,
+        .passed_count = 4 + sockets->count,
+        .new_session = true,
+    };
+    int rc = process_spawn(&options, &child->process, &error);
+    if (rc < 0)
+        log_error("the edge: %s", error.text);
+    return rc;
+}
+
+static int spawn_connected(struct edge_child *child, const struct configuration *configuration,
+                           const struct sockets *sockets, int ready)
+{
+    const char *path = child->self->overseer_path;
+    int fd = passing_listen(path);
+    int rc = fd < 0 ? fd : connect_to(child, path);
+    if (rc < 0)
+        log_error("cannot listen on %s: %s", path, strerror(-rc));
+    else
+        rc = spawn(child, configuration, sockets, ready, fd);
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
+static int await_ready(struct io *channel)
+{
+    char byte;
+    ssize_t got = io_read_wait(channel, &byte, 1, loop_deadline(READY_MS));
+    return got == 1 ? 0 : got < 0 ? (int)got : -ECONNRESET;
+}
+
+/* It never served: away with it. */
+static void discard(struct edge_child *child)
+{
+    if (child->process.pidfd >= 0) {
+        (void)process_signal(&child->process, SIGKILL);
+        (void)process_wait(&child->process, FIBER_FOREVER, &child->end);
+    }
+    edge_child_close(child);
+    edge_child_unref(child);
+}
+
+int edge_child_start(struct supervisor *self, const struct configuration *configuration,
+                     const struct sockets *sockets, struct edge_child **ret_child)
+{
+    struct edge_child *child = make(self);
+    struct proc_info info;
+    struct io channel;
+    int ready;
+    io_init(&channel, NULL);
+    int rc = child == NULL ? -ENOMEM : pair_open(&channel, &ready);
+    if (rc < 0) {
+        edge_child_unref(child);
+        return rc;
+    }
+    rc = spawn_connected(child, configuration, sockets, ready);
+    pair_close_passed(ready);
+    if (rc == 0)
+        rc = await_ready(&channel);
+    io_close(&channel);
+    if (rc == 0)
+        rc = proc_read(child->process.pid, &info);
+    if (rc < 0) {
+        discard(child);
+        return rc;
+    }
+    child->start_ticks = info.start_ticks;
+    child->digest = configuration->digest;
+    *ret_child = child;
+    return 0;
+}
+
+int edge_child_hold(struct supervisor *self, struct process *process, uint64_t start_ticks,
+                    uint64_t digest, struct edge_child **ret_child)
+{
+    struct edge_child *child = make(self);
+    if (child == NULL) {
+        process_release(process);
+        return -ENOMEM;
+    }
+    child->process = *process;
+    child->start_ticks = start_ticks;
+    child->digest = digest;
+    *ret_child = child;
+    return 0;
+}
+
+/* The answer to "adopt": the admin socket, then a listening socket for each address. */
+static int take_sockets(struct edge_child *child)
+{
+    struct supervisor *self = child->self;
+    struct slice rest, address;
+    if (!slice_equal(kind_of(child->answer, &rest), SLICE("sockets")))
+        return -EBADMSG;
+    self->admin_fd = passing_take(child->answer, 0);
+    for (unsigned i = 1; slice_cut(&rest, '\n', &address) && address.len > 0; i++) {
+        int fd = passing_take(child->answer, i);
+        if (fd < 0 || !sockets_add(&self->sockets, address, fd))
+            return -EBADMSG;
+    }
+    return self->admin_fd < 0 ? -EBADMSG : 0;
+}
+
+int edge_child_adopt(struct supervisor *self, struct process *process, uint64_t start_ticks,
+                     uint64_t digest, struct edge_child **ret_child)
+{
+    struct edge_child *child;
+    int pid = process->pid;
+    int rc = edge_child_hold(self, process, start_ticks, digest, &child);
+    if (rc < 0)
+        return rc;
+    process_wake(pid); /* one that was stopped serves nobody */
+    rc = connect_to(child, self->overseer_path);
+    if (rc == 0)
+        rc = ask(child, SLICE("adopt\n"), NULL, 0, ADOPT_MS);
+    if (rc == 0)
+        rc = take_sockets(child);
+    if (rc < 0) {
+        log_error("an edge of an earlier run (pid %d) does not answer: %s; `weir down` stops it, "
+                  "then start again",
+                  pid, strerror(-rc));
+        sockets_close(&self->sockets, NULL);
+        edge_child_close(child);
+        edge_child_unref(child);
+        return rc;
+    }
+    *ret_child = child;
+    return 0;
+}
+
+static int judge_applied(struct edge_child *child, struct error *error)
+{
+    struct slice text, kind = kind_of(child->answer, &text);
+    if (slice_equal(kind, SLICE("applied")))
+        return 0;
+    bool needs_renewal = slice_equal(kind, SLICE("renew"));
+    return error_set(error, needs_renewal ? -EXDEV : -EINVAL, "%.*s", SLICE_ARG(text));
+}
+
+int edge_child_apply(struct edge_child *child, const struct configuration *configuration,
+                     const struct sockets *sockets, const struct sockets *have, struct error *error)
+{
+    int fds[SOCKETS_MAX + 1] = {configuration->text};
+    unsigned count = 1;
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, PASSING_BYTES_MAX);
+    int rc = buffer_format(&text, "apply\n");
+    for (unsigned i = 0; rc == 0 && i < sockets->count; i++) {
+        if (sockets_find(have, slice_of_cstr(sockets->at[i].address)) >= 0)
+            continue;
+        fds[count++] = sockets->at[i].fd;
+        rc = buffer_format(&text, "%s\n", sockets->at[i].address);
+    }
+    if (rc == 0)
+        rc = ask(child, buffer_slice(&text), fds, count, ANSWER_MS);
+    if (rc < 0)
+        return error_set_errno(error, rc, "the edge does not take the configuration");
+    rc = judge_applied(child, error);
+    if (rc == 0)
+        child->digest = configuration->digest;
+    return rc;
+}
+
+void edge_child_retire(struct edge_child *child)
+{
+    if (ask(child, SLICE("retire\n"), NULL, 0, ANSWER_MS) == 0)
+        return;
+    log_warn("the edge before (pid %d) does not answer; it is told to end", child->process.pid);
+    if (child->process.pidfd >= 0)
+        (void)process_terminate(&child->process);
+}
+
+void edge_child_tell(struct edge_child *child, bool is_ok, const char *text)
+{
+    char message[1100];
+    int len = snprintf(message, sizeof message, "told\n%s\n%s", is_ok ? "ok" : "failed", text);
+    if (child->hearing == NULL)
+        return;
+    if (len >= (int)sizeof message)
+        len = (int)sizeof message - 1;
+    (void)passing_send(&child->overseer, slice_of(message, (size_t)len), NULL, 0,
+                       loop_deadline(ADOPT_MS));
+}

@@ -1,0 +1,63 @@
+/*
+ * One edge process as the supervisor holds it: its start, the word to it (edge/overseer.h) and its
+ * end. All on fibers of the supervisor's loop.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "main/supervisor_internal.h"
+
+struct passing;
+
+struct edge_child {
+    unsigned references;
+    struct list link; /* in the supervisor's edges, once it serves */
+    struct supervisor *self;
+    struct process process;
+    struct io overseer;
+    struct fiber *hearing;  /* reads what it says; NULL: the connection has ended */
+    struct fiber *asking;   /* waits for an answer, or NULL */
+    struct passing *answer; /* owned; NULL: none yet */
+    struct process_end end; /* once it has ended */
+    int64_t began_ms;
+    uint64_t start_ticks;
+    uint64_t digest; /* of the configuration that it serves */
+};
+
+/*
+ * Starts an edge with this configuration and these sockets, and waits until it serves. On failure
+ * nothing is left of it. 0 or an error, which was logged.
+ */
+int edge_child_start(struct supervisor *self, const struct configuration *configuration,
+                     const struct sockets *sockets, struct edge_child **ret_child);
+
+/*
+ * Takes over an edge that another supervisor started: its process, which is owned from then on, its
+ * admin socket and its listening sockets. 0 or an error, which was logged.
+ */
+int edge_child_adopt(struct supervisor *self, struct process *process, uint64_t start_ticks,
+                     uint64_t digest, struct edge_child **ret_child);
+
+/* Only to signal it and to see its end. */
+int edge_child_hold(struct supervisor *self, struct process *process, uint64_t start_ticks,
+                    uint64_t digest, struct edge_child **ret_child);
+
+/*
+ * Gives it another configuration. `sockets` are all of that; those that `have` holds it has. 0;
+ * -EXDEV when it needs a new process; another error: nothing has changed. Both are told in *error.
+ */
+int edge_child_apply(struct edge_child *child, const struct configuration *configuration,
+                     const struct sockets *sockets, const struct sockets *have,
+                     struct error *error);
+
+/* Another one has taken over. */
+void edge_child_retire(struct edge_child *child);
+
+/* What came of a reload, for those who asked for it through the edge. */
+void edge_child_tell(struct edge_child *child, bool is_ok, const char *text);
+
+struct edge_child *edge_child_ref(struct edge_child *child);
+void edge_child_unref(struct edge_child *child); /* NULL is fine */
+
+/* After its end: out of the list, and nothing more is heard of it. */
+void edge_child_close(struct edge_child *child);

@@ -1,0 +1,160 @@
+/* One fiber, so that there is one reload at a time; those asked for meanwhile become one more. */
+#include "main/reload.h"
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "main/control_child.h"
+#include "main/edge_child.h"
+#include "main/edges.h"
+#include "main/upgrade.h"
+#include "os/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOLD_BYTES_MAX (1 << 20)
+
+/* What was read, and the sockets for it. */
+struct next {
+    struct configuration configuration;
+    struct sockets sockets;
+    bool is_renewal;
+};
+
+static int read_next(struct supervisor *self, struct next *next, struct error *error)
+{
+    SCOPED(buffer_finish) struct buffer told;
+    buffer_init(&told, TOLD_BYTES_MAX);
+    int rc = configuration_read(self->place.file, &told, &next->configuration);
+    if (rc < 0)
+        return error_set(error, rc, "%.*s", (int)told.len, told.at == NULL ? "" : told.at);
+    rc = sockets_open(next->configuration.snapshot, &self->sockets, self->place.file,
+                      &next->sockets, error);
+    if (rc < 0)
+        configuration_release(&next->configuration);
+    return rc;
+}
+
+static int hand_over(struct supervisor *self, struct next *next, struct error *error)
+{
+    struct edge_child *current = self->current;
+    int rc =
+        current == NULL ? error_set(error, -EAGAIN, "the edge has just crashed; try again") : 0;
+    if (rc == 0 && !next->is_renewal) {
+        edge_child_ref(current);
+        rc = edge_child_apply(current, &next->configuration, &next->sockets, &self->sockets, error);
+        edge_child_unref(current);
+        next->is_renewal = rc == -EXDEV;
+        if (next->is_renewal)
+            log_info("the change needs a new edge process: %s", error->text);
+    }
+    if (next->is_renewal)
+        rc = edges_renew(self, &next->configuration, &next->sockets, error);
+    return rc;
+}
+
+/* What was old goes, what is new stays. */
+static void settle(struct supervisor *self, struct next *next)
+{
+    bool has_changed = self->configuration.digest != next->configuration.digest;
+    sockets_close(&self->sockets, &next->sockets);
+    self->sockets = next->sockets;
+    configuration_release(&self->configuration);
+    self->configuration = next->configuration;
+    edges_write_note(self);
+    if (has_changed)
+        control_renew(self);
+}
+
+static int reload(struct supervisor *self, struct error *error)
+{
+    SCOPED_FREE struct next *next = NEW(struct next);
+    if (next == NULL)
+        return error_set(error, -ENOMEM, "out of memory");
+    next->is_renewal = self->renewal_is_wanted;
+    self->renewal_is_wanted = false;
+    int rc = read_next(self, next, error);
+    if (rc < 0)
+        return rc;
+    rc = hand_over(self, next, error);
+    if (rc == 0) {
+        settle(self, next);
+    } else {
+        sockets_close(&next->sockets, &self->sockets);
+        configuration_release(&next->configuration);
+    }
+    return rc;
+}
+
+static void tell(struct supervisor *self, struct edge_child *asked, int rc,
+                 const struct error *error, int64_t began_ms)
+{
+    char text[600];
+    if (rc == 0)
+        (void)snprintf(text, sizeof text, "%s was read again and serves since now, after %.2f s",
+                       self->place.file, (double)(loop_now_ms() - began_ms) / 1000);
+    else
+        (void)snprintf(text, sizeof text, "%s", error->text);
+    if (rc == 0)
+        log_info("%s", text);
+    else
+        log_error("not reloaded, what runs goes on: %.*s", (int)strcspn(text, "\n"), text);
+    if (asked != NULL)
+        edge_child_tell(asked, rc == 0, text);
+}
+
+static void reload_once(struct supervisor *self)
+{
+    struct error error = {0};
+    int64_t began_ms = loop_now_ms();
+    struct edge_child *asked = self->current; /* it may be taken over from meanwhile */
+    if (asked != NULL)
+        edge_child_ref(asked);
+    int rc = reload(self, &error);
+    tell(self, asked, rc, &error, began_ms);
+    edge_child_unref(asked);
+}
+
+static void reload_main(void *arg)
+{
+    struct supervisor *self = arg;
+    for (;;) {
+        if (self->is_stopping || !(self->reload_is_wanted || self->upgrade_is_wanted)) {
+            (void)fiber_wait(FIBER_FOREVER);
+        } else if (self->upgrade_is_wanted) {
+            self->upgrade_is_wanted = false;
+            upgrade(self);
+        } else {
+            self->reload_is_wanted = false;
+            reload_once(self);
+        }
+    }
+}
+
+int reload_start(struct supervisor *self)
+{
+    return fiber_start(reload_main, self, &self->reloading);
+}
+
+void reload_ask(struct supervisor *self)
+{
+    self->reload_is_wanted = true;
+    if (self->reloading != NULL)
+        fiber_wake(self->reloading);
+}
+
+void reload_ask_upgrade(struct supervisor *self)
+{
+    self->upgrade_is_wanted = true;
+    if (self->reloading != NULL)
+        fiber_wake(self->reloading);
+}
+
+void reload_ask_renewal(struct supervisor *self)
+{
+    self->renewal_is_wanted = true;
+    reload_ask(self);
+}

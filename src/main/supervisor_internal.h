@@ -1,0 +1,59 @@
+/* The supervisor as its parts see it. Not for anybody else. */
+#pragma once
+
+#include "cli/place.h"
+#include "main/configuration.h"
+#include "main/sockets.h"
+#include "os/io.h"
+#include "os/process.h"
+
+#include <limits.h>
+
+#define RESTART_FIRST_MS 50
+#define RESTART_MAX_MS   30000
+#define PROVED_MS        60000 /* a child that ran so long has proved itself */
+
+struct edge_child;
+
+struct supervisor {
+    const char *command; /* "edge" or "up" */
+    int argc;            /* as it was started, from the command on */
+    const char **argv;
+    struct place place;
+    char note_path[PATH_MAX];
+    char admin_path[PATH_MAX];
+    char overseer_path[PATH_MAX];
+    struct configuration configuration;
+    struct sockets sockets;
+    int admin_fd; /* listening; -1: not yet */
+
+    struct list edges;          /* of struct edge_child, owned */
+    struct edge_child *current; /* the one that accepts; NULL while it is started anew */
+    unsigned edges_starting;    /* fibers that start one */
+    unsigned edge_crashes;      /* in a row */
+
+    struct process control; /* pidfd -1: not running */
+    struct io lifeline;     /* control's */
+    unsigned control_crashes;
+    bool with_control;
+    bool control_is_over;    /* its fiber has ended, or never began */
+    bool control_is_leaving; /* it was let go, to be started anew */
+
+    struct fiber *main;
+    struct fiber *reloading; /* the fiber that reloads; never ends */
+    bool reload_is_wanted;
+    bool upgrade_is_wanted;
+    bool renewal_is_wanted; /* another process for the edge, whatever the file says */
+    bool has_served;        /* a control that gives up must not end what others began */
+    bool is_taking_over;    /* from this very process, as it was with an older binary */
+    bool is_stopping;
+    bool is_hurried;
+    int result;
+};
+
+/* How long to wait before a child that crashed is started anew; `crashes` counts those in a row. */
+int64_t supervisor_note_crash(const char *name, const struct process_end *end, int64_t began_ms,
+                              unsigned *crashes);
+
+/* Stops everything; the second time at once. */
+void supervisor_stop(struct supervisor *self, int result);
