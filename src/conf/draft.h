@@ -49,6 +49,7 @@ struct draft_service {
 struct draft {
     struct slice app;
     unsigned workers;
+    struct named user;
     struct conf_access_log access_log;
     struct conf_listener *listeners;
     unsigned listeners_count;

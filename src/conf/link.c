@@ -456,6 +456,8 @@ void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot
                                                link_groups, link_services};
     snapshot->app = draft->app;
     snapshot->workers = draft->workers;
+    snapshot->user = draft->user.name;
+    snapshot->user_place = draft->user.place;
     snapshot->access_log = draft->access_log;
     map_init(&linking.destinations, (struct hash_key){1, 2});
     map_init(&linking.listeners, (struct hash_key){1, 2});

@@ -725,6 +725,11 @@ static const struct schema_row top_rows[] = {
      .max = 256,
      AT(struct draft, workers),
      .doc = "threads that serve; without it one for each processor"},
+    {.name = "user",
+     .kind = SCHEMA_NAMED,
+     AT(struct draft, user),
+     .doc = "the user that the proxy becomes when root starts it; without it `weir` if there is "
+            "one, else it stays root, without root's rights over the system"},
     {.name = "access_log",
      .kind = SCHEMA_STRUCT,
      .type = &log_type,

@@ -196,6 +196,8 @@ struct snapshot {
     struct slice folder; /* absolute, that file's */
     struct slice app;    /* empty when the file names none */
     unsigned workers;    /* threads of the edge; 0 for one per processor */
+    struct slice user;   /* whom the edge becomes when root starts it; empty: not said */
+    struct conf_place user_place;
     struct conf_access_log access_log;
     struct conf_timeouts client_timeouts; /* connect_ms: unused; response_ms: to a complete head;
                                              idle_ms: between requests, and within bodies */

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "edge/access_line.h"
+#include "edge/log_file.h"
 #include "http/exchange.h"
 #include "os/append.h"
 #include "os/file.h"
@@ -22,11 +23,8 @@
 #define BUFFER_BYTES      ((size_t)1 << 20) /* its pages are taken only when lines come */
 #define HAND_OVER_BYTES   ((size_t)1 << 16)
 #define HAND_OVER_MS      200
-#define FILE_MODE         0640
-#define FOLDER_MODE       0750
 #define STALL_MS          200
 #define STALLS_AT_END_MAX 10 /* after the last request: what a stuck reader may cost */
-#define FOLDER_BYTES_MAX  4096
 
 struct batch {
     struct list link;    /* in the log's queue while the writer has it */
@@ -51,9 +49,9 @@ struct access_log {
     atomic_ullong dropped;    /* lines */
     struct thread thread;     /* the writer */
     struct lock lock;         /* of `all` and what follows; held for a few instructions */
-    struct condition is_work; /* the queue is not empty, or one of the flags was set */
+    struct condition is_work; /* the queue is not empty, or one of the next two was set */
     struct list queue;        /* struct batch, the first to be written first */
-    bool must_reopen;
+    int next_fd;              /* owned: where lines go from now on; -1: no change */
     bool is_ending;
     /* The writer's own. */
     int fd;
@@ -101,16 +99,8 @@ static void note_success(struct access_log *log)
              (unsigned long long)(access_log_dropped(log) - log->dropped_before));
 }
 
-static void reopen(struct access_log *log)
+static void change_file(struct access_log *log, int fd)
 {
-    if (log->path == NULL)
-        return;
-    int fd = append_open(log->path, FILE_MODE);
-    if (fd < 0) {
-        log_warn("cannot open %s anew, so lines still go to the old file: %s", log->path,
-                 strerror(-fd));
-        return;
-    }
     append_close(log->fd);
     log->fd = fd;
     log->is_torn = false;
@@ -157,14 +147,14 @@ static void write_batch(struct access_log *log, struct slice bytes)
 }
 
 /* The next batch, or NULL when there is none and the log ends. Waits. */
-static struct batch *next_batch(struct access_log *log, bool *ret_must_reopen)
+static struct batch *next_batch(struct access_log *log, int *ret_next_fd)
 {
     struct batch *batch = NULL;
     lock_take(&log->lock);
-    while (list_is_empty(&log->queue) && !log->is_ending && !log->must_reopen)
+    while (list_is_empty(&log->queue) && !log->is_ending && log->next_fd < 0)
         condition_wait(&log->is_work, &log->lock);
-    *ret_must_reopen = log->must_reopen;
-    log->must_reopen = false;
+    *ret_next_fd = log->next_fd;
+    log->next_fd = -1;
     if (!list_is_empty(&log->queue)) {
         batch = CONTAINER_OF(log->queue.next, struct batch, link);
         list_remove(&batch->link);
@@ -177,11 +167,11 @@ static void writer_main(void *arg)
 {
     struct access_log *log = arg;
     for (;;) {
-        bool must_reopen;
-        struct batch *batch = next_batch(log, &must_reopen);
-        if (must_reopen)
-            reopen(log);
-        if (batch == NULL && !must_reopen)
+        int next_fd;
+        struct batch *batch = next_batch(log, &next_fd);
+        if (next_fd >= 0)
+            change_file(log, next_fd);
+        if (batch == NULL && next_fd < 0)
             return;
         if (batch == NULL)
             continue;
@@ -295,70 +285,29 @@ uint64_t access_log_dropped(const struct access_log *log)
     return log == NULL ? 0 : atomic_load_explicit(&log->dropped, memory_order_relaxed);
 }
 
-static void set_flag(struct access_log *log, bool *flag)
+void access_log_take(struct access_log *log, int fd)
 {
+    if (log == NULL || log->path == NULL) {
+        append_close(fd);
+        return;
+    }
     lock_take(&log->lock);
-    *flag = true;
+    append_close(log->next_fd);
+    log->next_fd = fd;
     condition_signal(&log->is_work);
     lock_release(&log->lock);
 }
 
-void access_log_reopen(struct access_log *log)
+/* Without a descriptor the file is opened here. */
+static int begin_writing(struct access_log *log, struct slice path, int fd, struct error *ret_error)
 {
-    if (log != NULL)
-        set_flag(log, &log->must_reopen);
-}
-
-/* A log in the state folder is made with it; any other folder is the user's to make. */
-static int make_state_folder(struct slice path)
-{
-    char folder[FOLDER_BYTES_MAX];
-    size_t len = path.len;
-    while (len > 0 && path.at[len - 1] != '/')
-        len--;
-    if (len < 2 || len >= sizeof folder ||
-        slice_search(slice_first(path, len), SLICE("/.weir/")) < 0)
-        return 0;
-    memcpy(folder, path.at, len - 1);
-    folder[len - 1] = '\0';
-    return folder_make(folder, FOLDER_MODE);
-}
-
-static const char *advice(int error)
-{
-    switch (error) {
-    case -ENOENT:
-    case -ENOTDIR:
-        return "make its folder first, or set access_log.path to another place";
-    case -EACCES:
-    case -EPERM:
-    case -EROFS:
-        return "let this user write there, or set access_log.path to another place";
-    case -ENXIO:
-        return "it is a FIFO that nobody reads; start its reader first";
-    case -EISDIR:
-        return "it is a folder; access_log.path names a file";
-    default:
-        return "set access_log.path to another place, or access_log to off";
+    if (path.len > 0) {
+        log->path = memory_copy_text(path.at, path.len);
+        if (log->path == NULL)
+            return error_set(ret_error, -ENOMEM, "out of memory");
     }
-}
-
-static int open_file(struct access_log *log, struct slice path, struct error *ret_error)
-{
-    log->fd = APPEND_STANDARD_OUTPUT;
-    if (path.len == 0)
-        return 0;
-    log->path = memory_copy_text(path.at, path.len);
-    if (log->path == NULL)
-        return error_set(ret_error, -ENOMEM, "out of memory");
-    int rc = make_state_folder(path);
-    if (rc == 0)
-        rc = log->fd = append_open(log->path, FILE_MODE);
-    if (rc >= 0)
-        return 0;
-    struct error system;
-    (void)error_set_errno(&system, rc, "cannot write the access log %s", log->path);
-    return error_set(ret_error, rc, "%s; %s", system.text, advice(rc));
+    log->fd = fd >= 0 ? fd : log_file_open(path, ret_error);
+    return log->fd < 0 ? log->fd : 0;
 }
 
 static void free_log(struct access_log *log)
@@ -366,28 +315,34 @@ static void free_log(struct access_log *log)
     LIST_FOR_EACH (&log->all, link)
         free_lines(CONTAINER_OF(link, struct access_lines, link));
     append_close(log->fd);
+    append_close(log->next_fd);
     memory_free(log->path);
     condition_finish(&log->is_work);
     lock_finish(&log->lock);
     memory_free(log);
 }
 
-int access_log_open(const struct conf_access_log *conf, struct access_log **ret_log,
+int access_log_open(const struct conf_access_log *conf, int fd, struct access_log **ret_log,
                     struct error *ret_error)
 {
     *ret_log = NULL;
-    if (conf->format == CONF_LOG_OFF)
+    if (conf->format == CONF_LOG_OFF) {
+        append_close(fd);
         return 0;
+    }
     struct access_log *log = NEW(struct access_log);
-    if (log == NULL)
+    if (log == NULL) {
+        append_close(fd);
         return error_set(ret_error, -ENOMEM, "out of memory");
+    }
     log->format = conf->format;
-    log->fd = -1;
+    log->fd = fd;
+    log->next_fd = -1;
     list_init(&log->all);
     list_init(&log->queue);
     (void)lock_init(&log->lock);
     (void)condition_init(&log->is_work);
-    int rc = open_file(log, conf->path, ret_error);
+    int rc = begin_writing(log, conf->path, fd, ret_error);
     if (rc == 0) {
         rc = thread_start(&log->thread, "access log", THREAD_CPU_ANY, writer_main, log);
         if (rc < 0)
@@ -405,7 +360,10 @@ void access_log_close(struct access_log *log)
 {
     if (log == NULL)
         return;
-    set_flag(log, &log->is_ending);
+    lock_take(&log->lock);
+    log->is_ending = true;
+    condition_signal(&log->is_work);
+    lock_release(&log->lock);
     thread_join(&log->thread);
     free_log(log);
 }

@@ -13,17 +13,18 @@ struct access_lines;
 struct exchange;
 
 /*
- * *ret_log is NULL when the format is off. The file is made with mode 0640; its folder too when it
- * is Weir's state folder.
+ * *ret_log is NULL when the format is off. `fd` is where lines go, owned from then on, on failure
+ * too; -1: the file is opened here.
  */
-int access_log_open(const struct conf_access_log *conf, struct access_log **ret_log,
+int access_log_open(const struct conf_access_log *conf, int fd, struct access_log **ret_log,
                     struct error *ret_error);
 
 /* Writes out what is buffered, then ends. After the workers have ended. NULL is fine. */
 void access_log_close(struct access_log *log);
 
-/* Opens the file anew by its name, after a rotation. From any thread. NULL is fine. */
-void access_log_reopen(struct access_log *log);
+/* Lines go there from now on, after a rotation; the descriptor is owned. From any thread. A log
+ * that is NULL, or standard output, closes it. */
+void access_log_take(struct access_log *log, int fd);
 
 /* Lines that were not written. 0 for NULL. */
 uint64_t access_log_dropped(const struct access_log *log);

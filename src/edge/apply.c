@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "edge/confine.h"
 #include "edge/state.h"
 #include "edge/workers.h"
 #include "os/descriptor.h"
@@ -37,11 +38,13 @@ static int check_same_process(const struct change *change)
     const struct snapshot *now = change->edge->plane->snapshot, *next = change->snapshot;
     const char *what = NULL;
     if (now->workers != next->workers)
-        what = "workers";
+        what = "workers has changed";
     else if (now->access_log.format != next->access_log.format ||
              !slice_equal(now->access_log.path, next->access_log.path))
-        what = "access_log";
-    return what == NULL ? 0 : error_set(change->error, EDGE_NEEDS_RENEWAL, "%s has changed", what);
+        what = "access_log has changed";
+    else if (edge_confinement_covers(now, next, &what))
+        what = NULL;
+    return what == NULL ? 0 : error_set(change->error, EDGE_NEEDS_RENEWAL, "%s", what);
 }
 
 static void drop_sockets(const struct change *change)

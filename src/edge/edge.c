@@ -49,14 +49,15 @@ static void end_worker(struct edge_worker *worker)
     kernel_real_destroy(worker->kernel);
 }
 
-/* SIGTERM or SIGINT; what comes before is seen to here. Or an error. */
+/* SIGTERM or SIGINT, or an error. The others are for the supervisor. */
 static int next_end_signal(struct edge *edge)
 {
     for (;;) {
         int number = signals_next(&edge->signals, FIBER_FOREVER);
-        if (number != SIGUSR1)
+        if (number < 0 || number == SIGTERM || number == SIGINT)
             return number;
-        access_log_reopen(edge->access_log);
+        if (number == SIGUSR1)
+            overseer_ask_log(edge);
     }
 }
 
@@ -161,7 +162,7 @@ static int start_fibers(struct edge *edge)
 /* Worker 0, on the calling thread: its loop, the signals, health checks and host names. */
 static int run_first_worker(struct edge *edge)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, 0};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0};
     int rc = signals_open(&edge->signals, numbers);
     if (rc < 0)
         return rc;
@@ -219,7 +220,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     int rc = plane_create(&parts, &edge.plane, ret_error);
     if (rc == 0) {
         admin_server_init(&edge.admin);
-        rc = access_log_open(&snapshot->access_log, &edge.access_log, ret_error);
+        rc = access_log_open(&snapshot->access_log, options->log_fd, &edge.access_log, ret_error);
         if (rc == 0) {
             rc = offload_start(OFFLOAD_THREADS);
             if (rc == 0)

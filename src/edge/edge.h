@@ -15,6 +15,7 @@ struct edge_options {
     const struct edge_socket *sockets; /* may be empty: what is missing is opened here */
     unsigned sockets_count;
     int admin_fd;             /* listening Unix socket; -1: none */
+    int log_fd;               /* where the access log goes, owned; -1: its file is opened here */
     int overseer_fd;          /* listening socket for the supervisor (overseer.h); -1: none */
     void (*ready)(void *arg); /* called once, when all listeners are served; may be NULL */
     void *ready_arg;
@@ -22,7 +23,6 @@ struct edge_options {
 
 /*
  * Runs until SIGTERM or SIGINT: then it drains for at most the snapshot's drain_ms; a second signal
- * ends at once. SIGUSR1 opens the access log anew, after a rotation. Returns 0 after an orderly
- * end, or the error of starting up, told in *ret_error.
+ * ends at once. Returns 0 after an orderly end, or the error of starting up, told in *ret_error.
  */
 int edge_run(const struct edge_options *options, struct error *ret_error);

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "edge/access_log.h"
 #include "edge/apply.h"
 #include "edge/drain.h"
 #include "edge/edge.h"
@@ -69,12 +70,10 @@ static int take_sockets(struct passing *message, struct slice rest,
 /* The file's text from the descriptor that came first. */
 static int read_text(struct passing *message, struct buffer *text)
 {
-    char path[32];
     int fd = passing_take(message, 0);
     if (fd < 0)
         return -EBADMSG;
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int rc = file_read_all(path, text);
+    int rc = file_read_open(fd, text);
     descriptor_close(fd);
     return rc;
 }
@@ -138,6 +137,8 @@ static void hear(struct overseer *overseer, struct passing *message)
     (void)slice_cut(&rest, '\n', &kind);
     if (slice_equal(kind, SLICE("apply"))) {
         apply(overseer, message, rest);
+    } else if (slice_equal(kind, SLICE("log"))) {
+        access_log_take(overseer->edge->access_log, passing_take(message, 0));
     } else if (slice_equal(kind, SLICE("adopt"))) {
         hand_out_sockets(overseer);
     } else if (slice_equal(kind, SLICE("retire"))) {
@@ -241,6 +242,16 @@ void overseer_finish(struct overseer *overseer)
         return;
     descriptor_close(overseer->listening_fd);
     memory_free(overseer);
+}
+
+void overseer_ask_log(struct edge *edge)
+{
+    struct overseer *overseer = edge->overseer;
+    if (overseer == NULL || !io_is_open(&overseer->io))
+        log_warn("SIGUSR1: there is no supervisor to open the access log anew; lines still go to "
+                 "the old file");
+    else
+        say(overseer, "rotated", "");
 }
 
 int overseer_ask_reload(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len)

@@ -6,6 +6,7 @@
  * The first line of a message is its kind. From the supervisor:
  *   apply     a line for each address; descriptors: the file's accepted text, then a listening
  *             socket for each of these addresses. Answered by applied, renew or failed.
+ *   log       a descriptor: the access log goes there from now on. Not answered.
  *   retire    another edge has taken over: answered by retired, once nothing is accepted any more.
  *             What is open ends in its own time.
  *   adopt     a supervisor that came back: answered by sockets
@@ -17,6 +18,7 @@
  *   retired
  *   sockets   a line for each address; descriptors: the admin socket, then a listening socket for
  *             each of these addresses
+ *   rotated   SIGUSR1 came here: a descriptor for the access log is wanted. Answered by log.
  *   reload    somebody asks by the admin API: read the file again
  */
 #pragma once
@@ -36,6 +38,9 @@ int overseer_start(struct edge *edge, int listening_fd);
 void overseer_stop(struct overseer *overseer);
 bool overseer_has_stopped(const struct overseer *overseer);
 void overseer_finish(struct overseer *overseer);
+
+/* On a fiber: asks for the access log's file anew. */
+void overseer_ask_log(struct edge *edge);
 
 /*
  * For the admin API, on a fiber of worker 0: asks the supervisor for a reload and waits. 0 with

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "edge/confine.h"
 #include "edge/edge.h"
 #include "main/configuration.h"
 
@@ -41,15 +42,20 @@ int edge_process(int argc, const char **argv)
         sockets[i].address = slice_of_cstr(argv[2 + i]);
         sockets[i].fd = CHILD_FD_FIRST_LISTENER + (int)i;
     }
+    const struct conf_access_log *log = &snapshot->access_log;
+    bool has_log = log->format != CONF_LOG_OFF && log->path.len > 0;
     struct edge_options options = {
         .snapshot = snapshot,
         .sockets = sockets,
         .sockets_count = count,
         .admin_fd = CHILD_FD_ADMIN,
         .overseer_fd = CHILD_FD_OVERSEER,
+        .log_fd = has_log ? CHILD_FD_FIRST_LISTENER + (int)count : -1,
         .ready = tell_ready,
     };
-    int rc = edge_run(&options, &error);
+    int rc = edge_confine(snapshot, &error);
+    if (rc == 0)
+        rc = edge_run(&options, &error);
     if (rc < 0)
         log_error("%s", error.text);
     snapshot_unref(snapshot);

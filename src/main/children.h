@@ -8,11 +8,11 @@
 
 /* Descriptors of an edge process, in the order of process_spawn's `passed`. */
 enum {
-    CHILD_FD_READY = 3,    /* a byte goes out when all listeners are served */
-    CHILD_FD_ADMIN = 4,    /* the listening admin socket */
-    CHILD_FD_TEXT = 5,     /* see configuration_take */
-    CHILD_FD_OVERSEER = 6, /* listening; see edge/overseer.h */
-    CHILD_FD_FIRST_LISTENER = 7,
+    CHILD_FD_READY = 3,          /* a byte goes out when all listeners are served */
+    CHILD_FD_ADMIN = 4,          /* the listening admin socket */
+    CHILD_FD_TEXT = 5,           /* see configuration_take */
+    CHILD_FD_OVERSEER = 6,       /* listening; see edge/overseer.h */
+    CHILD_FD_FIRST_LISTENER = 7, /* behind the last one the access log, if it is a file */
 };
 
 /* Of a control process. */

@@ -84,10 +84,8 @@ void configuration_release(struct configuration *configuration)
 int configuration_take(int text, const char *file, struct snapshot **ret_snapshot)
 {
     SCOPED(buffer_finish) struct buffer content;
-    char path[32];
     buffer_init(&content, FILE_BYTES_MAX);
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", text);
-    int rc = tell_unread(file, file_read_all(path, &content), NULL);
+    int rc = tell_unread(file, file_read_open(text, &content), NULL);
     (void)close(text);
     if (rc < 0)
         return rc;

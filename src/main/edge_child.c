@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "edge/log_file.h"
 #include "main/children.h"
 #include "main/reload.h"
 #include "os/loop.h"
@@ -71,13 +72,39 @@ static struct slice kind_of(const struct passing *message, struct slice *ret_res
     return kind;
 }
 
-/* Of what the edge says only this is no answer. */
+/* -1: the access log is no file of its own. */
+static int open_log(const struct snapshot *snapshot, int *ret_fd)
+{
+    const struct conf_access_log *conf = &snapshot->access_log;
+    struct error error;
+    *ret_fd = -1;
+    if (conf->format == CONF_LOG_OFF || conf->path.len == 0)
+        return 0;
+    *ret_fd = log_file_open(conf->path, &error);
+    if (*ret_fd < 0)
+        log_error("%s", error.text);
+    return *ret_fd < 0 ? *ret_fd : 0;
+}
+
+void edge_child_reopen_log(struct edge_child *child, const struct snapshot *snapshot)
+{
+    int fd;
+    if (child->hearing == NULL || open_log(snapshot, &fd) < 0 || fd < 0)
+        return;
+    (void)passing_send(&child->overseer, SLICE("log\n"), &fd, 1, loop_deadline(ADOPT_MS));
+    (void)close(fd);
+}
+
+/* What the edge says that is no answer. */
 static bool is_wish(struct edge_child *child, const struct passing *message)
 {
-    struct slice rest;
-    if (!slice_equal(kind_of(message, &rest), SLICE("reload")))
+    struct slice rest, kind = kind_of(message, &rest);
+    if (slice_equal(kind, SLICE("rotated")))
+        edge_child_reopen_log(child, child->self->configuration.snapshot);
+    else if (slice_equal(kind, SLICE("reload")))
+        reload_ask(child->self);
+    else
         return false;
-    reload_ask(child->self);
     return true;
 }
 
@@ -131,16 +158,13 @@ static int ask(struct edge_child *child, struct slice text, const int *fds, unsi
     return rc < 0 ? rc : child->answer == NULL ? -ECONNRESET : 0;
 }
 
-static int spawn(struct edge_child *child, const struct configuration *configuration,
-                 const struct sockets *sockets, int ready, int overseer_fd)
+static int spawn(struct edge_child *child, const struct sockets *sockets, const int *passed,
+                 unsigned passed_count)
 {
     const char *arguments[SOCKETS_MAX + 4] = {"weir", EDGE_PROCESS, child->self->place.file};
-    int passed[SOCKETS_MAX + 4] = {ready, child->self->admin_fd, configuration->text, overseer_fd};
     struct error error = {0};
-    for (unsigned i = 0; i < sockets->count; i++) {
-        passed[4 + i] = sockets->at[i].fd;
+    for (unsigned i = 0; i < sockets->count; i++)
         arguments[3 + i] = sockets->at[i].address;
-    }
     struct process_options options = {
         .program = SELF_PROGRAM,
         .arguments = arguments,
@@ -148,12 +172,31 @@ static int spawn(struct edge_child *child, const struct configuration *configura
         .output = 1,
         .errors = 2,
         .passed = passed,
-        .passed_count = 4 + sockets->count,
+        .passed_count = passed_count,
         .new_session = true,
     };
     int rc = process_spawn(&options, &child->process, &error);
     if (rc < 0)
         log_error("the edge: %s", error.text);
+    return rc;
+}
+
+static int spawn_with_log(struct edge_child *child, const struct configuration *configuration,
+                          const struct sockets *sockets, int ready, int overseer_fd)
+{
+    int passed[SOCKETS_MAX + 5] = {ready, child->self->admin_fd, configuration->text, overseer_fd};
+    unsigned count = 4;
+    int log_fd;
+    int rc = open_log(configuration->snapshot, &log_fd);
+    if (rc < 0)
+        return rc;
+    for (unsigned i = 0; i < sockets->count; i++)
+        passed[count++] = sockets->at[i].fd;
+    if (log_fd >= 0)
+        passed[count++] = log_fd;
+    rc = spawn(child, sockets, passed, count);
+    if (log_fd >= 0)
+        (void)close(log_fd);
     return rc;
 }
 
@@ -166,7 +209,7 @@ static int spawn_connected(struct edge_child *child, const struct configuration 
     if (rc < 0)
         log_error("cannot listen on %s: %s", path, strerror(-rc));
     else
-        rc = spawn(child, configuration, sockets, ready, fd);
+        rc = spawn_with_log(child, configuration, sockets, ready, fd);
     if (fd >= 0)
         (void)close(fd);
     return rc;

@@ -50,6 +50,9 @@ int edge_child_apply(struct edge_child *child, const struct configuration *confi
                      const struct sockets *sockets, const struct sockets *have,
                      struct error *error);
 
+/* After a rotation: its lines go to the file that has the log's name now. */
+void edge_child_reopen_log(struct edge_child *child, const struct snapshot *snapshot);
+
 /* Another one has taken over. */
 void edge_child_retire(struct edge_child *child);
 

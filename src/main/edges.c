@@ -172,6 +172,12 @@ int edges_renew(struct supervisor *self, const struct configuration *configurati
     return rc;
 }
 
+void edges_reopen_log(struct supervisor *self)
+{
+    LIST_FOR_EACH (&self->edges, link)
+        edge_child_reopen_log(child_at(link), self->configuration.snapshot);
+}
+
 void edges_signal(struct supervisor *self, int number)
 {
     LIST_FOR_EACH (&self->edges, link) {

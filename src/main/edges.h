@@ -29,6 +29,9 @@ int edges_renew(struct supervisor *self, const struct configuration *configurati
 /* The note for the next supervisor, as things stand now. */
 void edges_write_note(struct supervisor *self);
 
+/* After a rotation of the access log. */
+void edges_reopen_log(struct supervisor *self);
+
 /* To all of them. */
 void edges_signal(struct supervisor *self, int number);
 void edges_terminate(struct supervisor *self);

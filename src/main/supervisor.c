@@ -70,7 +70,7 @@ void supervisor_stop(struct supervisor *self, int result)
 static void hear_signal(struct supervisor *self, int number, bool by_kernel)
 {
     if (number == SIGUSR1)
-        edges_signal(self, SIGUSR1); /* after a rotation: the access log is opened anew */
+        edges_reopen_log(self);
     else if (number == SIGHUP && !by_kernel)
         reload_ask(self);
     else if (number == SIGUSR2)

@@ -48,6 +48,27 @@ int file_read_all(const char *path, struct buffer *buffer)
     return rc;
 }
 
+/* By offset: the descriptor's own may be shared with other processes. */
+int file_read_open(int fd, struct buffer *buffer)
+{
+    struct stat info;
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    for (off_t at = 0; at < info.st_size;) {
+        int rc = buffer_reserve(buffer, (size_t)(info.st_size - at));
+        if (rc < 0)
+            return rc;
+        ssize_t got = pread(fd, buffer->at + buffer->len, (size_t)(info.st_size - at), at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : -EIO;
+        buffer->len += (size_t)got;
+        at += got;
+    }
+    return 0;
+}
+
 static int write_all(int fd, struct slice content)
 {
     while (content.len > 0) {

@@ -37,5 +37,8 @@ int file_stat_open(int fd, struct file_info *ret_info);
 /* Makes the folder and those above it that are missing. */
 int folder_make(const char *path, unsigned mode);
 
+/* All of an open file that does not change, wherever it was read to. As file_read_all. */
+int file_read_open(int fd, struct buffer *buffer);
+
 /* An absolute path without links or dot segments. Returns its length, -ENAMETOOLONG, or -errno. */
 int file_real_path(const char *path, char *ret_path, size_t ret_size);

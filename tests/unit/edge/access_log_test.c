@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "edge/access_log.h"
+#include "edge/log_file.h"
 #include "http/exchange.h"
 #include "http/session.h"
 #include "os/file.h"
@@ -53,7 +54,7 @@ static struct access_log *open_log(const char *path)
     struct conf_access_log conf = {CONF_LOG_JSON, slice_of_cstr(path)};
     struct access_log *log;
     struct error error;
-    if (access_log_open(&conf, &log, &error) < 0)
+    if (access_log_open(&conf, -1, &log, &error) < 0)
         fail_msg("%s", error.text);
     return log;
 }
@@ -187,7 +188,7 @@ static void a_full_disk_drops_and_counts_until_the_log_is_opened_anew(void **sta
     add(lines, 101);
     wait_for_drops(log, 2);
     assert_int_equal(unlink(path), 0);
-    access_log_reopen(log);
+    access_log_take(log, log_file_open(slice_of_cstr(path), NULL));
     add(lines, 0);
     access_lines_end(lines);
     access_log_close(log);
@@ -271,12 +272,12 @@ static void refusals_tell_the_path_and_what_to_do(void **state)
     char path[200];
     (void)snprintf(path, sizeof path, "%s", below("missing/a.log"));
     struct conf_access_log conf = {CONF_LOG_JSON, slice_of_cstr(path)};
-    assert_int_equal(access_log_open(&conf, &log, &error), -ENOENT);
+    assert_int_equal(access_log_open(&conf, -1, &log, &error), -ENOENT);
     assert_null(log);
     assert_non_null(strstr(error.text, path));
     assert_non_null(strstr(error.text, "make its folder first"));
     conf.path = slice_of_cstr(root);
-    assert_int_equal(access_log_open(&conf, &log, &error), -EISDIR);
+    assert_int_equal(access_log_open(&conf, -1, &log, &error), -EISDIR);
     assert_non_null(strstr(error.text, "it is a folder"));
 }
 
@@ -294,12 +295,12 @@ static void a_log_that_is_off_costs_nothing(void **state)
     struct conf_access_log conf = {CONF_LOG_OFF, SLICE("/does/not/matter")};
     struct access_log *log;
     struct access_lines *lines;
-    assert_int_equal(access_log_open(&conf, &log, NULL), 0);
+    assert_int_equal(access_log_open(&conf, -1, &log, NULL), 0);
     assert_null(log);
     assert_int_equal(access_lines_begin(log, &lines), 0);
     assert_null(lines);
     add(lines, 0);
-    access_log_reopen(log);
+    access_log_take(log, -1);
     assert_int_equal(access_log_dropped(log), 0);
     access_lines_end(lines);
     access_log_close(log);
@@ -316,7 +317,7 @@ static void every_allocation_may_fail(void **state)
         struct access_log *log;
         struct access_lines *lines;
         memory_fail_from(nth);
-        rc = access_log_open(&conf, &log, NULL);
+        rc = access_log_open(&conf, -1, &log, NULL);
         if (rc == 0)
             rc = access_lines_begin(log, &lines);
         memory_fail_from(0);

@@ -1,0 +1,195 @@
+/* The list of places, from what the snapshot serves and what name resolution reads. */
+#include "edge/confine.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "os/confine.h"
+#include "os/file.h"
+#include "os/self.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#define PLACES_BYTES_MAX ((size_t)64 << 20)
+
+/* The user that the Debian package makes. */
+#define DEFAULT_USER "weir"
+
+struct places {
+    struct arena arena;
+    const char **at;
+    unsigned count;
+    unsigned max;
+    bool out_of_memory;
+};
+
+/* The folder that a path stands in; "/" stays as it is. */
+static struct slice parent_of(struct slice path)
+{
+    while (path.len > 1 && path.at[path.len - 1] == '/')
+        path.len--;
+    while (path.len > 1 && path.at[path.len - 1] != '/')
+        path.len--;
+    return path.len > 1 ? slice_first(path, path.len - 1) : path;
+}
+
+static struct slice served_folder(struct slice root)
+{
+    struct slice parent = parent_of(root);
+    return parent.len > 1 ? parent : root;
+}
+
+/* Calls visit for each folder that is served until it returns other than 0; returns that. */
+static int each_root(const struct snapshot *snapshot, int (*visit)(void *arg, struct slice root),
+                     void *arg)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < snapshot->sites_count; i++) {
+        const struct conf_site *site = &snapshot->sites[i];
+        for (unsigned j = 0; rc == 0 && j < site->rules_count; j++) {
+            if (site->rules[j].action == CONF_ACTION_FILES)
+                rc = visit(arg, site->rules[j].files.root);
+        }
+    }
+    return rc;
+}
+
+static void add(struct places *places, struct slice path)
+{
+    struct slice copy = arena_copy(&places->arena, path);
+    if (copy.at == NULL || places->count == places->max) {
+        places->out_of_memory = true;
+        return;
+    }
+    places->at[places->count++] = copy.at;
+}
+
+/*
+ * A folder that is served is often replaced as a whole, or is a link that is turned to another
+ * release: what may be opened is the folder it stands in, and the one that it leads to stands in.
+ */
+static void add_root(struct places *places, struct slice root)
+{
+    char real[PATH_MAX];
+    add(places, served_folder(root));
+    int len = file_real_path(root.at, real, sizeof real);
+    if (len > 0)
+        add(places, served_folder(slice_of(real, (size_t)len)));
+}
+
+/* Name resolution reads these when it likes; /etc as a whole only where file permissions hold. */
+static void add_resolver(struct places *places, bool keeps_root)
+{
+    static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",
+                                        "/etc/host.conf",   "/etc/services", "/etc/localtime"};
+    char real[PATH_MAX];
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        add(places, slice_of_cstr(files[i]));
+    if (!keeps_root)
+        add(places, SLICE("/etc"));
+    int len = file_real_path("/etc/resolv.conf", real, sizeof real);
+    struct slice folder = len <= 0 ? SLICE("/etc") : parent_of(slice_of(real, (size_t)len));
+    if (!slice_equal(folder, SLICE("/etc")))
+        add(places, folder);
+}
+
+static int add_served(void *arg, struct slice root)
+{
+    add_root(arg, root);
+    return 0;
+}
+
+static void list_places(struct places *places, const struct snapshot *snapshot, bool keeps_root)
+{
+    add(places, SLICE("/proc/self"));
+    add_resolver(places, keeps_root);
+    (void)each_root(snapshot, add_served, places);
+}
+
+static int count_one(void *arg, struct slice root)
+{
+    (void)root;
+    *(unsigned *)arg += 1;
+    return 0;
+}
+
+static int confine_places(const struct snapshot *snapshot, bool keeps_root, struct error *ret_error)
+{
+    struct places places = {.max = 0};
+    bool is_held = false;
+    (void)each_root(snapshot, count_one, &places.max);
+    places.max = 16 + 2 * places.max;
+    arena_init(&places.arena, NULL, 0, PLACES_BYTES_MAX);
+    places.at = arena_alloc_array(&places.arena, places.max, sizeof *places.at);
+    if (places.at != NULL)
+        list_places(&places, snapshot, keeps_root);
+    int rc = places.at == NULL || places.out_of_memory
+                 ? error_set(ret_error, -ENOMEM, "out of memory")
+                 : confine_files(places.at, places.count, &is_held, ret_error);
+    arena_finish(&places.arena);
+    if (rc == 0 && !is_held)
+        log_warn("this kernel has no Landlock: the edge could open any file that its user may");
+    return rc;
+}
+
+/* 1 with the user to become, 0 to stay, or an error. */
+static int choose_user(const struct snapshot *snapshot, struct confine_user *ret_user,
+                       struct error *ret_error)
+{
+    const char *name = snapshot->user.len > 0 ? snapshot->user.at : DEFAULT_USER;
+    if (!confine_is_root())
+        return 0;
+    if (confine_find_user(name, ret_user) == 0)
+        return ret_user->uid != 0;
+    if (snapshot->user.len == 0)
+        return 0;
+    return error_set(ret_error, -ENOENT,
+                     "line %u: there is no user \"%s\" on this machine; adduser --system --group "
+                     "%s makes one",
+                     snapshot->user_place.line, name, name);
+}
+
+int edge_confine(const struct snapshot *snapshot, struct error *ret_error)
+{
+    struct confine_user user;
+    (void)self_zone_offset_s(self_wall_s()); /* reads the zone while it can */
+    int changes = choose_user(snapshot, &user, ret_error);
+    if (changes < 0)
+        return changes;
+    bool keeps_root = confine_is_root() && changes == 0;
+    int rc = confine_become(changes == 1 ? &user : NULL, ret_error);
+    if (rc == 0)
+        rc = confine_places(snapshot, keeps_root, ret_error);
+    return rc < 0 ? rc : confine_calls(ret_error);
+}
+
+static int note_folder(void *arg, struct slice root)
+{
+    return map_set(arg, served_folder(root), arg);
+}
+
+/* 0 when the folder, or one above it, may be opened. */
+static int look_for_folder(void *arg, struct slice root)
+{
+    for (struct slice at = root;; at = parent_of(at)) {
+        if (map_get(arg, at) != NULL)
+            return 0;
+        if (at.len <= 1)
+            return -EACCES;
+    }
+}
+
+bool edge_confinement_covers(const struct snapshot *now, const struct snapshot *next,
+                             const char **ret_what)
+{
+    SCOPED(map_finish) struct map folders;
+    map_init(&folders, (struct hash_key){1, 2});
+    *ret_what = "user has changed";
+    if (!slice_equal(now->user, next->user))
+        return false;
+    *ret_what = "another folder is served";
+    return each_root(now, note_folder, &folders) == 0 &&
+           each_root(next, look_for_folder, &folders) == 0;
+}
