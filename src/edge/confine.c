@@ -79,16 +79,40 @@ static void add_root(struct places *places, struct slice root)
         add(places, served_folder(slice_of(real, (size_t)len)));
 }
 
-/* Name resolution reads these when it likes; /etc as a whole only where file permissions hold. */
+/* Name resolution reads these when it likes. */
+static const char *const resolver_files[] = {"/etc/resolv.conf",   "/etc/hosts",
+                                             "/etc/nsswitch.conf", "/etc/host.conf",
+                                             "/etc/services",      "/etc/localtime"};
+
+/* As they were when this process was confined: one that is another file by now cannot be opened. */
+static struct file_info resolver_files_then[COUNT_OF(resolver_files)];
+static bool may_read_etc;
+
+static bool resolver_files_are_the_same(void)
+{
+    for (size_t i = 0; i < COUNT_OF(resolver_files) && !may_read_etc; i++) {
+        struct file_info info = {0};
+        if (file_stat(resolver_files[i], &info) == 0 &&
+            info.inode != resolver_files_then[i].inode && resolver_files_then[0].inode != 0)
+            return false;
+    }
+    return true;
+}
+
+/* /etc as a whole only where file permissions hold. */
 static void add_resolver(struct places *places, bool keeps_root)
 {
-    static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",
-                                        "/etc/host.conf",   "/etc/services", "/etc/localtime"};
     char real[PATH_MAX];
-    for (size_t i = 0; i < COUNT_OF(files); i++)
-        add(places, slice_of_cstr(files[i]));
-    if (!keeps_root)
+    const char *hosts = self_variable("CARES_HOSTS"); /* c-ares' own, for another /etc/hosts */
+    for (size_t i = 0; i < COUNT_OF(resolver_files); i++) {
+        add(places, slice_of_cstr(resolver_files[i]));
+        (void)file_stat(resolver_files[i], &resolver_files_then[i]);
+    }
+    may_read_etc = !keeps_root;
+    if (may_read_etc)
         add(places, SLICE("/etc"));
+    if (hosts != NULL)
+        add(places, parent_of(slice_of_cstr(hosts)));
     int len = file_real_path("/etc/resolv.conf", real, sizeof real);
     struct slice folder = len <= 0 ? SLICE("/etc") : parent_of(slice_of(real, (size_t)len));
     if (!slice_equal(folder, SLICE("/etc")))
@@ -188,6 +212,9 @@ bool edge_confinement_covers(const struct snapshot *now, const struct snapshot *
     map_init(&folders, (struct hash_key){1, 2});
     *ret_what = "user has changed";
     if (!slice_equal(now->user, next->user))
+        return false;
+    *ret_what = "a file of name resolution, such as /etc/hosts, was replaced";
+    if (!resolver_files_are_the_same())
         return false;
     *ret_what = "another folder is served";
     return each_root(now, note_folder, &folders) == 0 &&

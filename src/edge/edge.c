@@ -187,7 +187,10 @@ static int run_workers(struct edge *edge)
         started += rc == 0 ? 1 : 0;
     }
     if (rc == 0)
+        rc = watchdog_start(&edge->watchdog, edge);
+    if (rc == 0)
         rc = run_first_worker(edge);
+    watchdog_stop(&edge->watchdog);
     if (rc < 0) {
         for (unsigned i = 1; i < started; i++)
             loop_stop(edge->workers[i].loop);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdint.h>
+#include <time.h>
 
 struct lock {
     pthread_mutex_t mutex;
@@ -48,6 +50,19 @@ static inline void condition_finish(struct condition *condition)
 static inline void condition_wait(struct condition *condition, struct lock *lock)
 {
     (void)pthread_cond_wait(&condition->cond, &lock->mutex);
+}
+
+/* The same, at most for so long. */
+static inline void condition_wait_for(struct condition *condition, struct lock *lock,
+                                      int64_t duration_ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(duration_ms / 1000);
+    until.tv_nsec += (long)(duration_ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    (void)pthread_cond_clockwait(&condition->cond, &lock->mutex, CLOCK_MONOTONIC, &until);
 }
 
 static inline void condition_signal(struct condition *condition)

@@ -54,6 +54,11 @@ pid_t self_pid(void)
     return getpid();
 }
 
+_Noreturn void self_abort(void)
+{
+    abort();
+}
+
 bool self_has_terminal(int fd)
 {
     return isatty(fd) == 1;

@@ -32,6 +32,9 @@ int self_become(const char *program, const char **argv, const char *variable);
 
 pid_t self_pid(void);
 
+/* Ends the process with SIGABRT, and a core dump where the system makes them. */
+_Noreturn void self_abort(void);
+
 /* Is standard input, output or error (0, 1, 2) a terminal? */
 bool self_has_terminal(int fd);
 

@@ -86,7 +86,7 @@ static const struct bad_file yaml_files[] = {
 static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
-                   "target_groups, listeners, workers, access_log\n"},
+                   "target_groups, listeners, workers, user, access_log\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
     {RULES "      - match: { pth: /a }\n"
