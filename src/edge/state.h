@@ -42,7 +42,7 @@ struct edge_worker {
     struct thread thread;
     struct job drain_job;
     struct job cut_off_job;
-    struct job beat_job;       /* the watchdog's, with the next two */
+    struct job beat_job; /* the watchdog's, with the next two */
     atomic_bool owes_beat;
     unsigned beats_missed;
     struct job errand_job; /* this and the next two are those of workers_each */
@@ -74,9 +74,9 @@ struct edge {
     struct fiber *applying;         /* the fiber that changes the plane, or NULL */
     struct fiber *awaiting_applied; /* the one that waits for its end, or NULL */
     struct watchdog watchdog;
-    struct overseer *overseer;      /* owned; NULL: none */
-    int64_t started_ms;             /* loop_now_ms of worker 0 */
-    struct list report_waiters;     /* worker 0's own */
+    struct overseer *overseer;  /* owned; NULL: none */
+    int64_t started_ms;         /* loop_now_ms of worker 0 */
+    struct list report_waiters; /* worker 0's own */
     atomic_bool is_draining;
 };
 

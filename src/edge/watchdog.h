@@ -1,6 +1,6 @@
 /*
- * Watches that each worker's loop still turns. One that has not for WATCHDOG_PATIENCE_S is stuck, in
- * an endless loop or a lock that nobody gives back; its clients wait in vain, and those of the
+ * Watches that each worker's loop still turns. One that has not for WATCHDOG_PATIENCE_S is stuck,
+ * in an endless loop or a lock that nobody gives back; its clients wait in vain, and those of the
  * other workers would next. The process is then ended with SIGABRT: a core dump says where it
  * stood, and the supervisor has another one within a second, on the same sockets.
  *
