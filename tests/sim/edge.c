@@ -25,6 +25,7 @@ static struct {
     unsigned weights;
     bool is_in_turn;
     bool is_in_trouble;
+    bool is_reloading;
     struct edge_host edge;
     struct clients clients;
 } test;
@@ -46,6 +47,26 @@ static void write_yaml(void)
                                  "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
                                  TARGET_PORT, test.targets[i].weight);
     CHECK(used < max);
+}
+
+/*
+ * The same file over and over, with one more site or without, and now and then one that is wrong:
+ * nobody may notice any of it.
+ */
+static void reloader(void *arg)
+{
+    static char yaml[sizeof test.edge.yaml + 64];
+    (void)arg;
+    for (uint64_t times = 1 + prng_below(test.prng, 8); times > 0; times--) {
+        const struct plane *before = test.edge.edge.plane;
+        uint64_t kind = prng_below(test.prng, 3);
+        static const char *const more[] = {"", "app: again\n", "junk: [\n"};
+        (void)snprintf(yaml, sizeof yaml, "%s%s", test.edge.yaml, more[kind]);
+        CHECK(fiber_sleep((int64_t)prng_below(test.prng, 400)) == 0);
+        int rc = edge_host_reload(&test.edge, yaml);
+        CHECK(kind == 2 ? rc < 0 && test.edge.edge.plane == before : rc == 0);
+    }
+    test.is_reloading = false;
 }
 
 static void draw_targets(void)
@@ -314,7 +335,12 @@ static void scenario(void *arg)
     edge_host_start(&test.edge);
     (void)clients_request(&test.clients, false, 0); /* number 0: nobody awaits it */
     await_all(TARGET_HEALTHY);
+    test.is_reloading = prng_below(test.prng, 2) == 0;
+    if (test.is_reloading)
+        CHECK(fiber_start(reloader, NULL, NULL) == 0);
     storm(&run->faults);
+    while (test.is_reloading)
+        CHECK(fiber_sleep(50) == 0);
     calm_down();
     prng_below(test.prng, 2) == 0 ? judge_balance() : judge_health();
     judge_drain();

@@ -2,6 +2,7 @@
 #include "edge_host.h"
 
 #include "base/memory.h"
+#include "edge/apply.h"
 #include "edge/edge_worker.h"
 #include "edge/plane.h"
 #include "runner.h"
@@ -50,6 +51,7 @@ static void begin(struct edge_host *host, int listening_fd)
     host->worker = (struct edge_worker){.edge = edge, .loop = loop_current()};
     CHECK(edge_worker_begin(&host->worker, host->seed) == 0);
     CHECK(health_start(&edge->health, edge->plane->groups, edge->plane->groups_count) == 0);
+    CHECK(names_start(&edge->names, edge->plane->groups, edge->plane->groups_count, NULL) == 0);
 }
 
 static void await_drained(struct edge_host *host)
@@ -82,14 +84,34 @@ static void check_nothing_is_left(struct edge_host *host)
         CHECK(atomic_load(&set->targets[i]->in_flight) == 0);
 }
 
+static void reload_if_wanted(struct edge_host *host)
+{
+    struct error error;
+    if (host->wants_yaml == NULL)
+        return;
+    host->reload_result = edge_apply(&host->edge, slice_of_cstr(host->wants_yaml), NULL, 0, &error);
+    host->wants_yaml = NULL;
+}
+
+int edge_host_reload(struct edge_host *host, const char *yaml)
+{
+    host->wants_yaml = yaml;
+    while (host->wants_yaml != NULL)
+        CHECK(fiber_sleep(POLL_MS) == 0);
+    return host->reload_result;
+}
+
 static void host_main(void *arg)
 {
     struct edge_host *host = arg;
     begin(host, listen_here());
     host->is_ready = true;
-    while (!host->wants_drain)
+    while (!host->wants_drain) {
         CHECK(fiber_sleep(POLL_MS) == 0);
+        reload_if_wanted(host);
+    }
     health_stop(&host->edge.health);
+    names_finish(&host->edge.names);
     edge_worker_drain(&host->worker);
     await_drained(host);
     await_fibers();

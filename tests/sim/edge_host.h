@@ -15,6 +15,8 @@ struct edge_host {
     struct sim_machine *machine;
     bool is_ready;
     bool wants_drain;
+    const char *wants_yaml; /* to take over; NULL: none */
+    int reload_result;
     int64_t drained_after_ms; /* -1: not yet */
 };
 
@@ -23,6 +25,9 @@ void edge_host_start(struct edge_host *host);
 
 /* Waits until it has drained and ended, and checks that nothing is left over. */
 void edge_host_drain(struct edge_host *host);
+
+/* Waits until the edge has taken over this file, or refused it: edge_apply's result. */
+int edge_host_reload(struct edge_host *host, const char *yaml);
 
 /* For the checks. */
 struct target *edge_host_target(struct edge_host *host, unsigned number);
