@@ -5,14 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 0: off. n > 1: n - 1 allocations still work. 1: all fail. */
+/* 0: off. n > 1: n - 1 allocations still work. 1: all fail. ASK: `fail_if` says. */
 static atomic_long fail_countdown;
+static bool (*fail_if)(void);
+
+#define ASK (-1)
 
 static int must_fail(void)
 {
     if (__builtin_expect(atomic_load_explicit(&fail_countdown, memory_order_relaxed) == 0, 1))
         return 0;
     long left = atomic_load(&fail_countdown);
+    if (left == ASK)
+        return fail_if();
     while (left > 1) {
         if (atomic_compare_exchange_weak(&fail_countdown, &left, left - 1))
             return 0;
@@ -23,6 +28,12 @@ static int must_fail(void)
 void memory_fail_from(long nth)
 {
     atomic_store(&fail_countdown, nth);
+}
+
+void memory_fail_if(bool (*fails)(void))
+{
+    fail_if = fails;
+    atomic_store(&fail_countdown, fails == NULL ? 0 : ASK);
 }
 
 void *memory_alloc(size_t bytes)

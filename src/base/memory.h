@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Zeroed memory, or NULL. Freed by memory_free. */
@@ -29,3 +30,7 @@ char *memory_copy_text(const char *at, size_t len) __attribute__((warn_unused_re
  * is called with 0. Process-wide.
  */
 void memory_fail_from(long nth);
+
+/* For tests: an allocation fails when `fails`, which is asked each time, says so; NULL: none does.
+ * Process-wide. */
+void memory_fail_if(bool (*fails)(void));

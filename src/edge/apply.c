@@ -14,6 +14,9 @@
 
 #include <errno.h>
 
+#define BACKGROUND_TRIES    100
+#define BACKGROUND_RETRY_MS 100
+
 struct change {
     struct edge *edge;
     struct slice text;
@@ -142,14 +145,25 @@ static void stop_background(struct edge *edge)
     names_finish(&edge->names);
 }
 
-static void start_background(struct edge *edge)
+static int try_background(struct edge *edge)
 {
     const struct plane *plane = edge->plane;
     int rc = health_start(&edge->health, plane->groups, plane->groups_count);
     int names_rc = names_start(&edge->names, plane->groups, plane->groups_count, NULL);
-    if (rc < 0 || names_rc < 0)
-        log_error("out of memory: some targets are not checked, or not looked up, until the next "
-                  "reload");
+    return rc < 0 ? rc : names_rc;
+}
+
+/* Without memory it is tried again for a while: targets must not stay unwatched. */
+static void start_background(struct edge *edge)
+{
+    for (int tries = 1; try_background(edge) < 0; tries++) {
+        if (tries == BACKGROUND_TRIES || fiber_sleep(BACKGROUND_RETRY_MS) < 0) {
+            log_error("out of memory: some targets are not checked, or not looked up, until the "
+                      "next reload");
+            return;
+        }
+        stop_background(edge);
+    }
 }
 
 static void release_plane(void *arg)

@@ -101,6 +101,32 @@ int edge_host_reload(struct edge_host *host, const char *yaml)
     return host->reload_result;
 }
 
+static struct {
+    struct edge_host *host;
+    long countdown;
+    uint32_t ppm;
+    struct prng prng;
+} hunger;
+
+/* Clients and targets live in the same process, and eat their fill. */
+static bool is_starving(void)
+{
+    if (sim_machine_current() != hunger.host->machine)
+        return false;
+    if (hunger.ppm > 0)
+        return prng_below(&hunger.prng, 1000000) < hunger.ppm;
+    return hunger.countdown <= 1 || hunger.countdown-- <= 1;
+}
+
+void edge_host_starve(struct edge_host *host, long nth, uint32_t ppm)
+{
+    hunger.host = host;
+    hunger.countdown = nth;
+    hunger.ppm = ppm;
+    prng_init(&hunger.prng, host->seed);
+    memory_fail_if(nth > 0 || ppm > 0 ? is_starving : NULL);
+}
+
 static void host_main(void *arg)
 {
     struct edge_host *host = arg;

@@ -29,5 +29,11 @@ void edge_host_drain(struct edge_host *host);
 /* Waits until the edge has taken over this file, or refused it: edge_apply's result. */
 int edge_host_reload(struct edge_host *host, const char *yaml);
 
+/*
+ * From now on allocations of the edge fail: the one numbered `nth` (1 is the next) and all that
+ * follow, or, with `ppm` above 0, that many of a million. 0 and 0: none.
+ */
+void edge_host_starve(struct edge_host *host, long nth, uint32_t ppm);
+
 /* For the checks. */
 struct target *edge_host_target(struct edge_host *host, unsigned number);
