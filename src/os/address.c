@@ -8,7 +8,7 @@
 int address_from_ip(struct slice host, uint16_t port, struct address *ret_address)
 {
     char text[INET6_ADDRSTRLEN];
-    if (host.len == 0 || host.len >= sizeof text)
+    if (host.len == 0 || host.len >= sizeof text || slice_find(host, '\0') >= 0)
         return -EINVAL;
     memcpy(text, host.at, host.len);
     text[host.len] = '\0';
