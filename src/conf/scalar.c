@@ -94,7 +94,7 @@ static bool is_domain(struct slice text)
     return value_is_host(slice_starts_with(text, SLICE("*.")) ? slice_from(text, 2) : text);
 }
 
-static const char *parse_domain(struct reading *reading, struct slice text, void *field)
+static const char *keep_domain(struct reading *reading, struct slice text, struct slice *field)
 {
     if (text.len > 1 && slice_ends_with(text, SLICE(".")))
         text.len--;
@@ -103,8 +103,35 @@ static const char *parse_domain(struct reading *reading, struct slice text, void
     char lower[VALUE_DOMAIN_LEN_MAX + 2];
     for (size_t i = 0; i < text.len; i++)
         lower[i] = ascii_lower(text.at[i]);
+    return keep(reading, slice_of(lower, text.len), field);
+}
+
+static const char *parse_domain(struct reading *reading, struct slice text, void *field)
+{
     struct named *named = field;
-    return keep(reading, slice_of(lower, text.len), &named->name);
+    return keep_domain(reading, text, &named->name);
+}
+
+static const char *parse_host_pattern(struct reading *reading, struct slice text, void *field)
+{
+    if (slice_equal(text, SLICE("*")))
+        return "a match without \"host\" is for all hosts";
+    return keep_domain(reading, text, field);
+}
+
+static const char *parse_network(struct reading *reading, struct slice text, void *field)
+{
+    (void)reading;
+    switch (network_parse(text, field)) {
+    case 0:
+        return NULL;
+    case -ERANGE:
+        return "a length is at most 32 behind an IPv4 address and 128 behind an IPv6 one";
+    case -EDOM:
+        return "bits behind the length are set: 10.0.0.0/8 is all that begins with 10";
+    default:
+        return allowed(SCHEMA_NETWORK);
+    }
 }
 
 static const char *parse_url_path(struct reading *reading, struct slice text, void *field)
@@ -352,4 +379,9 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
                               NULL, sizeof(struct conf_pattern), parse_value_pattern},
     [SCHEMA_NAMED] = {"a name", NAME_ALLOWED, "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
                       sizeof(struct named), parse_named},
+    [SCHEMA_HOST_PATTERN] = {"a host", "example.org, or *.example.org for all names below it", NULL,
+                             sizeof(struct slice), parse_host_pattern},
+    [SCHEMA_NETWORK] = {"an address or network",
+                        "\"10.0.0.1\", \"10.0.0.0/8\", \"fd00::/8\", \"private\" or \"loopback\"",
+                        NULL, sizeof(struct network), parse_network},
 };

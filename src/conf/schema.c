@@ -101,6 +101,11 @@ static const struct schema_row method_row = {.name = "method", .kind = SCHEMA_ME
 static const struct schema_row field_row = {
     .name = "header", .kind = SCHEMA_VALUE_PATTERN, AT(struct conf_field_match, value)};
 
+static const struct schema_row host_row = {.name = "host", .kind = SCHEMA_HOST_PATTERN};
+static const struct schema_row query_row = {
+    .name = "query", .kind = SCHEMA_VALUE_PATTERN, AT(struct conf_query_match, value)};
+static const struct schema_row source_row = {.name = "source_ip", .kind = SCHEMA_NETWORK};
+
 static const struct schema_row match_rows[] = {
     {.name = "path",
      .kind = SCHEMA_ONE_OR_LIST,
@@ -129,9 +134,35 @@ static const struct schema_row match_rows[] = {
      .min = 1,
      .max = 20,
      .doc = "each of these header fields has such a value; `*` stands for any run of characters"},
-    LATER("host", "matching by the request's host"),
-    LATER("query", "matching by query parameters"),
-    LATER("source_ip", "matching by the client's address"),
+    {.name = "host",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_match, hosts),
+     .element = &host_row,
+     .element_size = sizeof(struct slice),
+     .min = 1,
+     .max = 100,
+     .doc = "one of these hosts, for a site with several domains; `*.example.org` is all names "
+            "below it"},
+    {.name = "query",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct conf_match, query),
+     .name_kind = SCHEMA_LINE,
+     .name_offset = offsetof(struct conf_query_match, name),
+     .element = &query_row,
+     .element_size = sizeof(struct conf_query_match),
+     .min = 1,
+     .max = 20,
+     .doc = "each of these query parameters has such a value once it is decoded; `*` is any, also "
+            "an empty one"},
+    {.name = "source_ip",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_match, sources),
+     .element = &source_row,
+     .element_size = sizeof(struct network),
+     .min = 1,
+     .max = 1000,
+     .doc = "the client's address is one of these or in one of these networks; `private` and "
+            "`loopback` stand for theirs"},
 };
 
 static const struct schema_struct match_type = {

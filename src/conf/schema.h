@@ -31,6 +31,8 @@ enum schema_kind {
     SCHEMA_PATH_PATTERN,     /* struct conf_pattern */
     SCHEMA_VALUE_PATTERN,    /* struct conf_pattern */
     SCHEMA_NAMED,            /* struct named: the name of something else in the file */
+    SCHEMA_HOST_PATTERN,     /* struct slice, lower case */
+    SCHEMA_NETWORK,          /* struct network */
     SCHEMA_SCALARS_COUNT,
 
     SCHEMA_STRUCT = SCHEMA_SCALARS_COUNT, /* known keys: `type` */

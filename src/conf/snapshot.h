@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "os/network.h"
 #include "wire/http/message.h"
 
 #include <stdatomic.h>
@@ -52,9 +53,16 @@ struct conf_field_match {
     struct conf_pattern value;
 };
 
+/* A query parameter, both parts as they are once decoded. */
+struct conf_query_match {
+    struct slice name;
+    struct conf_pattern value;
+};
+
 /*
- * All parts that are given must hold: one of the paths, one of the methods, and each of the fields
- * (a repeated field holds when one of its values does).
+ * All parts that are given must hold: one of the paths, of the methods, of the hosts and of the
+ * sources, and each of the fields and query parameters (one that is repeated holds when one of its
+ * values does).
  */
 struct conf_match {
     struct conf_pattern *paths;
@@ -63,6 +71,12 @@ struct conf_match {
     unsigned methods_count;
     struct conf_field_match *fields;
     unsigned fields_count;
+    struct slice *hosts; /* lower case, without port; "*.x" for all below "x" */
+    unsigned hosts_count;
+    struct conf_query_match *query;
+    unsigned query_count;
+    struct network *sources; /* where the client's address lies */
+    unsigned sources_count;
 };
 
 enum conf_action_kind {

@@ -1,6 +1,7 @@
 /* Patterns and the parts of a rule's match. Called for each rule until one holds. */
 #include "edge/route/match.h"
 
+#include "edge/route/query.h"
 #include "http/exchange.h"
 
 /* '*' stands for any run of bytes. Linear but for the last star, which may be moved on. */
@@ -69,13 +70,57 @@ static bool field_holds(const struct conf_field_match *wanted, const struct fiel
     return false;
 }
 
-bool match_holds(const struct conf_match *match, const struct exchange *exchange)
+bool host_matches(struct slice pattern, struct slice host)
 {
-    if (!path_holds(match, exchange->path) || !method_holds(match, &exchange->request))
+    if (!slice_starts_with(pattern, SLICE("*.")))
+        return slice_equal(pattern, host);
+    struct slice below = slice_from(pattern, 1);
+    return host.len > below.len && slice_ends_with(host, below);
+}
+
+static bool host_holds(const struct conf_match *match, struct slice host)
+{
+    for (unsigned i = 0; i < match->hosts_count; i++) {
+        if (host_matches(match->hosts[i], host))
+            return true;
+    }
+    return match->hosts_count == 0;
+}
+
+/* The session keeps an address as text only. What is none there is a Unix socket's. */
+static const struct address *client_of(struct match_subject *subject)
+{
+    if (!subject->has_client) {
+        if (address_from_ip(subject->exchange->client, 0, &subject->client) < 0)
+            (void)address_from_path(SLICE(""), &subject->client);
+        subject->has_client = true;
+    }
+    return &subject->client;
+}
+
+static bool source_holds(const struct conf_match *match, struct match_subject *subject)
+{
+    return match->sources_count == 0 ||
+           networks_contain(match->sources, match->sources_count, client_of(subject));
+}
+
+bool match_holds_but_path(const struct conf_match *match, struct match_subject *subject)
+{
+    const struct exchange *exchange = subject->exchange;
+    if (!method_holds(match, &exchange->request) || !host_holds(match, exchange->host))
         return false;
     for (unsigned i = 0; i < match->fields_count; i++) {
         if (!field_holds(&match->fields[i], &exchange->request.fields))
             return false;
     }
-    return true;
+    for (unsigned i = 0; i < match->query_count; i++) {
+        if (!query_holds(exchange->query, &match->query[i]))
+            return false;
+    }
+    return source_holds(match, subject);
+}
+
+bool match_holds(const struct conf_match *match, struct match_subject *subject)
+{
+    return path_holds(match, subject->exchange->path) && match_holds_but_path(match, subject);
 }

@@ -1,4 +1,4 @@
-/* The index of domains, and the walk over a site's rules. */
+/* The index of domains, and the way from a site to its rule. */
 #include "edge/route/router.h"
 
 #include "base/cleanup.h"
@@ -43,13 +43,11 @@ static int add_domains(struct router *router, const struct snapshot *snapshot,
 }
 
 static int add_site(struct router *router, const struct snapshot *snapshot, struct map *groups,
-                    const struct conf_site *conf)
+                    const struct conf_site *conf, struct route *routes)
 {
     struct router_site *site = &router->sites[router->sites_count++];
     site->site = conf;
-    site->routes = memory_alloc_array(conf->rules_count + 1, sizeof *site->routes);
-    if (site->routes == NULL)
-        return -ENOMEM;
+    site->routes = routes;
     for (unsigned i = 0; i < conf->rules_count; i++) {
         const struct conf_rule *rule = &conf->rules[i];
         struct route *route = &site->routes[site->routes_count++];
@@ -57,7 +55,28 @@ static int add_site(struct router *router, const struct snapshot *snapshot, stru
         if (rule->action == CONF_ACTION_FORWARD)
             route->group = group_index(snapshot, groups, rule->forward.group);
     }
-    return add_domains(router, snapshot, site);
+    int rc = 0;
+    if (conf->rules_count > ROUTER_RULES_TRIED)
+        rc = index_add_site(&router->index, conf, &site->root);
+    return rc < 0 ? rc : add_domains(router, snapshot, site);
+}
+
+static int add_sites(struct router *router, const struct snapshot *snapshot, struct map *groups)
+{
+    size_t routes_count = 0;
+    for (unsigned i = 0; i < snapshot->sites_count; i++)
+        routes_count += snapshot->sites[i].rules_count;
+    router->sites = memory_alloc_array(snapshot->sites_count + 1, sizeof *router->sites);
+    router->routes = memory_alloc_array(routes_count + 1, sizeof *router->routes);
+    if (router->sites == NULL || router->routes == NULL)
+        return -ENOMEM;
+    struct route *routes = router->routes;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < snapshot->sites_count; i++) {
+        rc = add_site(router, snapshot, groups, &snapshot->sites[i], routes);
+        routes += snapshot->sites[i].rules_count;
+    }
+    return rc < 0 ? rc : index_seal(&router->index);
 }
 
 static int make_listeners(struct router *router, unsigned count, struct hash_key key)
@@ -75,16 +94,14 @@ static int make_listeners(struct router *router, unsigned count, struct hash_key
 int router_init(struct router *router, const struct snapshot *snapshot, struct hash_key key)
 {
     *router = (struct router){0};
+    index_init(&router->index, key);
     struct map groups;
     map_init(&groups, key);
     int rc = make_listeners(router, snapshot->listeners_count, key);
     for (unsigned i = 0; rc == 0 && i < snapshot->groups_count; i++)
         rc = map_set(&groups, snapshot->groups[i].name, &snapshot->groups[i]);
-    router->sites = memory_alloc_array(snapshot->sites_count + 1, sizeof *router->sites);
-    if (router->sites == NULL)
-        rc = -ENOMEM;
-    for (unsigned i = 0; rc == 0 && i < snapshot->sites_count; i++)
-        rc = add_site(router, snapshot, &groups, &snapshot->sites[i]);
+    if (rc == 0)
+        rc = add_sites(router, snapshot, &groups);
     map_finish(&groups);
     if (rc < 0)
         router_finish(router);
@@ -93,9 +110,9 @@ int router_init(struct router *router, const struct snapshot *snapshot, struct h
 
 void router_finish(struct router *router)
 {
-    for (unsigned i = 0; router->sites != NULL && i < router->sites_count; i++)
-        memory_free(router->sites[i].routes);
     memory_free(router->sites);
+    memory_free(router->routes);
+    index_finish(&router->index);
     for (unsigned i = 0; i < router->listeners_count; i++) {
         map_finish(&router->listeners[i].exact);
         map_finish(&router->listeners[i].wildcards);
@@ -120,6 +137,14 @@ static struct router_site *find_site(const struct router_domains *domains, struc
     return site != NULL ? site : domains->any;
 }
 
+static uint32_t try_all(const struct router_site *site, struct match_subject *subject)
+{
+    uint32_t i = 0;
+    while (i < site->routes_count && !match_holds(&site->routes[i].rule->match, subject))
+        i++;
+    return i;
+}
+
 const struct route *router_find(const struct router *router, size_t listener,
                                 const struct exchange *exchange, const struct conf_site **ret_site)
 {
@@ -127,9 +152,9 @@ const struct route *router_find(const struct router *router, size_t listener,
     *ret_site = site == NULL ? NULL : site->site;
     if (site == NULL)
         return NULL;
-    for (unsigned i = 0; i < site->routes_count; i++) {
-        if (match_holds(&site->routes[i].rule->match, exchange))
-            return &site->routes[i];
-    }
-    return NULL;
+    UNINITIALISED struct match_subject subject;
+    match_subject_init(&subject, exchange);
+    uint32_t found = site->root != 0 ? index_find(&router->index, site->root, site->site, &subject)
+                                     : try_all(site, &subject);
+    return found < site->routes_count ? &site->routes[found] : NULL;
 }

@@ -348,6 +348,23 @@ static const struct bad_file domains_files[] = {
 };
 
 static const struct bad_file rules_files[] = {
+    {RULES
+     "      - match: { host: \"*\", query: {}, source_ip: 10.0.0.1/8 }\n"
+     "        forward: api\n"
+     "      - match: { host: [a.b, \"a.*\"], query: [a], source_ip: [10.0.0.0/33, 010.0.0.1] }\n"
+     "        forward: api\n",
+     "5:24: \"*\" is not a host: a match without \"host\" is for all hosts\n"
+     "5:36: \"query\" is empty; it must have at least one entry\n"
+     "5:51: \"10.0.0.1/8\" is not an address or network: bits behind the length are set: "
+     "10.0.0.0/8 "
+     "is all that begins with 10\n"
+     "7:30: \"a.*\" is not a host: a star stands alone, or as the whole first label: "
+     "*.example.org\n"
+     "7:45: \"query\" must be a map ({} for none), not a list\n"
+     "7:62: \"10.0.0.0/33\" is not an address or network: a length is at most 32 behind an IPv4 "
+     "address and 128 behind an IPv6 one\n"
+     "7:75: \"010.0.0.1\" is not an address or network: \"10.0.0.1\", \"10.0.0.0/8\", "
+     "\"fd00::/8\", \"private\" or \"loopback\"\n"},
     {SITE "    domains: a\n",
      "3:3: a site without rules: give it \"rules\", or one action such as forward\n"},
     {RULES "      - match: { path: /x }\n",
@@ -482,12 +499,6 @@ static const struct bad_file later_files[] = {
      "5:9: not yet: \"s3\" (the S3 API) comes in a later version of Weir\n"},
     {RULES "      - registry: {}\n",
      "5:9: not yet: \"registry\" (an image registry) comes in a later version of Weir\n"},
-    {RULES "      - match: { host: a, query: { a: b }, source_ip: 10.0.0.0/8 }\n"
-           "        forward: api\n",
-     "5:18: not yet: \"host\" (matching by the request's host) comes in a later version of Weir\n"
-     "5:27: not yet: \"query\" (matching by query parameters) comes in a later version of Weir\n"
-     "5:44: not yet: \"source_ip\" (matching by the client's address) comes in a later version of "
-     "Weir\n"},
     {RULES "      - forward: api\n"
            "        strip_prefix: /a\n"
            "        request_headers: {}\n"

@@ -5,6 +5,13 @@
 #include "edge/route/match.h"
 #include "http/exchange.h"
 
+static bool holds(const struct conf_match *match, const struct exchange *exchange)
+{
+    struct match_subject subject;
+    match_subject_init(&subject, exchange);
+    return match_holds(match, &subject);
+}
+
 static bool matches(enum conf_pattern_kind kind, const char *pattern, const char *text)
 {
     struct conf_pattern wanted = {.kind = kind, .text = slice_of_cstr(pattern)};
@@ -100,7 +107,7 @@ static void a_match_without_parts_holds_for_every_request(void **state)
     (void)state;
     const struct conf_match match = {0};
     struct exchange exchange = request(METHOD_OPTIONS, SLICE("OPTIONS"), SLICE("*"));
-    assert_true(match_holds(&match, &exchange));
+    assert_true(holds(&match, &exchange));
 }
 
 static void one_path_of_several_is_enough(void **state)
@@ -117,7 +124,7 @@ static void one_path_of_several_is_enough(void **state)
     } cases[] = {{SLICE("/x"), true}, {SLICE("/api/y"), true}, {SLICE("/y"), false}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct exchange exchange = request(METHOD_GET, SLICE("GET"), cases[i].path);
-        assert_int_equal(match_holds(&match, &exchange), cases[i].holds);
+        assert_int_equal(holds(&match, &exchange), cases[i].holds);
     }
 }
 
@@ -138,12 +145,12 @@ static void methods_are_named_exactly_and_get_means_head_too(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct exchange exchange = request(cases[i].method, cases[i].name, SLICE("/"));
-        assert_int_equal(match_holds(&match, &exchange), cases[i].holds);
+        assert_int_equal(holds(&match, &exchange), cases[i].holds);
     }
     struct slice head_only[] = {SLICE("HEAD")};
     const struct conf_match head = {.methods = head_only, .methods_count = 1};
     struct exchange get = request(METHOD_GET, SLICE("GET"), SLICE("/"));
-    assert_false(match_holds(&head, &get));
+    assert_false(holds(&head, &get));
 }
 
 /* Does a match on these wanted fields hold for a request with the fields below? */
@@ -158,7 +165,7 @@ static bool fields_hold(struct conf_field_match *wanted, unsigned count)
     const struct conf_match match = {.fields = wanted, .fields_count = count};
     struct exchange exchange = request(METHOD_GET, SLICE("GET"), SLICE("/"));
     exchange.request.fields = (struct fields){fields, COUNT_OF(fields), COUNT_OF(fields)};
-    return match_holds(&match, &exchange);
+    return holds(&match, &exchange);
 }
 
 static bool field_holds(const char *name, enum conf_pattern_kind kind, const char *value)
@@ -206,15 +213,92 @@ static void path_method_and_fields_must_hold_together(void **state)
     struct conf_pattern path = {CONF_PATTERN_EXACT, SLICE("/x")};
     struct slice method = SLICE("POST");
     struct conf_field_match wanted = {SLICE("X-A"), {CONF_PATTERN_EXACT, SLICE("1")}};
-    const struct conf_match match = {&path, 1, &method, 1, &wanted, 1};
+    const struct conf_match match = {.paths = &path,
+                                     .paths_count = 1,
+                                     .methods = &method,
+                                     .methods_count = 1,
+                                     .fields = &wanted,
+                                     .fields_count = 1};
     struct field field = {.name = SLICE("X-A"), .value = SLICE("1")};
     for (unsigned wrong = 0; wrong < 4; wrong++) {
         struct exchange exchange = request(wrong == 1 ? METHOD_GET : METHOD_POST,
                                            wrong == 1 ? SLICE("GET") : SLICE("POST"),
                                            wrong == 2 ? SLICE("/y") : SLICE("/x"));
         exchange.request.fields = (struct fields){&field, wrong == 3 ? 0 : 1, 1};
-        assert_int_equal(match_holds(&match, &exchange), wrong == 0);
+        assert_int_equal(holds(&match, &exchange), wrong == 0);
     }
+}
+
+static void a_host_is_itself_or_below_a_star(void **state)
+{
+    (void)state;
+    static const struct {
+        struct slice pattern, host;
+        bool holds;
+    } cases[] = {
+        {SLICE("a.b"), SLICE("a.b"), true},       {SLICE("a.b"), SLICE("x.a.b"), false},
+        {SLICE("a.b"), SLICE(""), false},         {SLICE("*.a.b"), SLICE("x.a.b"), true},
+        {SLICE("*.a.b"), SLICE("x.y.a.b"), true}, {SLICE("*.a.b"), SLICE("a.b"), false},
+        {SLICE("*.a.b"), SLICE(".a.b"), false},   {SLICE("*.a.b"), SLICE("xa.b"), false},
+        {SLICE("*.a.b"), SLICE(""), false},       {SLICE("[::1]"), SLICE("[::1]"), true},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct slice hosts[] = {SLICE("other"), cases[i].pattern};
+        const struct conf_match match = {.hosts = hosts, .hosts_count = COUNT_OF(hosts)};
+        struct exchange exchange = request(METHOD_GET, SLICE("GET"), SLICE("/"));
+        exchange.host = cases[i].host;
+        if (holds(&match, &exchange) != cases[i].holds)
+            fail_msg("%.*s over %.*s", SLICE_ARG(cases[i].pattern), SLICE_ARG(cases[i].host));
+    }
+}
+
+static void one_source_of_several_is_enough(void **state)
+{
+    (void)state;
+    struct network sources[3];
+    assert_int_equal(network_parse(SLICE("10.0.0.0/8"), &sources[0]), 0);
+    assert_int_equal(network_parse(SLICE("::/0"), &sources[1]), 0);
+    assert_int_equal(network_parse(SLICE("192.0.2.7"), &sources[2]), 0);
+    const struct conf_match match = {.sources = sources, .sources_count = COUNT_OF(sources)};
+    static const struct {
+        struct slice client;
+        bool holds;
+    } cases[] = {
+        {SLICE("10.9.8.7"), true},        {SLICE("11.0.0.1"), false},   {SLICE("192.0.2.7"), true},
+        {SLICE("192.0.2.8"), false},      {SLICE("2001:db8::1"), true}, {SLICE("unix"), false},
+        {SLICE("::ffff:10.0.0.1"), true}, {SLICE(""), false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct exchange exchange = request(METHOD_GET, SLICE("GET"), SLICE("/"));
+        exchange.client = cases[i].client;
+        if (holds(&match, &exchange) != cases[i].holds)
+            fail_msg("%.*s", SLICE_ARG(cases[i].client));
+    }
+    assert_int_equal(network_parse(SLICE("loopback"), &sources[0]), 0);
+    struct exchange exchange = request(METHOD_GET, SLICE("GET"), SLICE("/"));
+    exchange.client = SLICE("unix");
+    assert_true(holds(&match, &exchange));
+}
+
+static void all_query_parameters_must_hold(void **state)
+{
+    (void)state;
+    struct conf_query_match wanted[] = {
+        {SLICE("a"), {CONF_PATTERN_EXACT, SLICE("1")}},
+        {SLICE("b"), {CONF_PATTERN_WILDCARD, SLICE("*")}},
+    };
+    const struct conf_match match = {.query = wanted, .query_count = COUNT_OF(wanted)};
+    static const struct {
+        struct slice query;
+        bool holds;
+    } cases[] = {{SLICE("b&a=1"), true}, {SLICE("a=1"), false}, {SLICE("a=2&b"), false}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct exchange exchange = request(METHOD_GET, SLICE("GET"), SLICE("/"));
+        exchange.query = cases[i].query;
+        assert_int_equal(holds(&match, &exchange), cases[i].holds);
+    }
+    struct exchange exchange = request(METHOD_GET, SLICE("GET"), SLICE("/"));
+    assert_false(holds(&match, &exchange)); /* no query at all */
 }
 
 int main(void)
@@ -231,6 +315,9 @@ int main(void)
         cmocka_unit_test(an_empty_pattern_wants_a_field_that_is_there_and_empty),
         cmocka_unit_test(all_fields_must_hold),
         cmocka_unit_test(path_method_and_fields_must_hold_together),
+        cmocka_unit_test(a_host_is_itself_or_below_a_star),
+        cmocka_unit_test(one_source_of_several_is_enough),
+        cmocka_unit_test(all_query_parameters_must_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
