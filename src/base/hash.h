@@ -10,6 +10,23 @@ struct hash_key {
     uint64_t a, b;
 };
 
+/* Less than eight bytes as one word, the first lowest, for hash functions. The loads overlap where
+ * there are fewer than they take. */
+static inline uint64_t hash_tail(const char *at, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)at;
+    if (len >= 4) {
+        uint32_t low, high;
+        memcpy(&low, at, 4);
+        memcpy(&high, at + len - 4, 4);
+        return low | (uint64_t)high << (8 * (len - 4));
+    }
+    if (len == 0)
+        return 0;
+    return bytes[0] | (uint64_t)bytes[len / 2] << (8 * (len / 2)) |
+           (uint64_t)bytes[len - 1] << (8 * (len - 1));
+}
+
 uint64_t hash_bytes(struct hash_key key, struct slice bytes);
 
 /* The same over lower-cased ASCII letters. */

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#define COUNT_MAX (1U << 30) /* of nodes, and of placements */
+#define COUNT_MAX (1U << 29) /* of nodes, and of placements */
 #define HOST_MARK (1U << 31) /* of a parent that is a list */
 #define NODES_MIN 64
 
@@ -51,10 +51,26 @@ void index_finish(struct route_index *index)
 
 /* Finding a node. */
 
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/*
+ * Lighter than SipHash, as a request hashes each of its segments. What is stored comes from the
+ * configuration alone: whoever finds texts that collide is told "no" a few comparisons later.
+ */
 static uint32_t hash_of(const struct route_index *index, uint32_t parent, struct slice text)
 {
-    struct hash_key key = {index->key.a ^ parent, index->key.b};
-    return (uint32_t)hash_bytes(key, text);
+    uint64_t hash = index->key.a ^ (parent * UINT64_C(0x9e3779b97f4a7c15)), word = 0;
+    size_t left = text.len;
+    for (; left >= sizeof word; left -= sizeof word, text.at += sizeof word) {
+        memcpy(&word, text.at, sizeof word);
+        hash = mix(hash ^ word, UINT64_C(0xd6e8feb86659fd93));
+    }
+    word = hash_tail(text.at, left) | (uint64_t)text.len << 56;
+    return (uint32_t)mix(hash ^ word, index->key.b ^ UINT64_C(0xa0761d6478bd642f));
 }
 
 /* The slot that holds the node, or the free one where it would go. */
@@ -166,10 +182,11 @@ static int place(struct route_index *index, uint32_t list, uint32_t rule, bool i
 static int place_by_host(struct route_index *index, uint32_t list, uint32_t rule,
                          const struct conf_match *match, bool is_proof)
 {
-    list_at(index, list)->has_hosts = 1;
     for (unsigned i = 0; i < match->hosts_count; i++) {
         struct slice host = match->hosts[i];
         bool is_wild = slice_starts_with(host, SLICE("*."));
+        list_at(index, list)->has_hosts = 1;
+        list_at(index, list)->has_wild_hosts |= is_wild;
         uint32_t node;
         int rc = take_child(index, list | HOST_MARK, slice_from(host, is_wild ? 2 : 0), &node);
         if (rc == 0)
@@ -302,15 +319,15 @@ static void try_entries(struct search *search, const struct index_list *list)
     }
 }
 
-/* The host itself, then each name above it. */
-static void try_hosts(struct search *search, uint32_t list)
+/* The host itself, then, where there are stars, each name above it. */
+static void try_hosts(struct search *search, uint32_t list, bool has_wild)
 {
     const struct route_index *index = search->index;
     struct slice name = search->subject->exchange->host;
     uint32_t parent = list | HOST_MARK, node = find_child(index, parent, name);
     if (node != 0)
         try_entries(search, &index->nodes[node].lists[INDEX_HERE]);
-    for (ptrdiff_t dot; (dot = slice_find(name, '.')) >= 0;) {
+    for (ptrdiff_t dot; has_wild && (dot = slice_find(name, '.')) >= 0;) {
         name = slice_from(name, (size_t)dot + 1);
         node = find_child(index, parent, name);
         if (node != 0)
@@ -323,7 +340,7 @@ static void try_list(struct search *search, uint32_t node, unsigned which)
     const struct index_list *list = &search->index->nodes[node].lists[which];
     try_entries(search, list);
     if (list->has_hosts)
-        try_hosts(search, list_of(node, which));
+        try_hosts(search, list_of(node, which), list->has_wild_hosts);
 }
 
 static void try_path(struct search *search, uint32_t root, struct slice path)

@@ -18,9 +18,10 @@
 #include "edge/route/match.h"
 
 struct index_list {
-    uint32_t first;         /* in the entries */
-    uint32_t count : 31;    /* of them */
-    uint32_t has_hosts : 1; /* further lists hang on it, by host */
+    uint32_t first;              /* in the entries */
+    uint32_t count : 30;         /* of them */
+    uint32_t has_hosts : 1;      /* further lists hang on it, by host */
+    uint32_t has_wild_hosts : 1; /* some of them for "*.x" */
 };
 
 enum { INDEX_HERE, INDEX_BELOW, INDEX_LISTS };
