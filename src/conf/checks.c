@@ -2,7 +2,11 @@
 #include "conf/checks.h"
 
 #include "base/cleanup.h"
+#include "base/writer.h"
 #include "conf/value.h"
+#include "wire/http/uri.h"
+
+#define REWRITE_LEN_MAX 1000
 
 static const struct action_name {
     const char *name;
@@ -80,12 +84,100 @@ static void check_fallback(struct reading *reading, const struct tree_node *node
         rule->files.fallback = rule->fallback;
 }
 
+static bool is_placeholder(struct slice name)
+{
+    return slice_equal(name, SLICE("host")) || slice_equal(name, SLICE("path")) ||
+           slice_equal(name, SLICE("query"));
+}
+
+/* What is wrong with a text that may hold variables, or NULL. */
+static const char *why_not_template(struct slice to)
+{
+    for (size_t i = 0; i < to.len; i++) {
+        if (to.at[i] == ' ' || (unsigned char)to.at[i] >= 0x80)
+            return "blanks and what is not ASCII are written as %XX";
+    }
+    for (ptrdiff_t open = slice_find(to, '{'); open >= 0; open = slice_find(to, '{')) {
+        to = slice_from(to, (size_t)open + 1);
+        ptrdiff_t close = slice_find(to, '}');
+        if (close < 0 || !is_placeholder(slice_first(to, (size_t)close)))
+            return "only {host}, {path} and {query} can stand in it";
+    }
+    return NULL;
+}
+
+/* What is wrong with the new address, or NULL. */
+static const char *why_not_location(struct slice to)
+{
+    bool is_path = slice_starts_with(to, SLICE("/")) || slice_starts_with(to, SLICE("{path}"));
+    if (!is_path && slice_search(to, SLICE("://")) <= 0)
+        return "it begins with \"/\" or \"https://\"";
+    return why_not_template(to);
+}
+
+/* The text as it might become: with a host, a path, and no query. Not longer than it was. */
+static struct slice fill_in_sample(struct slice to, char *memory)
+{
+    struct writer writer;
+    writer_init(&writer, memory, to.len);
+    while (to.len > 0) {
+        ptrdiff_t open = slice_find(to, '{');
+        write_slice(&writer, slice_first(to, open < 0 ? to.len : (size_t)open));
+        if (open < 0)
+            break;
+        to = slice_from(to, (size_t)open);
+        if (slice_starts_with(to, SLICE("{host}")))
+            write_literal(&writer, "h");
+        else if (slice_starts_with(to, SLICE("{path}")))
+            write_literal(&writer, "/p");
+        to = slice_from(to, (size_t)slice_find(to, '}') + 1);
+    }
+    return writer_slice(&writer);
+}
+
+/* What is wrong with a path to rewrite to, or NULL. */
+static const char *why_not_rewrite(struct slice to)
+{
+    char sample[REWRITE_LEN_MAX], normal[REWRITE_LEN_MAX * 3];
+    struct slice rest, raw, path;
+    if (!slice_starts_with(to, SLICE("/")) && !slice_starts_with(to, SLICE("{path}")))
+        return "it begins with \"/\" or \"{path}\"";
+    if (to.len > REWRITE_LEN_MAX)
+        return "at most 1000 characters are taken";
+    const char *why = why_not_template(to);
+    if (why != NULL)
+        return why;
+    rest = fill_in_sample(to, sample);
+    (void)slice_cut(&rest, '?', &raw); /* leaves the query */
+    if (slice_find(raw, '#') >= 0 || uri_normalise_path(raw, normal, &path) < 0)
+        return "no such path can be: is a \"%\" or \"#\" in it, or \"..\"?";
+    return uri_is_query(rest) ? NULL : "a character of the query must be written as %XX";
+}
+
+/* They are for what looks at the path. */
+static void check_rewrite(struct reading *reading, const struct tree_node *node,
+                          struct draft_rule *rule)
+{
+    const struct tree_node *strip = tree_get(node, "strip_prefix");
+    const struct tree_node *rewrite = tree_get(node, "rewrite");
+    const struct tree_node *first = strip != NULL ? strip : rewrite;
+    const char *why = rewrite == NULL ? NULL : why_not_rewrite(rule->rule.rewrite);
+    if (first != NULL && tree_get(node, "respond") != NULL)
+        reading_error(reading, first->key_place,
+                      "\"%.*s\" changes the path, and \"respond\" does not look at it",
+                      SLICE_ARG(first->key));
+    else if (why != NULL && rewrite->kind == TREE_SCALAR && !rewrite->is_null)
+        reading_error(reading, rewrite->place, "\"rewrite\" is no path: %s", why);
+    rule->rule.has_rewrite = first != NULL;
+}
+
 void check_rule(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_rule *rule = object;
     rule->rule.place = rule->place;
     check_actions(reading, node, rule);
     check_fallback(reading, node, rule);
+    check_rewrite(reading, node, rule);
 }
 
 void check_site(struct reading *reading, const struct tree_node *node, void *object)
@@ -107,31 +199,6 @@ void check_site(struct reading *reading, const struct tree_node *node, void *obj
         site->rules = &site->own;
         site->rules_count = 1;
     }
-}
-
-static bool is_placeholder(struct slice name)
-{
-    return slice_equal(name, SLICE("host")) || slice_equal(name, SLICE("path")) ||
-           slice_equal(name, SLICE("query"));
-}
-
-/* What is wrong with the new address, or NULL. */
-static const char *why_not_location(struct slice to)
-{
-    bool is_path = slice_starts_with(to, SLICE("/")) || slice_starts_with(to, SLICE("{path}"));
-    if (!is_path && slice_search(to, SLICE("://")) <= 0)
-        return "it begins with \"/\" or \"https://\"";
-    for (size_t i = 0; i < to.len; i++) {
-        if (to.at[i] == ' ' || (unsigned char)to.at[i] >= 0x80)
-            return "blanks and what is not ASCII are written as %XX";
-    }
-    for (ptrdiff_t open = slice_find(to, '{'); open >= 0; open = slice_find(to, '{')) {
-        to = slice_from(to, (size_t)open + 1);
-        ptrdiff_t close = slice_find(to, '}');
-        if (close < 0 || !is_placeholder(slice_first(to, (size_t)close)))
-            return "only {host}, {path} and {query} can stand in it";
-    }
-    return NULL;
 }
 
 void check_redirect(struct reading *reading, const struct tree_node *node, void *object)

@@ -318,6 +318,21 @@ static const char *parse_value_pattern(struct reading *reading, struct slice tex
     return NULL;
 }
 
+static const char *parse_path_prefix(struct reading *reading, struct slice text, void *field)
+{
+    struct conf_pattern pattern;
+    if (!slice_starts_with(text, SLICE("/")))
+        return allowed(SCHEMA_PATH_PREFIX);
+    const char *why = parse_path_pattern(reading, text, &pattern);
+    if (why != NULL || pattern.kind != CONF_PATTERN_EXACT)
+        return why != NULL ? why : allowed(SCHEMA_PATH_PREFIX);
+    if (slice_ends_with(pattern.text, SLICE("/")))
+        pattern.text.len--;
+    if (pattern.text.len == 0)
+        return "\"/\" is what every path begins with";
+    return keep(reading, pattern.text, field);
+}
+
 /* The place is added by read.c, which knows it. */
 static const char *parse_named(struct reading *reading, struct slice text, void *field)
 {
@@ -384,4 +399,6 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
     [SCHEMA_NETWORK] = {"an address or network",
                         "\"10.0.0.1\", \"10.0.0.0/8\", \"fd00::/8\", \"private\" or \"loopback\"",
                         NULL, sizeof(struct network), parse_network},
+    [SCHEMA_PATH_PREFIX] = {"the beginning of a path", "it begins with \"/\" and holds no *",
+                            "^/[^*]", sizeof(struct slice), parse_path_prefix},
 };

@@ -333,10 +333,20 @@ static const struct schema_row rule_rows[] = {
      AT(struct draft_rule, rule.body_max),
      .standard = "off",
      .doc = "the largest request body that is taken; larger ones are answered 413"},
+    {.name = "strip_prefix",
+     .kind = SCHEMA_PATH_PREFIX,
+     AT(struct draft_rule, rule.strip_prefix),
+     .doc = "taken off the front of the path for the action: with `/api` a target sees `/x` of "
+            "`/api/x`, and the prefix in X-Forwarded-Prefix"},
+    {.name = "rewrite",
+     .kind = SCHEMA_LINE,
+     AT(struct draft_rule, rule.rewrite),
+     .doc =
+         "the path for the action, behind a `?` also its query; `{host}`, `{path}` and `{query}` "
+         "are the request's, after `strip_prefix`"},
     LATER("bucket", "files of a bucket"),
     LATER("s3", "the S3 API"),
     LATER("registry", "an image registry"),
-    LATER("strip_prefix", "the path without its first part"),
     LATER("request_headers", "changes to the request's header"),
     LATER("response_headers", "changes to the response's header"),
     LATER("rate_limit", "a limit of requests per second"),

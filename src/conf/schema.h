@@ -33,6 +33,7 @@ enum schema_kind {
     SCHEMA_NAMED,            /* struct named: the name of something else in the file */
     SCHEMA_HOST_PATTERN,     /* struct slice, lower case */
     SCHEMA_NETWORK,          /* struct network */
+    SCHEMA_PATH_PREFIX,      /* struct slice, in normal form, no slash at its end */
     SCHEMA_SCALARS_COUNT,
 
     SCHEMA_STRUCT = SCHEMA_SCALARS_COUNT, /* known keys: `type` */

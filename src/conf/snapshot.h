@@ -129,6 +129,10 @@ struct conf_rule {
     struct conf_timeouts timeouts;
     unsigned retries;  /* further tries after the first */
     uint64_t body_max; /* of a request; UINT64_MAX for no limit */
+    /* The path that the action gets. */
+    bool has_rewrite;          /* either of these */
+    struct slice strip_prefix; /* "/api", no slash at its end, in normal form; empty: nothing */
+    struct slice rewrite;      /* may hold {host} {path} {query}; empty: the path as it is */
 };
 
 struct conf_site {

@@ -1,16 +1,20 @@
 /* Routing, then the action: an explicit switch over what conf knows. */
 #include "edge/handle.h"
 
+#include "base/cleanup.h"
 #include "edge/access_log.h"
 #include "edge/files/files.h"
 #include "edge/forward/forward.h"
 #include "edge/respond.h"
+#include "edge/route/rewrite.h"
 #include "edge/state.h"
 
 static void run_action(struct exchange *exchange, const struct route *route,
                        const struct view *view)
 {
     const struct conf_rule *rule = route->rule;
+    if (UNLIKELY(rule->has_rewrite) && !rewrite_apply(exchange, rule))
+        return;
     switch (rule->action) {
     case CONF_ACTION_FORWARD:
         forward_run(exchange, rule, &view->balancers[route->group]->balancer);

@@ -40,15 +40,19 @@ struct exchange {
     struct server *server; /* of its listener */
     struct arena arena;
     struct request_head request;
-    struct slice host;       /* normalised, without port; empty when the client named none */
-    unsigned port;           /* named beside the host; 0: none */
-    struct slice path;       /* normalised; "*" for OPTIONS * */
-    struct slice query;      /* raw; NULL start when there is none */
-    struct slice client;     /* its address without port, as text; "unix" */
-    uint64_t id;             /* shown as 16 hexadecimal digits */
-    int64_t started_us;      /* loop_now_us */
-    int64_t timeout_idle_ms; /* for reading and writing bodies on the client's side */
-    uint64_t body_max;       /* of the request; exceeding it is -EFBIG */
+    struct slice host;  /* normalised, without port; empty when the client named none */
+    unsigned port;      /* named beside the host; 0: none */
+    struct slice path;  /* normalised; "*" for OPTIONS * */
+    struct slice query; /* raw; NULL start when there is none */
+    struct slice
+        action_path; /* the same two for the rule's action, which may have them rewritten */
+    struct slice action_query;
+    struct slice action_prefix; /* what was taken off the front of `path`; empty: nothing */
+    struct slice client;        /* its address without port, as text; "unix" */
+    uint64_t id;                /* shown as 16 hexadecimal digits */
+    int64_t started_us;         /* loop_now_us */
+    int64_t timeout_idle_ms;    /* for reading and writing bodies on the client's side */
+    uint64_t body_max;          /* of the request; exceeding it is -EFBIG */
 
     enum response_state state;
     unsigned status;         /* 0 until decided */

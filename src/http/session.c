@@ -188,9 +188,12 @@ static int normalise(struct exchange *exchange, struct h1_refusal *ret_refusal)
     *ret_refusal = (struct h1_refusal){400, "the path is malformed or leaves the root"};
     exchange->path = request->path;
     exchange->query = request->query;
+    int rc = 0;
     if (request->form == TARGET_ORIGIN || request->form == TARGET_ABSOLUTE)
-        return uri_normalise_path(request->path, path, &exchange->path);
-    return 0;
+        rc = uri_normalise_path(request->path, path, &exchange->path);
+    exchange->action_path = exchange->path;
+    exchange->action_query = exchange->query;
+    return rc;
 }
 
 static void begin_exchange(struct exchange *exchange, struct session *session, void *memory)

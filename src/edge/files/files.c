@@ -52,9 +52,16 @@ static void answer_failure(struct exchange *exchange, int code)
     }
 }
 
-/* To the same path with a slash: relative to the host, whatever stands before us. */
+/*
+ * To the same path with a slash: relative to the host, whatever stands before us. Where a rewrite
+ * makes the folder's name of a path that has its slash already, another would lead nowhere.
+ */
 static void redirect_to_folder(struct exchange *exchange)
 {
+    if (slice_ends_with(exchange->path, SLICE("/"))) {
+        exchange_respond_error(exchange, 404, "the rewritten path is that of a folder");
+        return;
+    }
     struct writer *head = exchange_begin(exchange, 301, (struct slice){0}, 0);
     if (head == NULL)
         return;
@@ -74,7 +81,8 @@ static void redirect_to_folder(struct exchange *exchange)
 static int find_fallback(struct exchange *exchange, const struct conf_files *files,
                          struct files_cache *cache, struct files_entry **ret_entry)
 {
-    if (files->fallback.len == 0 || !files_wants_fallback(&exchange->request, exchange->path))
+    if (files->fallback.len == 0 ||
+        !files_wants_fallback(&exchange->request, exchange->action_path))
         return -ENOENT;
     struct files_entry *entry;
     int rc = files_cache_find(cache, files, files->fallback, &entry);
@@ -98,7 +106,7 @@ void files_run(struct exchange *exchange, const struct conf_files *files)
     struct files_cache *cache = edge_worker_current()->files_cache;
     struct files_entry *entry;
     struct slice extra = {0};
-    int rc = files_cache_find(cache, files, exchange->path, &entry);
+    int rc = files_cache_find(cache, files, exchange->action_path, &entry);
     if (rc == -ENOENT) {
         rc = find_fallback(exchange, files, cache, &entry);
         extra = fallback_fields;

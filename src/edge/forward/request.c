@@ -8,17 +8,17 @@
 
 static const struct field_set replaced = {
     {FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |
-     FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) | FIELD_BIT(X_REQUEST_ID) |
-     FIELD_BIT(EXPECT) | FIELD_BIT(VIA)}};
+     FIELD_BIT(X_FORWARDED_PREFIX) | FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) |
+     FIELD_BIT(X_REQUEST_ID) | FIELD_BIT(EXPECT) | FIELD_BIT(VIA)}};
 
 static void write_target(struct writer *writer, const struct exchange *exchange)
 {
     write_slice(writer, exchange->request.method_name);
     write_char(writer, ' ');
-    write_slice(writer, exchange->path);
-    if (exchange->query.at != NULL) {
+    write_slice(writer, exchange->action_path);
+    if (exchange->action_query.at != NULL) {
         write_char(writer, '?');
-        write_slice(writer, exchange->query);
+        write_slice(writer, exchange->action_query);
     }
     write_literal(writer, " HTTP/1.1\r\n");
 }
@@ -43,6 +43,10 @@ static void write_forwarded_fields(struct writer *writer, const struct exchange 
     }
     write_literal(writer, "\r\nX-Forwarded-Port: ");
     write_u64(writer, exchange->server->port);
+    if (exchange->action_prefix.len > 0) {
+        write_literal(writer, "\r\nX-Forwarded-Prefix: ");
+        write_slice(writer, exchange->action_prefix);
+    }
     write_literal(writer, "\r\nX-Request-Id: ");
     write_hex(writer, exchange->id, 16);
     write_literal(writer, "\r\n");

@@ -83,6 +83,7 @@ enum http_method {
     row(X_FORWARDED_FOR, "X-Forwarded-For")         \
     row(X_FORWARDED_HOST, "X-Forwarded-Host")       \
     row(X_FORWARDED_PORT, "X-Forwarded-Port")       \
+    row(X_FORWARDED_PREFIX, "X-Forwarded-Prefix")   \
     row(X_FORWARDED_PROTO, "X-Forwarded-Proto")     \
     row(X_REQUEST_ID, "X-Request-Id")
 /* clang-format on */

@@ -96,7 +96,7 @@ static const struct bad_file keys_files[] = {
      "1:19: unknown key \"adress\" in a listener; did you mean \"address\"?\n"},
     {GROUPS "sites: { s: { rules: [ { forward: api, colour: red } ] } }\n",
      "2:40: unknown key \"colour\" in a rule, which may have match, forward, files, redirect, "
-     "respond, fallback, timeouts, retries, body_max\n"},
+     "respond, fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
     {SERVICE "    command: x\n"
              "    health: { intervall: 2s }\n",
      "4:15: unknown key \"intervall\" in health; did you mean \"interval\"?\n"},
@@ -204,6 +204,35 @@ static const struct bad_file values_files[] = {
      "5:39: a response with status 204 has no body\n"},
     {RULES "      - respond: { content_type: \"a\\nb\" }\n",
      "5:34: \"a\" is not one line of text: text without line ends or control characters\n"},
+    {RULES "      - { forward: api, strip_prefix: api }\n"
+           "      - { forward: api, strip_prefix: / }\n"
+           "      - { forward: api, strip_prefix: \"/a/*\" }\n"
+           "      - { forward: api, strip_prefix: /a//b }\n"
+           "      - { respond: 200, strip_prefix: /a }\n"
+           "      - { respond: 200, rewrite: /a }\n",
+     "5:39: \"api\" is not the beginning of a path: it begins with \"/\" and holds no *\n"
+     "6:39: \"/\" is not the beginning of a path: \"/\" is what every path begins with\n"
+     "7:39: \"/a/*\" is not the beginning of a path: it begins with \"/\" and holds no *\n"
+     "8:39: \"/a//b\" is not the beginning of a path: paths are matched without \"//\", \"/.\" and "
+     "\"/..\"\n"
+     "9:25: \"strip_prefix\" changes the path, and \"respond\" does not look at it\n"
+     "10:25: \"rewrite\" changes the path, and \"respond\" does not look at it\n"},
+    {RULES "      - { forward: api, rewrite: \"a{path}\" }\n"
+           "      - { forward: api, rewrite: \"/{paht}\" }\n"
+           "      - { forward: api, rewrite: \"/a b\" }\n"
+           "      - { forward: api, rewrite: \"/a#b\" }\n"
+           "      - { forward: api, rewrite: \"/..{path}\" }\n"
+           "      - { forward: api, rewrite: \"/%zz\" }\n"
+           "      - { forward: api, rewrite: \"/a?b=<\" }\n"
+           "      - { forward: api, rewrite: [a] }\n",
+     "5:34: \"rewrite\" is no path: it begins with \"/\" or \"{path}\"\n"
+     "6:34: \"rewrite\" is no path: only {host}, {path} and {query} can stand in it\n"
+     "7:34: \"rewrite\" is no path: blanks and what is not ASCII are written as %XX\n"
+     "8:34: \"rewrite\" is no path: no such path can be: is a \"%\" or \"#\" in it, or \"..\"?\n"
+     "9:34: \"rewrite\" is no path: no such path can be: is a \"%\" or \"#\" in it, or \"..\"?\n"
+     "10:34: \"rewrite\" is no path: no such path can be: is a \"%\" or \"#\" in it, or \"..\"?\n"
+     "11:34: \"rewrite\" is no path: a character of the query must be written as %XX\n"
+     "12:34: \"rewrite\" must be one line of text, not a list\n"},
     {RULES "      - redirect: example.org\n",
      "5:19: \"to\" is no address: it begins with \"/\" or \"https://\"\n"},
     {RULES "      - redirect: { to: /x, status: 305 }\n",
@@ -244,7 +273,7 @@ static const struct bad_file values_files[] = {
      "5:24: \"/a%zz\" is not a path pattern: \"%\" stands before two hexadecimal digits, and "
      "\"\\\" never in a path\n"
      "7:9: unknown key \"foo\" in a rule, which may have match, forward, files, redirect, respond, "
-     "fallback, timeouts, retries, body_max\n"},
+     "fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
     {RULES "      - match: { path: [] }\n"
            "        forward: api\n",
      "5:24: \"path\" is empty; it must have at least one entry\n"},
@@ -507,8 +536,6 @@ static const struct bad_file later_files[] = {
            "        concurrency: 1\n"
            "        basic_auth: x\n"
            "        compress: true\n",
-     "6:9: not yet: \"strip_prefix\" (the path without its first part) comes in a later version of "
-     "Weir\n"
      "7:9: not yet: \"request_headers\" (changes to the request's header) comes in a later version "
      "of Weir\n"
      "8:9: not yet: \"response_headers\" (changes to the response's header) comes in a later "
