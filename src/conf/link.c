@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/map.h"
+#include "base/writer.h"
 #include "conf/phrase.h"
 #include "conf/value.h"
 #include "os/file.h"
@@ -32,6 +33,7 @@ struct linking {
     struct map destinations; /* name → struct destination */
     struct map listeners;    /* name → struct conf_listener */
     struct map domains;      /* domain → struct claim */
+    struct map roots; /* a served folder → struct slice, where the configuration lies in it */
     struct conf_listener **all_listeners;
 };
 
@@ -311,26 +313,63 @@ static void link_forward(struct linking *linking, const struct draft_site *site,
         group->health.host = health_host(linking->reading, site);
 }
 
-/* Where the configuration lies below the root, nobody is shown it: it may hold what is secret. */
-static void hide_configuration(struct linking *linking, struct conf_files *files)
+/* The configuration's path below that root; empty when it lies elsewhere. */
+static struct slice configuration_below(struct linking *linking, struct slice root)
 {
     const struct snapshot *snapshot = linking->snapshot;
     struct slice name = snapshot->file, rest;
-    char root[PATH_MAX];
-    int len = files->root.at == NULL ? -1 : file_real_path(files->root.at, root, sizeof root);
-    if (len < 0 || !slice_starts_with(snapshot->folder, slice_of(root, (size_t)len)))
-        return;
+    char real[PATH_MAX];
+    int len = file_real_path(root.at, real, sizeof real);
+    if (len < 0 || !slice_starts_with(snapshot->folder, slice_of(real, (size_t)len)))
+        return SLICE("");
     rest = slice_from(snapshot->folder, (size_t)len);
     if (rest.len > 0 && rest.at[0] != '/' && len > 1)
-        return; /* "/srv/app" is not below "/srv/a" */
+        return SLICE(""); /* "/srv/app" is not below "/srv/a" */
     if (rest.len > 0 && rest.at[0] == '/')
         rest = slice_from(rest, 1);
     for (ptrdiff_t slash; (slash = slice_find(name, '/')) >= 0;)
         name = slice_from(name, (size_t)slash + 1);
-    files->hidden = arena_format(linking->reading->arena, "%.*s%s%.*s", SLICE_ARG(rest),
-                                 rest.len > 0 ? "/" : "", SLICE_ARG(name));
-    if (files->hidden.at == NULL)
-        linking->reading->out_of_memory = true;
+    struct slice path = arena_format(linking->reading->arena, "%.*s%s%.*s", SLICE_ARG(rest),
+                                     rest.len > 0 ? "/" : "", SLICE_ARG(name));
+    linking->reading->out_of_memory |= path.at == NULL;
+    return path;
+}
+
+/* Where the configuration lies below the root, nobody is shown it: it may hold what is secret. Each
+ * root is looked at once, however many rules name it. */
+static void hide_configuration(struct linking *linking, struct conf_files *files)
+{
+    struct reading *reading = linking->reading;
+    if (files->root.at == NULL)
+        return;
+    struct slice *hidden = map_get(&linking->roots, files->root);
+    if (hidden == NULL) {
+        hidden = reading_alloc(reading, reading->scratch, 1, sizeof *hidden);
+        if (hidden == NULL)
+            return;
+        *hidden = configuration_below(linking, files->root);
+        set(linking, &linking->roots, files->root, hidden);
+    }
+    files->hidden = *hidden;
+}
+
+static void identify_files(struct linking *linking, struct conf_files *files)
+{
+    const struct slice parts[] = {files->root, files->index, files->hidden};
+    size_t room = 0;
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        room += parts[i].len + 1;
+    char *text = reading_alloc(linking->reading, linking->reading->arena, room, 1);
+    if (text == NULL)
+        return;
+    struct writer writer;
+    writer_init(&writer, text, room);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        write_slice(&writer, parts[i]);
+        write_char(&writer, '\0');
+    }
+    files->identity = writer_slice(&writer);
+    files->identity_hash = hash_bytes((struct hash_key){1, 2}, files->identity);
 }
 
 static void link_rule(struct linking *linking, const struct draft_site *site,
@@ -345,6 +384,7 @@ static void link_rule(struct linking *linking, const struct draft_site *site,
     case CONF_ACTION_FILES:
         rule->files = from->files;
         hide_configuration(linking, &rule->files);
+        identify_files(linking, &rule->files);
         break;
     case CONF_ACTION_REDIRECT:
         rule->redirect = from->redirect;
@@ -462,9 +502,11 @@ void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot
     map_init(&linking.destinations, (struct hash_key){1, 2});
     map_init(&linking.listeners, (struct hash_key){1, 2});
     map_init(&linking.domains, (struct hash_key){1, 2});
+    map_init(&linking.roots, (struct hash_key){1, 2});
     for (size_t i = 0; i < COUNT_OF(steps) && !reading->out_of_memory; i++)
         steps[i](&linking);
     map_finish(&linking.destinations);
     map_finish(&linking.listeners);
     map_finish(&linking.domains);
+    map_finish(&linking.roots);
 }

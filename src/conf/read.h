@@ -15,6 +15,7 @@ struct reading {
     struct conf_errors *errors; /* borrowed */
     struct slice folder;        /* absolute, the file's */
     bool was_accepted;          /* before: a folder that is gone since is not an error */
+    struct slice last_folder;   /* that was there: the next rule may name the same */
     bool out_of_memory;
 };
 

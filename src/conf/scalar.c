@@ -156,10 +156,10 @@ static const char *parse_folder(struct reading *reading, struct slice text, void
     struct slice path = reading_resolve(reading, text);
     if (path.at == NULL)
         return NULL;
-    struct file_info info;
-    int rc = file_stat(path.at, &info);
+    struct file_info info = {.is_folder = true};
+    int rc = slice_equal(path, reading->last_folder) ? 0 : file_stat(path.at, &info);
     if ((rc == 0 && info.is_folder) || reading->was_accepted) {
-        *(struct slice *)field = path;
+        *(struct slice *)field = reading->last_folder = path;
         return NULL;
     }
     const char *before = rc == -EACCES ? "no right to look at " : rc < 0 ? "nothing is at " : "";

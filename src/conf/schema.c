@@ -173,6 +173,22 @@ static const struct schema_struct match_type = {
 
 /* Rules: what they do. */
 
+static const struct schema_word encoding_words[] = {
+    {"br", ENCODING_BR, false, "`.br`, Brotli"},
+    {"zstd", ENCODING_ZSTD, false, "`.zst`, Zstandard"},
+    {"gzip", ENCODING_GZIP, false, "`.gz`"},
+    {NULL},
+};
+
+static const struct schema_word listing_words[] = {
+    {"true", CONF_LISTING_ON, false, NULL},
+    {"false", CONF_LISTING_OFF, false, NULL},
+    {NULL},
+};
+
+static const struct schema_row encoding_row = {
+    .name = "precompressed", .kind = SCHEMA_WORD, .words = encoding_words};
+
 static const struct schema_row files_rows[] = {
     {.name = "root",
      .kind = SCHEMA_FOLDER,
@@ -189,6 +205,22 @@ static const struct schema_row files_rows[] = {
      AT(struct conf_files, fallback),
      .doc = "what a browser's navigation gets when there is no such file, for single-page "
             "applications"},
+    {.name = "precompressed",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_files, precompressed),
+     .element = &encoding_row,
+     .element_size = sizeof(enum http_encoding),
+     .min = 1,
+     .max = 3,
+     .doc = "files beside the file that are sent to who takes them, `x.js.br` for `x.js`: liked "
+            "best first; none is looked for without it"},
+    {.name = "listing",
+     .kind = SCHEMA_WORD,
+     .words = listing_words,
+     AT(struct conf_files, listing),
+     .standard = "false",
+     .doc = "shows what is in a folder that has no index: as a page, or as JSON where that is "
+            "asked for"},
 };
 
 static const struct schema_struct files_type = {

@@ -87,7 +87,11 @@ static void put_words(struct json *json, const struct schema_word *words)
         if (words->is_later)
             continue;
         separate(json);
-        put_string(json, words->name);
+        /* In YAML these two are no strings unless they are quoted. */
+        if (strcmp(words->name, "true") == 0 || strcmp(words->name, "false") == 0)
+            put(json, slice_of_cstr(words->name));
+        else
+            put_string(json, words->name);
         json->needs_comma = true;
     }
     close_with(json, "]");

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "os/network.h"
+#include "wire/http/encoding.h"
 #include "wire/http/message.h"
 
 #include <stdatomic.h>
@@ -90,11 +91,20 @@ struct conf_forward {
     struct slice group; /* a target group's or service's name; it exists */
 };
 
+enum conf_listing { CONF_LISTING_OFF, CONF_LISTING_ON };
+
 struct conf_files {
     struct slice root;     /* absolute; a folder when the file was first read */
     struct slice index;    /* "index.html" */
     struct slice fallback; /* a path below root that begins with '/', or empty */
     struct slice hidden; /* the configuration itself, as a path below root without '/'; or empty */
+    enum http_encoding *precompressed; /* neighbours that may be sent, liked best first */
+    unsigned precompressed_count;
+    enum conf_listing listing;
+    /* Root, index and hidden in one text, the root's NUL included: where two are equal, all paths
+     * show the same. What is kept of files over a reload is kept by it. */
+    struct slice identity;
+    uint64_t identity_hash;
 };
 
 struct conf_redirect {

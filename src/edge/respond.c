@@ -2,7 +2,7 @@
 #include "edge/respond.h"
 
 #include "base/cleanup.h"
-#include "edge/route/template.h"
+#include "edge/route/location.h"
 #include "http/exchange.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ void respond_run(struct exchange *exchange, const struct conf_respond *respond)
 
 void redirect_run(struct exchange *exchange, const struct conf_redirect *redirect)
 {
-    size_t room = template_bytes_max(redirect->to, exchange);
+    size_t room = location_bytes_max(redirect->to, exchange);
     char *memory = arena_alloc(&exchange->arena, room);
     if (memory == NULL) {
         exchange_respond_error(exchange, 503, "out of memory for this request");
@@ -22,7 +22,7 @@ void redirect_run(struct exchange *exchange, const struct conf_redirect *redirec
     }
     struct writer location;
     writer_init(&location, memory, room);
-    template_expand(&location, redirect->to, exchange);
+    location_expand(&location, redirect->to, exchange);
     if (writer_slice(&location).len > HTTP_URI_BYTES_MAX) {
         exchange_respond_error(exchange, 414, "the redirect would be too long");
         return;

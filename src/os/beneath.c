@@ -6,9 +6,12 @@
 
 #include "os/descriptor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -105,6 +108,49 @@ int beneath_open(const char *root, const char *path, bool may_wait, int *ret_fd,
         return folder;
     int rc = look_and_open(folder, path, may_wait, ret_fd, ret_info);
     descriptor_close(folder);
+    return rc;
+}
+
+/* A name's path below the root: a link may lead to another folder of it. */
+static int look_at_name(int root, const char *path, const char *name, struct file_info *ret_info)
+{
+    char below[PATH_MAX];
+    int len = snprintf(below, sizeof below, "%s%s%s", path, *path == '\0' ? "" : "/", name);
+    if (len < 0 || (size_t)len >= sizeof below)
+        return -ENAMETOOLONG;
+    return look(root, below, true, ret_info);
+}
+
+static int list(int root, const char *path, DIR *folder,
+                int (*visit)(void *arg, const char *name, const struct file_info *info), void *arg)
+{
+    int rc = 0;
+    struct dirent *entry;
+    while (rc == 0 && (entry = readdir(folder)) != NULL) {
+        struct file_info info;
+        bool is_dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (!is_dots && look_at_name(root, path, entry->d_name, &info) == 0)
+            rc = visit(arg, entry->d_name, &info);
+    }
+    return rc;
+}
+
+int beneath_list(const char *root, const char *path,
+                 int (*visit)(void *arg, const char *name, const struct file_info *info), void *arg)
+{
+    int below = open_root(root, true);
+    if (below < 0)
+        return below;
+    int fd = open_below(below, *path == '\0' ? "." : path, O_RDONLY | O_DIRECTORY, true);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    int rc = fd < 0 ? fd : -errno;
+    if (folder != NULL) {
+        rc = list(below, path, folder, visit, arg);
+        (void)closedir(folder);
+    } else {
+        descriptor_close(fd);
+    }
+    descriptor_close(below);
     return rc;
 }
 

@@ -30,3 +30,13 @@ int beneath_open(const char *root, const char *path, bool may_wait, int *ret_fd,
 /* Reads up to `len` bytes at `offset`. Bytes read, less than `len` only at the file's end, or
  * -errno. */
 ssize_t beneath_read(int fd, void *bytes, size_t len, uint64_t offset, bool may_wait);
+
+/*
+ * Calls visit with each name in the folder at `path` ("" for the root itself) but "." and "..", and
+ * with what it is: a link that stays below the root is what it leads to, one that does not, and
+ * whatever else cannot be looked at, is left out. Ends when visit returns other than 0; returns
+ * that, 0, or -errno as above; -ENOTDIR when it is no folder. Waits for the disk.
+ */
+int beneath_list(const char *root, const char *path,
+                 int (*visit)(void *arg, const char *name, const struct file_info *info),
+                 void *arg);

@@ -68,6 +68,13 @@ void files_entry_give(struct files_entry *entry)
     memory_free(entry);
 }
 
+static const struct slice suffixes[ENCODINGS_COUNT] = {
+    [ENCODING_IDENTITY] = {"", 0},
+    [ENCODING_GZIP] = {".gz", 3},
+    [ENCODING_BR] = {".br", 3},
+    [ENCODING_ZSTD] = {".zst", 4},
+};
+
 static struct files_entry **bucket_of(struct files_cache *cache, uint64_t hash)
 {
     return &cache->buckets[hash % BUCKETS];
@@ -76,7 +83,7 @@ static struct files_entry **bucket_of(struct files_cache *cache, uint64_t hash)
 static size_t bytes_of(const struct files_entry *entry)
 {
     size_t content = entry->content == NULL ? 0 : (size_t)entry->info.size;
-    return sizeof *entry + entry->path.len * 2 + content;
+    return entry->bytes + content;
 }
 
 /* Takes it out of the table, and its weight off the cache. */
@@ -134,44 +141,74 @@ static void evict(struct files_cache *cache)
     }
 }
 
-static struct files_entry *lookup(struct files_cache *cache, uint64_t hash,
-                                  const struct conf_files *files, struct slice path)
+/* What is asked for. */
+struct key {
+    const struct conf_files *files;
+    struct slice path;
+    enum http_encoding encoding;
+    uint64_t hash;
+};
+
+static struct files_entry *lookup(struct files_cache *cache, const struct key *key)
 {
-    struct files_entry *entry = *bucket_of(cache, hash);
-    while (entry != NULL &&
-           (entry->hash != hash || entry->files != files || !slice_equal(entry->path, path)))
+    struct files_entry *entry = *bucket_of(cache, key->hash);
+    while (entry != NULL && (entry->hash != key->hash || entry->encoding != key->encoding ||
+                             !slice_equal(entry->path, key->path) ||
+                             !slice_equal(entry->identity, key->files->identity)))
         entry = entry->next;
     return entry;
 }
 
-/* Two references: the table's and the caller's. -ENOENT for a path that is never served. */
-static int insert_pending(struct files_cache *cache, uint64_t hash, const struct conf_files *files,
-                          struct slice path, struct files_entry **ret_entry)
+/* Copies the text to *at, and moves that on. */
+static struct slice put_text(char **at, struct slice text)
 {
-    size_t room = sizeof(struct files_entry) + path.len * 2 + files->index.len + 1;
-    struct files_entry *entry = memory_alloc_raw(room);
+    char *start = *at;
+    if (text.len > 0)
+        memcpy(start, text.at, text.len);
+    *at += text.len;
+    return slice_of(start, text.len);
+}
+
+/* The file's name behind the texts of the key. False for a path that is never served. */
+static bool put_name(const struct key *key, char *at)
+{
+    ssize_t len = files_path_map(key->path, key->files->index, at);
+    if (len < 0 || (len > 0 && slice_equal(slice_of(at, (size_t)len), key->files->hidden)))
+        return false;
+    at += len;
+    (void)put_text(&at, suffixes[key->encoding]);
+    *at = '\0';
+    return true;
+}
+
+/* Two references: the table's and the caller's. -ENOENT for a path that is never served. */
+static int insert_pending(struct files_cache *cache, const struct key *key,
+                          struct files_entry **ret_entry)
+{
+    const struct conf_files *files = key->files;
+    size_t bytes = sizeof(struct files_entry) + files->identity.len + key->path.len * 2 +
+                   files->index.len + suffixes[key->encoding].len + 1;
+    struct files_entry *entry = memory_alloc_raw(bytes);
     if (entry == NULL)
         return -ENOMEM;
-    char *text = (char *)(entry + 1);
+    char *at = (char *)(entry + 1);
     *entry = (struct files_entry){.cache = cache,
-                                  .hash = hash,
-                                  .files = files,
-                                  .path = slice_of(text, path.len),
-                                  .file = text + path.len,
+                                  .bytes = bytes,
+                                  .hash = key->hash,
+                                  .identity = put_text(&at, files->identity),
+                                  .path = put_text(&at, key->path),
+                                  .encoding = key->encoding,
                                   .checked_ms = loop_now_ms(),
                                   .references = 2,
                                   .fd = -1};
-    if (path.len > 0)
-        memcpy(text, path.at, path.len);
-    ssize_t len = files_path_map(path, files->index, text + path.len);
-    bool is_hidden = len > 0 && slice_equal(slice_of(text + path.len, (size_t)len), files->hidden);
-    if (len < 0 || is_hidden) {
+    entry->file = at;
+    if (!put_name(key, at)) {
         memory_free(entry);
         return -ENOENT;
     }
     list_init(&entry->link);
     list_init(&entry->waiters);
-    struct files_entry **bucket = bucket_of(cache, hash);
+    struct files_entry **bucket = bucket_of(cache, key->hash);
     entry->next = *bucket;
     *bucket = entry;
     *ret_entry = entry;
@@ -215,7 +252,9 @@ static void write_fields(struct files_entry *entry, int64_t now_ns)
     int64_t modified_ns = entry->info.modified_ns < now_ns ? entry->info.modified_ns : now_ns;
     validators->modified_s = seconds_of(modified_ns);
     write_etag(entry, now_ns);
-    entry->type = content_type_of(slice_of_cstr(entry->file));
+    /* That of what is encoded, not of the file it is encoded in. */
+    struct slice name = slice_of_cstr(entry->file);
+    entry->type = content_type_of(slice_first(name, name.len - suffixes[entry->encoding].len));
     char date[HTTP_DATE_BYTES];
     http_date_write(date, validators->modified_s);
 
@@ -223,6 +262,9 @@ static void write_fields(struct files_entry *entry, int64_t now_ns)
     writer_init(&writer, entry->fields_memory, sizeof entry->fields_memory);
     h1_write_field(&writer, field_name(FIELD_CONTENT_TYPE), entry->type);
     size_t type_len = writer_slice(&writer).len;
+    if (entry->encoding != ENCODING_IDENTITY)
+        h1_write_field(&writer, field_name(FIELD_CONTENT_ENCODING),
+                       http_encoding_name(entry->encoding));
     write_literal(&writer, "X-Content-Type-Options: nosniff\r\nAccept-Ranges: bytes\r\n");
     size_t validators_at = writer_slice(&writer).len;
     h1_write_field(&writer, field_name(FIELD_LAST_MODIFIED), slice_of(date, sizeof date));
@@ -269,7 +311,7 @@ static void publish(struct files_cache *cache, struct files_entry *entry)
 static void load(struct files_cache *cache, struct files_entry *entry)
 {
     struct files_load load = {
-        .root = entry->files->root.at, .file = entry->file, .now_ns = loop_wall_us() * 1000};
+        .root = entry->identity.at, .file = entry->file, .now_ns = loop_wall_us() * 1000};
     cache->stats.loads++;
     files_load_run(&load);
     if (load.result == -EAGAIN) {
@@ -305,7 +347,7 @@ static bool is_unchanged(const struct file_info *a, const struct file_info *b)
 static bool is_still_true(const struct files_entry *entry)
 {
     struct file_info info;
-    int rc = beneath_stat(entry->files->root.at, entry->file, false, &info);
+    int rc = beneath_stat(entry->identity.at, entry->file, false, &info);
     switch (entry->state) {
     case FILES_FILE:
         return rc == 0 && entry->is_settled && is_unchanged(&entry->info, &info);
@@ -320,10 +362,9 @@ static bool is_still_true(const struct files_entry *entry)
 }
 
 /* An entry of the table to rely on, or NULL. */
-static struct files_entry *find_fresh(struct files_cache *cache, uint64_t hash,
-                                      const struct conf_files *files, struct slice path)
+static struct files_entry *find_fresh(struct files_cache *cache, const struct key *key)
 {
-    struct files_entry *entry = lookup(cache, hash, files, path);
+    struct files_entry *entry = lookup(cache, key);
     if (entry == NULL || entry->state == FILES_PENDING)
         return entry;
     if (UNLIKELY(loop_now_ms() - entry->checked_ms >= FILES_FRESH_MS)) {
@@ -339,13 +380,14 @@ static struct files_entry *find_fresh(struct files_cache *cache, uint64_t hash,
 }
 
 int files_cache_find(struct files_cache *cache, const struct conf_files *files, struct slice path,
-                     struct files_entry **ret_entry)
+                     enum http_encoding encoding, struct files_entry **ret_entry)
 {
-    uint64_t hash = hash_bytes(cache->hash_key, path) ^ (uintptr_t)files;
-    struct files_entry *entry = find_fresh(cache, hash, files, path);
+    struct key key = {files, path, encoding,
+                      hash_bytes(cache->hash_key, path) ^ files->identity_hash ^ encoding};
+    struct files_entry *entry = find_fresh(cache, &key);
     int rc = 0;
     if (entry == NULL) {
-        rc = insert_pending(cache, hash, files, path, &entry);
+        rc = insert_pending(cache, &key, &entry);
         if (rc < 0)
             return rc;
         load(cache, entry);

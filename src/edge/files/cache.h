@@ -1,7 +1,10 @@
 /*
- * What a worker knows of the files it serves: by folder and path of the request, an open descriptor
- * or the whole content, and the fields of the response, ready written. A hit is one look into a
- * hash table. Each worker has its own; nothing is shared.
+ * What a worker knows of the files it serves: by folder, path of the request and coding, an open
+ * descriptor or the whole content, and the fields of the response, ready written. A hit is one look
+ * into a hash table. Each worker has its own; nothing is shared.
+ *
+ * A folder is what conf says of it, not where conf's memory lies: after a reload its entries are
+ * found again where nothing changed for it, and by no other folder.
  *
  * An entry is believed for FILES_FRESH_MS, then the file is looked at again: a change is seen
  * within a second. An entry never changes once it is loaded: a file that did gets another one, and
@@ -15,6 +18,7 @@
 #include "base/list.h"
 #include "edge/files/condition.h"
 #include "os/file.h"
+#include "wire/http/encoding.h"
 
 struct conf_files;
 struct files_cache;
@@ -43,10 +47,13 @@ struct files_entry {
     struct files_entry *next;  /* in its bucket */
     struct list link;          /* by age; on its own until it is loaded */
     struct list waiters;       /* struct waiter, while pending */
+    size_t bytes;              /* of the entry itself, with the texts behind it */
     uint64_t hash;
-    const struct conf_files *files; /* part of the key; borrowed for as long as the cache */
-    struct slice path;              /* the other part; in this entry's memory */
-    const char *file;               /* below files->root; in this entry's memory */
+    /* The key; its texts lie behind the entry. */
+    struct slice identity; /* of the folder; begins with the root and a NUL */
+    struct slice path;
+    enum http_encoding encoding; /* other than identity: of a neighbour, "x.js.br" for "/x.js" */
+    const char *file;            /* below the root; behind the entry too */
     int64_t checked_ms;
     unsigned references;
     bool was_hit;
@@ -61,7 +68,7 @@ struct files_entry {
     struct slice type;
     /* Field lines of the response: all, and without Content-Type, and validators alone. */
     struct slice fields, fields_untyped, fields_validators;
-    char fields_memory[320];
+    char fields_memory[352];
     char etag_memory[40];
 };
 
@@ -73,13 +80,14 @@ int files_cache_create(struct hash_key hash_key, const struct files_limits *limi
 void files_cache_destroy(struct files_cache *cache);
 
 /*
- * What `path` (normalised, of a request) is below files->root. May wait in the calling fiber when a
+ * What `path` (normalised, of a request) is below files->root: the file itself, or with another
+ * encoding than identity the neighbour that has it compressed. May wait in the calling fiber when a
  * disk is needed; who asks for the same meanwhile waits for the same load. Returns 0 with an entry
  * that is a file or a folder, -ENOENT, -EACCES, -ENOMEM, -EMFILE, -ECANCELED, -ETIMEDOUT, or
  * another -errno.
  */
 int files_cache_find(struct files_cache *cache, const struct conf_files *files, struct slice path,
-                     struct files_entry **ret_entry);
+                     enum http_encoding encoding, struct files_entry **ret_entry);
 
 /* Gives back what files_cache_find returned. */
 void files_entry_give(struct files_entry *entry);

@@ -1,6 +1,7 @@
 /* The action itself: which file, the fallback, folders, and what is said when there is none. */
 #include "edge/files/files.h"
 
+#include "edge/files/listing.h"
 #include "edge/files/path.h"
 #include "edge/files/send.h"
 #include "edge/state.h"
@@ -10,10 +11,14 @@
 
 /*
  * A fallback is a page under many names, and what a name answers depends on who asks: it must be
- * asked about again each time, which costs a 304.
+ * asked about again each time, which costs a 304. With precompressed neighbours all answers depend
+ * on Accept-Encoding, also where there is none yet (RFC 9110 §12.5.5).
  */
-static const struct slice fallback_fields =
-    SLICE("Cache-Control: no-cache\r\nVary: Accept, Sec-Fetch-Mode\r\n");
+static const struct slice extra_fields[2][2] = {
+    {{"", 0}, SLICE("Vary: Accept-Encoding\r\n")},
+    {SLICE("Cache-Control: no-cache\r\nVary: Accept, Sec-Fetch-Mode\r\n"),
+     SLICE("Cache-Control: no-cache\r\nVary: Accept, Accept-Encoding, Sec-Fetch-Mode\r\n")},
+};
 
 static void refuse_method(struct exchange *exchange)
 {
@@ -85,7 +90,7 @@ static int find_fallback(struct exchange *exchange, const struct conf_files *fil
         !files_wants_fallback(&exchange->request, exchange->action_path))
         return -ENOENT;
     struct files_entry *entry;
-    int rc = files_cache_find(cache, files, files->fallback, &entry);
+    int rc = files_cache_find(cache, files, files->fallback, ENCODING_IDENTITY, &entry);
     if (rc < 0)
         return rc;
     if (entry->state == FILES_FOLDER) {
@@ -94,6 +99,43 @@ static int find_fallback(struct exchange *exchange, const struct conf_files *fil
     }
     *ret_entry = entry;
     return 0;
+}
+
+/* The file's neighbour in that coding; NULL when there is none, or it was left behind by a change
+ * of the file. */
+static struct files_entry *find_neighbour(struct files_cache *cache, const struct conf_files *files,
+                                          struct slice path, enum http_encoding encoding,
+                                          const struct files_entry *entry)
+{
+    struct files_entry *neighbour;
+    if (files_cache_find(cache, files, path, encoding, &neighbour) < 0)
+        return NULL;
+    if (neighbour->state == FILES_FILE && neighbour->info.modified_ns >= entry->info.modified_ns)
+        return neighbour;
+    files_entry_give(neighbour);
+    return NULL;
+}
+
+/* The best that the client takes and that is there takes the place of the file itself. */
+static void prefer_neighbour(struct exchange *exchange, const struct conf_files *files,
+                             struct slice path, struct files_entry **entry)
+{
+    struct files_cache *cache = edge_worker_current()->files_cache;
+    struct accept_encoding accept;
+    enum http_encoding offered[ENCODINGS_COUNT], chosen;
+    unsigned count = 0;
+    accept_encoding_parse(&exchange->request.fields, &accept);
+    for (; count < files->precompressed_count && count < ENCODINGS_COUNT; count++)
+        offered[count] = files->precompressed[count];
+    while ((chosen = accept_encoding_choose(&accept, offered, count)) != ENCODING_IDENTITY) {
+        struct files_entry *neighbour = find_neighbour(cache, files, path, chosen, *entry);
+        if (neighbour != NULL) {
+            files_entry_give(*entry);
+            *entry = neighbour;
+            return;
+        }
+        accept.quality[chosen] = 0;
+    }
 }
 
 void files_run(struct exchange *exchange, const struct conf_files *files)
@@ -105,19 +147,29 @@ void files_run(struct exchange *exchange, const struct conf_files *files)
     }
     struct files_cache *cache = edge_worker_current()->files_cache;
     struct files_entry *entry;
-    struct slice extra = {0};
-    int rc = files_cache_find(cache, files, exchange->action_path, &entry);
-    if (rc == -ENOENT) {
+    struct slice path = exchange->action_path;
+    int rc = files_cache_find(cache, files, path, ENCODING_IDENTITY, &entry);
+    if (rc == -ENOENT && files->listing == CONF_LISTING_ON && slice_ends_with(path, SLICE("/"))) {
+        rc = listing_run(exchange, files, path);
+        if (rc == 0)
+            return;
+    }
+    bool is_fallback = rc == -ENOENT;
+    if (is_fallback) {
         rc = find_fallback(exchange, files, cache, &entry);
-        extra = fallback_fields;
+        path = files->fallback;
     }
     if (rc < 0) {
         answer_failure(exchange, rc);
         return;
     }
-    if (entry->state == FILES_FOLDER)
+    bool may_be_encoded = files->precompressed_count > 0;
+    if (entry->state == FILES_FOLDER) {
         redirect_to_folder(exchange);
-    else
-        files_send(exchange, entry, extra);
+    } else {
+        if (may_be_encoded)
+            prefer_neighbour(exchange, files, path, &entry);
+        files_send(exchange, entry, extra_fields[is_fallback][may_be_encoded]);
+    }
     files_entry_give(entry);
 }

@@ -76,8 +76,7 @@ static int run(struct files_load *load)
     return rc < 0 ? rc : 0;
 }
 
-/* What a client may know of why there is nothing: not that it lies outside, or is a socket. */
-static int plain_error(int code)
+int files_plain_error(int code)
 {
     switch (code) {
     case -ENOTDIR:
@@ -99,7 +98,7 @@ void files_load_run(void *arg)
     load->fd = -1;
     load->content = NULL;
     load->is_settled = true;
-    load->result = plain_error(run(load));
+    load->result = files_plain_error(run(load));
     if (load->result == 0 && load->now_ns - load->info.changed_ns < SETTLED_NS)
         load->is_settled = false;
 }

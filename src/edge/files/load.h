@@ -30,3 +30,6 @@ struct files_load {
 
 /* `load` is a struct files_load. */
 void files_load_run(void *load);
+
+/* What a client may know of why there is nothing: not that it lies outside, or is a socket. */
+int files_plain_error(int code);

@@ -254,6 +254,9 @@ send_asked(struct exchange *exchange, const struct files_entry *entry, struct sl
     struct byte_range ranges[HTTP_RANGES_MAX];
     struct slice asked = condition_range(request, &entry->validators, now_s());
     int count = asked.len == 0 ? 0 : http_range_parse(asked, entry->info.size, ranges);
+    /* A coding of a message of several parts would be taken for that of the whole message. */
+    if (count > 1 && entry->encoding != ENCODING_IDENTITY)
+        count = 0;
     if (count < 0)
         send_unsatisfiable(exchange, entry);
     else if (count == 0)

@@ -2,7 +2,7 @@
 #include "edge/route/rewrite.h"
 
 #include "conf/snapshot.h"
-#include "edge/route/template.h"
+#include "edge/route/location.h"
 #include "http/exchange.h"
 #include "wire/http/uri.h"
 
@@ -24,7 +24,7 @@ static bool refuse(struct exchange *exchange, unsigned status, const char *reaso
     return false;
 }
 
-/* Behind a '?' stands the new query. Where the template says nothing of one, the old one stays. */
+/* Behind a '?' stands the new query. Where the text says nothing of one, the old one stays. */
 static void take_query(struct exchange *exchange, struct slice to, struct slice query)
 {
     if (query.len > 0)
@@ -36,13 +36,13 @@ static void take_query(struct exchange *exchange, struct slice to, struct slice 
 static bool rewrite(struct exchange *exchange, struct slice to)
 {
     struct arena *arena = &exchange->arena;
-    size_t room = template_bytes_max(to, exchange);
+    size_t room = location_bytes_max(to, exchange);
     char *memory = arena_alloc(arena, room);
     if (memory == NULL)
         return refuse(exchange, 503, "out of memory for this request");
     struct writer writer;
     writer_init(&writer, memory, room);
-    template_expand(&writer, to, exchange);
+    location_expand(&writer, to, exchange);
     struct slice rest = writer_slice(&writer), raw, path;
     if (rest.len > HTTP_URI_BYTES_MAX)
         return refuse(exchange, 414, "the rewritten address would be too long");

@@ -204,6 +204,11 @@ static const struct bad_file values_files[] = {
      "5:39: a response with status 204 has no body\n"},
     {RULES "      - respond: { content_type: \"a\\nb\" }\n",
      "5:34: \"a\" is not one line of text: text without line ends or control characters\n"},
+    {RULES "      - files: { root: /, precompressed: [br, deflate], listing: yes }\n"
+           "      - files: { root: /, precompressed: [] }\n",
+     "5:47: \"deflate\" is no value of \"precompressed\", which is one of br, zstd, gzip\n"
+     "5:66: \"yes\" is no value of \"listing\", which is one of true, false\n"
+     "6:42: \"precompressed\" is empty; it must have at least one entry\n"},
     {RULES "      - { forward: api, strip_prefix: api }\n"
            "      - { forward: api, strip_prefix: / }\n"
            "      - { forward: api, strip_prefix: \"/a/*\" }\n"

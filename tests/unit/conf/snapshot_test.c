@@ -393,6 +393,36 @@ static void every_allocation_may_fail_while_errors_are_told(void **state)
     }
 }
 
+static void folders_are_told_apart_by_what_they_show(void **state)
+{
+    (void)state;
+    static const char text[] = "sites:\n"
+                               "  a:\n"
+                               "    domains: a.org\n"
+                               "    rules:\n"
+                               "      - files: { root: /usr, precompressed: [gzip, br] }\n"
+                               "      - files: /usr\n"
+                               "      - files: { root: /usr, index: home.html }\n"
+                               "      - files: { root: /usr/lib, listing: true }\n";
+    struct snapshot *one = parse_good(text), *two = parse_good(text);
+    const struct conf_rule *rules = one->sites[0].rules, *again = two->sites[0].rules;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_string_equal(rules[i].files.identity.at, rules[i].files.root.at);
+        assert_true(slice_equal(rules[i].files.identity, again[i].files.identity));
+        assert_true(rules[i].files.identity_hash == again[i].files.identity_hash);
+    }
+    assert_true(slice_equal(rules[0].files.identity, rules[1].files.identity));
+    assert_false(slice_equal(rules[1].files.identity, rules[2].files.identity));
+    assert_false(slice_equal(rules[1].files.identity, rules[3].files.identity));
+    assert_int_equal(rules[0].files.precompressed_count, 2);
+    assert_int_equal(rules[0].files.precompressed[0], ENCODING_GZIP);
+    assert_int_equal(rules[1].files.precompressed_count, 0);
+    assert_int_equal(rules[0].files.listing, CONF_LISTING_OFF);
+    assert_int_equal(rules[3].files.listing, CONF_LISTING_ON);
+    snapshot_unref(one);
+    snapshot_unref(two);
+}
+
 static void ten_thousand_sites_are_read(void **state)
 {
     (void)state;
@@ -424,6 +454,7 @@ int main(void)
         cmocka_unit_test(short_forms_mean_what_the_long_ones_do),
         cmocka_unit_test(aliases_and_inheritance_copy),
         cmocka_unit_test(one_domain_may_stand_at_different_listeners),
+        cmocka_unit_test(folders_are_told_apart_by_what_they_show),
         cmocka_unit_test(it_lives_until_the_last_reference_goes),
         cmocka_unit_test(it_reads_a_file_and_resolves_by_its_folder),
         cmocka_unit_test(every_allocation_may_fail),

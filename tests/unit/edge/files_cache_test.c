@@ -47,7 +47,10 @@ static int set_up(void **state)
     memcpy(root, "/tmp/weir-files-XXXXXX", 23);
     if (mkdtemp(root) == NULL)
         return -1;
-    files = (struct conf_files){.root = slice_of_cstr(root), .index = SLICE("index.html")};
+    files = (struct conf_files){.root = slice_of_cstr(root),
+                                .index = SLICE("index.html"),
+                                .identity = slice_of(root, sizeof root),
+                                .identity_hash = 7};
     put("small.txt", 's', 5);
     put("empty.txt", 'e', 0);
     put("large.bin", 'l', FILES_CONTENT_BYTES_MAX + 1);
@@ -91,14 +94,15 @@ static void end(void)
 static struct files_entry *find(const char *path)
 {
     struct files_entry *entry = NULL;
-    assert_int_equal(files_cache_find(cache, &files, slice_of_cstr(path), &entry), 0);
+    assert_int_equal(
+        files_cache_find(cache, &files, slice_of_cstr(path), ENCODING_IDENTITY, &entry), 0);
     return entry;
 }
 
 static int find_code(const char *path)
 {
     struct files_entry *entry;
-    int rc = files_cache_find(cache, &files, slice_of_cstr(path), &entry);
+    int rc = files_cache_find(cache, &files, slice_of_cstr(path), ENCODING_IDENTITY, &entry);
     if (rc == 0)
         files_entry_give(entry);
     return rc;
@@ -138,6 +142,71 @@ static void a_small_file_is_kept_in_memory(void **state)
     run(&files_limits_default, small_files, 1);
 }
 
+static bool has(struct slice fields, const char *line)
+{
+    return slice_search(fields, slice_of_cstr(line)) >= 0;
+}
+
+static void identities(void *arg)
+{
+    (void)arg;
+    /* As after a reload: the same folder elsewhere in memory, and another one in its place. */
+    char copy[sizeof root];
+    memcpy(copy, root, sizeof copy);
+    struct conf_files same = files, other = files;
+    same.identity = slice_of(copy, sizeof copy);
+    other.root = SLICE("/nonexistent");
+    other.identity = SLICE("/nonexistent\0");
+    struct files_entry *entry = find("/small.txt"), *again, *none;
+    struct slice path = SLICE("/small.txt");
+    assert_int_equal(files_cache_find(cache, &same, path, ENCODING_IDENTITY, &again), 0);
+    assert_ptr_equal(again, entry);
+    assert_int_equal(files_cache_find(cache, &other, path, ENCODING_IDENTITY, &none), -ENOENT);
+    memset(copy, 'x', sizeof copy); /* the first snapshot has gone */
+    files_entry_give(again);
+    assert_int_equal(find_code("/small.txt"), 0);
+    assert_int_equal(stats().loads, 2);
+    files_entry_give(entry);
+    end();
+}
+
+static void a_folder_is_its_text_wherever_it_lies(void **state)
+{
+    (void)state;
+    run(&files_limits_default, identities, 1);
+}
+
+static void encodings(void *arg)
+{
+    (void)arg;
+    struct files_entry *plain = find("/"), *br, *direct, *none;
+    struct slice path = SLICE("/");
+    assert_int_equal(files_cache_find(cache, &files, path, ENCODING_BR, &br), 0);
+    assert_int_equal(files_cache_find(cache, &files, path, ENCODING_GZIP, &none), -ENOENT);
+    direct = find("/index.html.br");
+    assert_memory_equal(br->content, "bbb", 3);
+    assert_true(has(br->fields, "Content-Type: text/html; charset=utf-8\r\n"));
+    assert_true(has(br->fields, "Content-Encoding: br\r\n"));
+    assert_true(has(br->fields_untyped, "Content-Encoding: br\r\n"));
+    assert_false(has(br->fields_validators, "Content-Encoding"));
+    assert_false(has(plain->fields, "Content-Encoding"));
+    assert_false(slice_equal(plain->validators.etag, br->validators.etag));
+    assert_true(has(direct->fields, "Content-Type: application/x-brotli\r\n"));
+    assert_false(has(direct->fields, "Content-Encoding"));
+    files_entry_give(plain);
+    files_entry_give(br);
+    files_entry_give(direct);
+    end();
+}
+
+static void a_neighbour_has_the_type_of_the_file_and_its_own_tag(void **state)
+{
+    (void)state;
+    put("index.html.br", 'b', 3);
+    run(&files_limits_default, encodings, 1);
+    take_away("index.html.br");
+}
+
 static void large_files(void *arg)
 {
     (void)arg;
@@ -153,11 +222,6 @@ static void a_large_file_is_kept_open(void **state)
 {
     (void)state;
     run(&files_limits_default, large_files, 1);
-}
-
-static bool has(struct slice fields, const char *line)
-{
-    return slice_search(fields, slice_of_cstr(line)) >= 0;
 }
 
 static void written_fields(void *arg)
@@ -397,6 +461,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_file_is_kept_in_memory),
+        cmocka_unit_test(a_folder_is_its_text_wherever_it_lies),
+        cmocka_unit_test(a_neighbour_has_the_type_of_the_file_and_its_own_tag),
         cmocka_unit_test(a_large_file_is_kept_open),
         cmocka_unit_test(the_fields_are_written_beforehand),
         cmocka_unit_test(folders_and_missing_names_are_remembered_too),

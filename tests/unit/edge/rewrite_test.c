@@ -1,10 +1,10 @@
-/* What a rule makes of a path, and the texts with variables that it shares with redirects. */
+/* What a rule makes of a path, and the texts with variables that redirects share with it. */
 #include "unit.h"
 
 #include "base/cleanup.h"
 #include "conf/snapshot.h"
+#include "edge/route/location.h"
 #include "edge/route/rewrite.h"
-#include "edge/route/template.h"
 #include "http/exchange.h"
 
 struct rewrite_case {
@@ -81,7 +81,7 @@ static void paths_and_queries_become_others(void **state)
     }
 }
 
-static void a_template_never_needs_more_room_than_told(void **state)
+static void a_text_never_needs_more_room_than_told(void **state)
 {
     (void)state;
     struct exchange exchange = {
@@ -101,10 +101,10 @@ static void a_template_never_needs_more_room_than_told(void **state)
         char room[512];
         struct writer writer;
         struct slice text = slice_of_cstr(texts[i]);
-        size_t most = template_bytes_max(text, &exchange);
+        size_t most = location_bytes_max(text, &exchange);
         assert_true(most <= sizeof room);
         writer_init(&writer, room, most);
-        template_expand(&writer, text, &exchange);
+        location_expand(&writer, text, &exchange);
         assert_false(writer.overflown);
     }
 }
@@ -113,7 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_and_queries_become_others),
-        cmocka_unit_test(a_template_never_needs_more_room_than_told),
+        cmocka_unit_test(a_text_never_needs_more_room_than_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,56 @@ static void what_is_no_file_is_not_opened(void **state)
     assert_false(info.is_folder);
 }
 
+struct seen {
+    char names[512];
+    size_t len;
+    int stop_after; /* 0: never */
+};
+
+static int see(void *arg, const char *name, const struct file_info *info)
+{
+    struct seen *seen = arg;
+    int len = snprintf(seen->names + seen->len, sizeof seen->names - seen->len, " %s%s", name,
+                       info->is_folder    ? "/"
+                       : info->is_regular ? ""
+                                          : "!");
+    seen->len += (size_t)len;
+    return --seen->stop_after == 0 ? 7 : 0;
+}
+
+static bool saw(const struct seen *seen, const char *name)
+{
+    char wanted[64];
+    (void)snprintf(wanted, sizeof wanted, " %s ", name);
+    char all[520];
+    (void)snprintf(all, sizeof all, "%s ", seen->names);
+    return strstr(all, wanted) != NULL;
+}
+
+static void a_folder_is_listed_without_what_leads_out(void **state)
+{
+    (void)state;
+    struct seen seen = {.len = 0};
+    assert_int_equal(beneath_list(root, "", see, &seen), 0);
+    static const char *const shown[] = {"file", "folder/", "inside", "fifo!"};
+    static const char *const left_out[] = {"absolute", "up", "up/", "magic", "magic/",
+                                           "loop",     ".",  "./",  "../"};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        assert_true(saw(&seen, shown[i]));
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        assert_false(saw(&seen, left_out[i]));
+
+    seen = (struct seen){.len = 0};
+    assert_int_equal(beneath_list(root, "folder", see, &seen), 0);
+    assert_true(saw(&seen, "inner") && saw(&seen, "up-and-inside"));
+    seen = (struct seen){.stop_after = 2};
+    assert_int_equal(beneath_list(root, "", see, &seen), 7);
+    assert_int_equal(beneath_list(root, "file", see, &seen), -ENOTDIR);
+    assert_int_equal(beneath_list(root, "missing", see, &seen), -ENOENT);
+    assert_int_equal(beneath_list(root, "up", see, &seen), -EXDEV);
+    assert_int_equal(beneath_list("/nonexistent", "", see, &seen), -ENOENT);
+}
+
 static void what_is_missing_is_told(void **state)
 {
     (void)state;
@@ -164,6 +214,7 @@ int main(void)
         cmocka_unit_test(links_that_stay_inside_are_followed),
         cmocka_unit_test(nothing_outside_is_reached),
         cmocka_unit_test(what_is_no_file_is_not_opened),
+        cmocka_unit_test(a_folder_is_listed_without_what_leads_out),
         cmocka_unit_test(what_is_missing_is_told),
         cmocka_unit_test(without_waiting_the_answer_is_the_same_or_eagain),
     };

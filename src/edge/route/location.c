@@ -1,12 +1,12 @@
 /* One pass over the text. It was checked when the configuration was read: all variables are known.
  */
-#include "edge/route/template.h"
+#include "edge/route/location.h"
 
 #include "http/exchange.h"
 
 #define ESCAPE_BYTES 3
 
-size_t template_bytes_max(struct slice text, const struct exchange *exchange)
+size_t location_bytes_max(struct slice text, const struct exchange *exchange)
 {
     size_t variable = exchange->host.len + exchange->action_path.len * ESCAPE_BYTES +
                       exchange->action_query.len + 1;
@@ -47,7 +47,7 @@ static void write_variable(struct writer *writer, struct slice name,
     }
 }
 
-void template_expand(struct writer *writer, struct slice text, const struct exchange *exchange)
+void location_expand(struct writer *writer, struct slice text, const struct exchange *exchange)
 {
     bool is_in_query = false;
     while (text.len > 0) {
