@@ -210,3 +210,29 @@ def test_sockets_are_not_listed(edge, site):
         listener.bind("socket")
         os.chdir(before)
         assert b"socket" not in raw.get(edge.port, "/list/sub/").body
+
+
+def test_after_reloads_a_folder_answers_for_itself_only(weir, tmp_path):
+    """Snapshots come and go, and their memory is used again: what is kept is kept by the root."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(name)
+        (tmp_path / name / "large.bin").write_bytes(name.encode() * 50_000)
+    config = CONFIG.replace("@SITE@", f"{tmp_path}/@ROOT@")
+    edge = weir.edge(config.replace("@ROOT@", "one"))
+
+    def loads():
+        return edge.metrics()['weir_files_cache_loads_total{worker="0"}']
+
+    for turn in range(6):
+        name = ("one", "two")[turn % 2]
+        edge.write(config.replace("@ROOT@", name))
+        assert weir.run("reload", "-f", edge.file).code == 0
+        assert raw.get(edge.port, "/x.txt").body == name.encode()
+        assert raw.get(edge.port, "/plain/x.txt").body == name.encode()
+        assert raw.get(edge.port, "/large.bin").body == name.encode() * 50_000
+    kept = loads()
+    edge.write(config.replace("@ROOT@", "two").replace("/plain", "/other"))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    assert raw.get(edge.port, "/other/x.txt").body == b"two"
+    assert loads() <= kept + 2          # a slow machine may look again

@@ -185,6 +185,8 @@ static int place_by_host(struct route_index *index, uint32_t list, uint32_t rule
     for (unsigned i = 0; i < match->hosts_count; i++) {
         struct slice host = match->hosts[i];
         bool is_wild = slice_starts_with(host, SLICE("*."));
+        if (host.len > index->host_max)
+            index->host_max = host.len;
         list_at(index, list)->has_hosts = 1;
         list_at(index, list)->has_wild_hosts |= is_wild;
         uint32_t node;
@@ -319,19 +321,23 @@ static void try_entries(struct search *search, const struct index_list *list)
     }
 }
 
+static void try_host(struct search *search, uint32_t parent, struct slice name, unsigned which)
+{
+    if (name.len > search->index->host_max)
+        return;
+    uint32_t node = find_child(search->index, parent, name);
+    if (node != 0)
+        try_entries(search, &search->index->nodes[node].lists[which]);
+}
+
 /* The host itself, then, where there are stars, each name above it. */
 static void try_hosts(struct search *search, uint32_t list, bool has_wild)
 {
-    const struct route_index *index = search->index;
     struct slice name = search->subject->exchange->host;
-    uint32_t parent = list | HOST_MARK, node = find_child(index, parent, name);
-    if (node != 0)
-        try_entries(search, &index->nodes[node].lists[INDEX_HERE]);
+    try_host(search, list | HOST_MARK, name, INDEX_HERE);
     for (ptrdiff_t dot; has_wild && (dot = slice_find(name, '.')) >= 0;) {
         name = slice_from(name, (size_t)dot + 1);
-        node = find_child(index, parent, name);
-        if (node != 0)
-            try_entries(search, &index->nodes[node].lists[INDEX_BELOW]);
+        try_host(search, list | HOST_MARK, name, INDEX_BELOW);
     }
 }
 

@@ -47,7 +47,8 @@ struct route_index {
     uint32_t nodes_max;
     struct index_slot *slots; /* owned; more than twice the nodes, a power of two */
     uint32_t slots_count;
-    uint32_t *entries;                  /* owned; of all lists */
+    size_t host_max;   /* the longest that a rule names: longer ones are not looked up */
+    uint32_t *entries; /* owned; of all lists */
     struct index_placement *placements; /* owned; NULL once it is sealed */
     uint32_t placements_count;
     uint32_t placements_max;

@@ -22,8 +22,12 @@ static int add_domain(struct router_domains *domains, struct slice domain, struc
         domains->any = site;
         return 0;
     }
-    if (slice_starts_with(domain, SLICE("*.")))
-        return map_set(&domains->wildcards, slice_from(domain, 2), site);
+    if (slice_starts_with(domain, SLICE("*."))) {
+        struct slice name = slice_from(domain, 2);
+        if (name.len > domains->wildcard_max)
+            domains->wildcard_max = name.len;
+        return map_set(&domains->wildcards, name, site);
+    }
     return map_set(&domains->exact, domain, site);
 }
 
@@ -132,7 +136,9 @@ static struct router_site *find_site(const struct router_domains *domains, struc
         parent = slice_from(parent, (size_t)dot + 1);
         if (parent.len == 0)
             break;
-        site = map_get(&domains->wildcards, parent);
+        /* A host of thousands of labels must not cost as many hashes of its whole length. */
+        if (parent.len <= domains->wildcard_max)
+            site = map_get(&domains->wildcards, parent);
     }
     return site != NULL ? site : domains->any;
 }

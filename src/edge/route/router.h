@@ -31,6 +31,7 @@ struct router_site {
 struct router_domains {
     struct map exact;     /* domain to router_site */
     struct map wildcards; /* "x.y" of "*.x.y" */
+    size_t wildcard_max;  /* the longest of these: a longer name is not looked up */
     struct router_site *any;
 };
 

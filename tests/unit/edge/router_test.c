@@ -106,6 +106,17 @@ static void a_wildcard_wants_at_least_one_label_before_it(void **state)
     expect_site(state, INNER, "example.org", "-");
 }
 
+static void a_host_of_thousands_of_labels_is_below_a_wildcard_too(void **state)
+{
+    char host[8000];
+    for (size_t i = 0; i < sizeof host; i += 2)
+        memcpy(host + i, "a.", 2);
+    memcpy(host + sizeof host - 16, "api.example.org", 16);
+    expect_site(state, PUBLIC, host, "deep");
+    host[sizeof host - 2] = 'x';
+    expect_site(state, PUBLIC, host, "rest");
+}
+
 static void labels_are_compared_whole(void **state)
 {
     expect_site(state, PUBLIC, "xexample.org", "rest");
@@ -210,6 +221,7 @@ int main(void)
         cmocka_unit_test(an_exact_domain_comes_before_each_wildcard),
         cmocka_unit_test(of_two_wildcards_the_longer_one_wins),
         cmocka_unit_test(a_wildcard_wants_at_least_one_label_before_it),
+        cmocka_unit_test(a_host_of_thousands_of_labels_is_below_a_wildcard_too),
         cmocka_unit_test(labels_are_compared_whole),
         cmocka_unit_test(what_no_site_names_goes_to_the_site_for_all),
         cmocka_unit_test(each_listener_has_the_domains_of_its_own_sites),
