@@ -124,3 +124,124 @@ bool match_holds(const struct conf_match *match, struct match_subject *subject)
 {
     return path_holds(match, subject->exchange->path) && match_holds_but_path(match, subject);
 }
+
+static void write_quoted(struct writer *why, struct slice text)
+{
+    write_char(why, '"');
+    write_slice(why, text);
+    write_char(why, '"');
+}
+
+/* As it stands in the file. */
+static void write_pattern(struct writer *why, const struct conf_pattern *pattern)
+{
+    write_char(why, '"');
+    write_slice(why, pattern->text);
+    write_slice(why, pattern->kind == CONF_PATTERN_PREFIX ? SLICE("*\"") : SLICE("\""));
+}
+
+static void write_separator(struct writer *why, unsigned number)
+{
+    write_slice(why, number > 0 ? SLICE(", ") : SLICE(" "));
+}
+
+static void why_not_path(const struct conf_match *match, struct slice path, struct writer *why)
+{
+    write_literal(why, "the path ");
+    write_quoted(why, path);
+    write_slice(why, match->paths_count > 1 ? SLICE(" is none of") : SLICE(" is not"));
+    for (unsigned i = 0; i < match->paths_count; i++) {
+        write_separator(why, i);
+        write_pattern(why, &match->paths[i]);
+    }
+}
+
+static void why_not_method(const struct conf_match *match, const struct request_head *request,
+                           struct writer *why)
+{
+    write_literal(why, "the method ");
+    write_slice(why, request->method_name);
+    write_slice(why, match->methods_count > 1 ? SLICE(" is none of") : SLICE(" is not"));
+    for (unsigned i = 0; i < match->methods_count; i++) {
+        write_separator(why, i);
+        write_slice(why, match->methods[i]);
+    }
+}
+
+static void why_not_field(const struct conf_field_match *wanted, const struct fields *fields,
+                          struct writer *why)
+{
+    const struct field *found = fields_find_name(fields, wanted->name);
+    write_literal(why, "the header field ");
+    write_slice(why, wanted->name);
+    if (found == NULL) {
+        write_literal(why, " is missing; it should be ");
+    } else {
+        write_literal(why, " is ");
+        write_quoted(why, found->value);
+        write_literal(why, ", not ");
+    }
+    write_pattern(why, &wanted->value);
+}
+
+static void why_not_host(const struct conf_match *match, struct slice host, struct writer *why)
+{
+    write_literal(why, "the host ");
+    write_quoted(why, host);
+    write_slice(why, match->hosts_count > 1 ? SLICE(" is none of") : SLICE(" is not"));
+    for (unsigned i = 0; i < match->hosts_count; i++) {
+        write_separator(why, i);
+        write_quoted(why, match->hosts[i]);
+    }
+}
+
+static void why_not_query(const struct conf_query_match *wanted, struct writer *why)
+{
+    write_literal(why, "no query parameter ");
+    write_slice(why, wanted->name);
+    write_literal(why, " is ");
+    write_pattern(why, &wanted->value);
+}
+
+static void why_not_source(const struct exchange *exchange, struct writer *why)
+{
+    write_literal(why, "the client's address ");
+    write_slice(why, exchange->client);
+    write_literal(why, " is in none of its source_ip");
+}
+
+/* The first field or query parameter that does not hold, if any. */
+static bool why_not_each(const struct conf_match *match, const struct exchange *exchange,
+                         struct writer *why)
+{
+    for (unsigned i = 0; i < match->fields_count; i++) {
+        if (!field_holds(&match->fields[i], &exchange->request.fields)) {
+            why_not_field(&match->fields[i], &exchange->request.fields, why);
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < match->query_count; i++) {
+        if (!query_holds(exchange->query, &match->query[i])) {
+            why_not_query(&match->query[i], why);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool match_why(const struct conf_match *match, const struct exchange *exchange, struct writer *why)
+{
+    struct match_subject subject;
+    match_subject_init(&subject, exchange);
+    if (match_holds(match, &subject))
+        return true;
+    if (!path_holds(match, exchange->path))
+        why_not_path(match, exchange->path, why);
+    else if (!method_holds(match, &exchange->request))
+        why_not_method(match, &exchange->request, why);
+    else if (!host_holds(match, exchange->host))
+        why_not_host(match, exchange->host, why);
+    else if (!why_not_each(match, exchange, why))
+        why_not_source(exchange, why);
+    return false;
+}

@@ -1,6 +1,7 @@
 /* Does a request match? Functions over conf's patterns that change nothing but the subject. */
 #pragma once
 
+#include "base/writer.h"
 #include "conf/snapshot.h"
 #include "os/address.h"
 
@@ -31,3 +32,9 @@ bool match_holds(const struct conf_match *match, struct match_subject *subject);
 
 /* The same where one of the paths is known to match. */
 bool match_holds_but_path(const struct conf_match *match, struct match_subject *subject);
+
+/*
+ * The same question for a person: true when it holds; else the first part that does not is told, as
+ * `the path "/x" is none of "/a", "/b"`. Each part of a match has its sentence here.
+ */
+bool match_why(const struct conf_match *match, const struct exchange *exchange, struct writer *why);

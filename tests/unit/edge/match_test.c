@@ -229,6 +229,63 @@ static void path_method_and_fields_must_hold_together(void **state)
     }
 }
 
+static const char *why(const struct conf_match *match, const struct exchange *exchange)
+{
+    static char text[512];
+    struct writer writer;
+    writer_init(&writer, text, sizeof text - 1);
+    if (match_why(match, exchange, &writer))
+        return NULL;
+    assert_false(writer.overflown);
+    *writer.at = '\0';
+    return text;
+}
+
+static void the_first_part_that_does_not_hold_is_told(void **state)
+{
+    (void)state;
+    struct conf_pattern paths[] = {{CONF_PATTERN_EXACT, SLICE("/x")},
+                                   {CONF_PATTERN_PREFIX, SLICE("/api/")}};
+    struct slice method = SLICE("POST");
+    struct conf_field_match wanted = {SLICE("X-A"), {CONF_PATTERN_EXACT, SLICE("1")}};
+    const struct conf_match match = {.paths = paths,
+                                     .paths_count = 2,
+                                     .methods = &method,
+                                     .methods_count = 1,
+                                     .fields = &wanted,
+                                     .fields_count = 1};
+    struct field field = {.name = SLICE("x-a"), .value = SLICE("2")};
+    struct exchange exchange = request(METHOD_GET, SLICE("GET"), SLICE("/y"));
+    assert_string_equal(why(&match, &exchange), "the path \"/y\" is none of \"/x\", \"/api/*\"");
+    exchange.path = SLICE("/api");
+    assert_string_equal(why(&match, &exchange), "the method GET is not POST");
+    exchange = request(METHOD_POST, SLICE("POST"), SLICE("/api"));
+    assert_string_equal(why(&match, &exchange),
+                        "the header field X-A is missing; it should be \"1\"");
+    exchange.request.fields = (struct fields){&field, 1, 1};
+    assert_string_equal(why(&match, &exchange), "the header field X-A is \"2\", not \"1\"");
+    field.value = SLICE("1");
+    assert_null(why(&match, &exchange));
+
+    struct slice hosts[] = {SLICE("a.org"), SLICE("*.b.org")};
+    const struct conf_match host = {.hosts = hosts, .hosts_count = 2};
+    exchange.host = SLICE("c.org");
+    assert_string_equal(why(&host, &exchange),
+                        "the host \"c.org\" is none of \"a.org\", \"*.b.org\"");
+    struct conf_query_match page = {SLICE("page"), {CONF_PATTERN_EXACT, SLICE("2")}};
+    const struct conf_match query = {.query = &page, .query_count = 1};
+    exchange.query = SLICE("page=1");
+    assert_string_equal(why(&query, &exchange), "no query parameter page is \"2\"");
+    struct network network;
+    assert_int_equal(network_parse(SLICE("10.0.0.0/8"), &network), 0);
+    const struct conf_match source = {.sources = &network, .sources_count = 1};
+    exchange.client = SLICE("192.0.2.7");
+    assert_string_equal(why(&source, &exchange),
+                        "the client's address 192.0.2.7 is in none of its source_ip");
+    exchange.client = SLICE("10.0.0.1");
+    assert_null(why(&source, &exchange));
+}
+
 static void a_host_is_itself_or_below_a_star(void **state)
 {
     (void)state;
@@ -315,6 +372,7 @@ int main(void)
         cmocka_unit_test(an_empty_pattern_wants_a_field_that_is_there_and_empty),
         cmocka_unit_test(all_fields_must_hold),
         cmocka_unit_test(path_method_and_fields_must_hold_together),
+        cmocka_unit_test(the_first_part_that_does_not_hold_is_told),
         cmocka_unit_test(a_host_is_itself_or_below_a_star),
         cmocka_unit_test(one_source_of_several_is_enough),
         cmocka_unit_test(all_query_parameters_must_hold),
