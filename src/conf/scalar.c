@@ -320,7 +320,7 @@ static const char *parse_value_pattern(struct reading *reading, struct slice tex
 
 static const char *parse_path_prefix(struct reading *reading, struct slice text, void *field)
 {
-    struct conf_pattern pattern;
+    struct conf_pattern pattern = {.kind = CONF_PATTERN_EXACT};
     if (!slice_starts_with(text, SLICE("/")))
         return allowed(SCHEMA_PATH_PREFIX);
     const char *why = parse_path_pattern(reading, text, &pattern);
