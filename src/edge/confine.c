@@ -41,16 +41,21 @@ static struct slice served_folder(struct slice root)
     return parent.len > 1 ? parent : root;
 }
 
-/* Calls visit for each folder that is served until it returns other than 0; returns that. */
+/* Calls visit for each folder that is served until it returns other than 0; returns that. Where
+ * rule after rule serves the same one, it is called once: a site often has ten of them. */
 static int each_root(const struct snapshot *snapshot, int (*visit)(void *arg, struct slice root),
                      void *arg)
 {
     int rc = 0;
+    struct slice last = {NULL, 0};
     for (unsigned i = 0; i < snapshot->sites_count; i++) {
         const struct conf_site *site = &snapshot->sites[i];
         for (unsigned j = 0; rc == 0 && j < site->rules_count; j++) {
-            if (site->rules[j].action == CONF_ACTION_FILES)
-                rc = visit(arg, site->rules[j].files.root);
+            const struct conf_rule *rule = &site->rules[j];
+            if (rule->action != CONF_ACTION_FILES || slice_equal(rule->files.root, last))
+                continue;
+            last = rule->files.root;
+            rc = visit(arg, last);
         }
     }
     return rc;
