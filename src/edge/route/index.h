@@ -10,7 +10,7 @@
  * file. Nodes, all in one array, are found by hashing their parent and their text.
  *
  * Rules that differ in method, header fields, query or source alone are tried one after another.
- * Memory is linear in the number of patterns: at most 64 bytes a pattern's segment.
+ * Memory is linear: at most some 100 bytes for each segment of a pattern and each host of a rule.
  */
 #pragma once
 
