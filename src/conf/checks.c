@@ -230,6 +230,18 @@ void check_health(struct reading *reading, const struct tree_node *node, void *o
     health->any_below_500 = tree_get(node, "path") == NULL;
 }
 
+void check_balance(struct reading *reading, const struct tree_node *node, void *object)
+{
+    static const char *const keys[] = {"by", "load_max"};
+    const struct conf_balancing *balance = object;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        const struct tree_node *child = tree_get(node, keys[i]);
+        if (child != NULL && balance->algorithm != CONF_BALANCE_RING_HASH)
+            reading_error(reading, child->key_place, "\"%s\" is for \"algorithm: ring_hash\" only",
+                          keys[i]);
+    }
+}
+
 void check_tasks(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_tasks *tasks = object;

@@ -113,7 +113,7 @@ static void refuse_shape(struct reading *reading, const struct tree_node *node,
 static bool is_in_limits(const struct schema_row *row, const void *field)
 {
     uint64_t value;
-    if (row->kind == SCHEMA_INTEGER)
+    if (row->kind == SCHEMA_INTEGER || row->kind == SCHEMA_PERCENT)
         value = *(const unsigned *)field;
     else if (row->kind == SCHEMA_DURATION)
         value = (uint64_t) * (const int64_t *)field;
@@ -174,6 +174,8 @@ static bool read_word(struct reading *reading, const struct tree_node *node,
         refuse_later(reading, node->place, word->name, word->doc);
     else if (word != NULL && row->kind == SCHEMA_SIZE)
         *(uint64_t *)field = UINT64_MAX; /* a word in place of a size is "no limit" */
+    else if (word != NULL && row->kind == SCHEMA_DURATION)
+        *(int64_t *)field = word->value;
     else if (word != NULL)
         *(unsigned *)field = word->value;
     return word != NULL || row->kind == SCHEMA_WORD;

@@ -2,6 +2,7 @@
  * The kinds of single values: what each is called, what is allowed, and how its text becomes a
  * field. One row each; read.c and the generators use nothing else of this file.
  */
+#include "base/cleanup.h"
 #include "conf/read.h"
 #include "conf/value.h"
 #include "os/file.h"
@@ -202,6 +203,38 @@ static const char *parse_size(struct reading *reading, struct slice text, void *
     return value_size(text, field) < 0 ? allowed(SCHEMA_SIZE) : NULL;
 }
 
+static const char *parse_percent(struct reading *reading, struct slice text, void *field)
+{
+    (void)reading;
+    return value_percent(text, field) < 0 ? allowed(SCHEMA_PERCENT) : NULL;
+}
+
+static const char *parse_hash_by(struct reading *reading, struct slice text, void *field)
+{
+    static const struct {
+        const char *word;
+        enum conf_hash_source source;
+        bool has_name;
+    } sources[] = {
+        {"address", CONF_HASH_ADDRESS, false}, {"path", CONF_HASH_PATH, false},
+        {"header", CONF_HASH_HEADER, true},    {"cookie", CONF_HASH_COOKIE, true},
+        {"query", CONF_HASH_QUERY, true},
+    };
+    struct slice rest = text, word;
+    (void)slice_cut(&rest, ' ', &word);
+    struct slice name = slice_trim(rest);
+    for (size_t i = 0; i < COUNT_OF(sources); i++) {
+        if (!slice_equal(word, slice_of_cstr(sources[i].word)))
+            continue;
+        if (sources[i].has_name ? !http_is_token(name) : rest.at != NULL)
+            break;
+        struct conf_hash_by *by = field;
+        by->source = sources[i].source;
+        return keep(reading, name, &by->name);
+    }
+    return allowed(SCHEMA_HASH_BY);
+}
+
 /* A relative Unix socket lies below the file's folder. */
 static void resolve_unix(struct reading *reading, struct conf_address *address)
 {
@@ -379,6 +412,12 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
                          "^[0-9]+(ms|s|m|h|d)$", sizeof(int64_t), parse_duration},
     [SCHEMA_SIZE] = {"a size", "bytes, or a number with its unit, as in 64KiB, 10MiB, 1GiB or 1GB",
                      "^[0-9]+(B|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB)?$", sizeof(uint64_t), parse_size},
+    [SCHEMA_PERCENT] = {"a percentage", "a number with a percent sign, as in 50% or 12.5%",
+                        "^[0-9]+([.][0-9]{1,2})?%$", sizeof(unsigned), parse_percent},
+    [SCHEMA_HASH_BY] = {"a part of a request",
+                        "address, path, \"header NAME\", \"cookie NAME\" or \"query NAME\"",
+                        "^(address|path|(header|cookie|query) .+)$", sizeof(struct conf_hash_by),
+                        parse_hash_by},
     [SCHEMA_WORD] = {"a word", "one of the words listed", NULL, sizeof(unsigned), NULL},
     [SCHEMA_LISTENER_ADDRESS] = {"an address to listen at",
                                  "\":80\", \"127.0.0.1:80\", \"[::1]:80\" or \"unix:/path\"", NULL,

@@ -6,6 +6,7 @@
 
 #include "conf/checks.h"
 #include "conf/draft.h"
+#include "conf/schema_group.h"
 #include "conf/schema_match.h"
 #include "conf/schema_rows.h"
 
@@ -22,16 +23,6 @@
 /* Where nothing but the absence of a thing can be said yet. */
 static const struct schema_word only_off_words[] = {
     {"off", 0, false, "without it"},
-    {NULL},
-};
-
-static const struct schema_word balance_words[] = {
-    {"least_requests", CONF_BALANCE_LEAST_REQUESTS, false,
-     "of two targets taken at random the one with fewer open requests"},
-    {"round_robin", CONF_BALANCE_ROUND_ROBIN, false, "one after the other, by their weights"},
-    {"random", 0, true, "any of them"},
-    {"peak_ewma", 0, true, "the one that answers fastest"},
-    {"ring_hash", 0, true, "by a hash of the request"},
     {NULL},
 };
 
@@ -405,17 +396,12 @@ static const struct schema_row group_rows[] = {
      .min = 1,
      .max = 1000,
      .doc = "the servers, as addresses or as maps"},
-    {.name = "balance",
-     .kind = SCHEMA_WORD,
-     .words = balance_words,
-     AT(struct conf_group, balance),
-     .standard = "least_requests",
-     .doc = "which target gets the next request"},
-    {.name = "health",
-     .kind = SCHEMA_STRUCT,
-     .type = &health_type,
-     AT(struct conf_group, health),
-     .doc = "checks whether targets work; without it all count as working"},
+    BALANCE_ROWS(struct conf_group, ){
+        .name = "health",
+        .kind = SCHEMA_STRUCT,
+        .type = &health_type,
+        AT(struct conf_group, health),
+        .doc = "checks whether targets work; without it all count as working"},
     {.name = "protocol",
      .kind = SCHEMA_WORD,
      .words = group_protocols,
@@ -539,18 +525,12 @@ static const struct schema_row service_rows[] = {
      .type = &health_type,
      AT(struct draft_service, group.health),
      .doc = "how to find out whether a task works"},
-    {.name = "balance",
-     .kind = SCHEMA_WORD,
-     .words = balance_words,
-     AT(struct draft_service, group.balance),
-     .standard = "least_requests",
-     .doc = "which task gets the next request"},
-    {.name = "protocol",
-     .kind = SCHEMA_WORD,
-     .words = service_protocols,
-     AT(struct draft_service, group.protocol),
-     .standard = "http",
-     .doc = "what the tasks speak"},
+    BALANCE_ROWS(struct draft_service, group.){.name = "protocol",
+                                               .kind = SCHEMA_WORD,
+                                               .words = service_protocols,
+                                               AT(struct draft_service, group.protocol),
+                                               .standard = "http",
+                                               .doc = "what the tasks speak"},
     {.name = "deploy",
      .kind = SCHEMA_STRUCT,
      .type = &deploy_type,

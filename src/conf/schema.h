@@ -25,6 +25,8 @@ enum schema_kind {
     SCHEMA_INTEGER,          /* unsigned */
     SCHEMA_DURATION,         /* int64_t, milliseconds */
     SCHEMA_SIZE,             /* uint64_t, bytes */
+    SCHEMA_PERCENT,          /* unsigned, hundredths of a percent */
+    SCHEMA_HASH_BY,          /* struct conf_hash_by */
     SCHEMA_WORD,             /* an enum */
     SCHEMA_LISTENER_ADDRESS, /* struct conf_address */
     SCHEMA_TARGET_ADDRESS,   /* struct conf_address */
@@ -69,9 +71,11 @@ struct schema_row {
     uint16_t size;   /* of a single value's field: a test holds it against the kind */
     uint16_t count_offset; /* LIST, MAP */
     uint16_t name_offset;  /* MAP: of a struct slice in the element */
-    int64_t min, max;     /* INTEGER, DURATION (ms), SIZE; length of LIST, at most `max` if not 0 */
-    const char *standard; /* the default; NULL for none */
-    const struct schema_word *words; /* WORD; SIZE: "no limit"; LATER: taken already. Ends in {0} */
+    int64_t min,
+        max; /* INTEGER, DURATION (ms), SIZE, PERCENT; length of LIST, at most `max` if not 0 */
+    const char *standard;             /* the default; NULL for none */
+    const struct schema_word *words;  /* WORD; SIZE: "no limit"; INTEGER, DURATION, PERCENT: a
+                                       * number; LATER: taken already. Ends in {0} */
     const struct schema_struct *type; /* STRUCT */
     const struct schema_row *element; /* LIST, MAP: its name is unused */
     enum schema_kind name_kind;       /* MAP: of its keys */

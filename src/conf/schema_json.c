@@ -127,13 +127,13 @@ static void put_scalar(struct json *json, const struct schema_row *row)
         put_words(json, row->words);
         return;
     }
-    if (row->kind == SCHEMA_INTEGER) {
+    if (row->kind == SCHEMA_INTEGER && row->words == NULL) {
         put_integer(json, row);
         return;
     }
     if (row->kind == SCHEMA_TEXT || row->kind == SCHEMA_VALUE_PATTERN)
         put_types(json, text, COUNT_OF(text));
-    else if (row->kind == SCHEMA_SIZE)
+    else if (row->kind == SCHEMA_SIZE || row->kind == SCHEMA_INTEGER)
         put_types(json, size, COUNT_OF(size));
     else
         put_member(json, "type", "string");
@@ -197,7 +197,7 @@ static void put_map(struct json *json, const struct schema_row *row)
 
 static void put_default(struct json *json, const struct schema_row *row)
 {
-    if (row->kind != SCHEMA_INTEGER) {
+    if (row->kind != SCHEMA_INTEGER || row->words != NULL) {
         put_member(json, "default", row->standard);
         return;
     }

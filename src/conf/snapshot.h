@@ -156,7 +156,33 @@ struct conf_site {
     unsigned rules_count;
 };
 
-enum conf_balance { CONF_BALANCE_LEAST_REQUESTS, CONF_BALANCE_ROUND_ROBIN };
+enum conf_balance {
+    CONF_BALANCE_LEAST_REQUESTS,
+    CONF_BALANCE_ROUND_ROBIN,
+    CONF_BALANCE_RANDOM,
+    CONF_BALANCE_PEAK_EWMA,
+    CONF_BALANCE_RING_HASH,
+};
+
+enum conf_hash_source {
+    CONF_HASH_ADDRESS, /* the client's, without its port */
+    CONF_HASH_PATH,    /* and the query */
+    CONF_HASH_HEADER,
+    CONF_HASH_COOKIE,
+    CONF_HASH_QUERY, /* one parameter */
+};
+
+/* What of a request is hashed. */
+struct conf_hash_by {
+    enum conf_hash_source source;
+    struct slice name; /* of the header field, cookie or parameter; else empty */
+};
+
+struct conf_balancing {
+    enum conf_balance algorithm;
+    struct conf_hash_by by;
+    unsigned load_max; /* hundredths of a percent of the average; 0: no bound */
+};
 
 struct conf_target {
     struct conf_place place;
@@ -185,7 +211,7 @@ struct conf_group {
     struct slice name;
     bool is_service;
     enum conf_protocol protocol;
-    enum conf_balance balance;
+    struct conf_balancing balance;
     struct conf_health health;
     struct conf_target *targets;
     unsigned targets_count;

@@ -77,6 +77,23 @@ int value_size(struct slice text, uint64_t *ret_bytes)
     return parse_with_unit(text, units, COUNT_OF(units), ret_bytes);
 }
 
+int value_percent(struct slice text, unsigned *ret_hundredths)
+{
+    if (!slice_ends_with(text, SLICE("%")))
+        return -EINVAL;
+    struct slice rest = slice_first(text, text.len - 1), whole, part = {0};
+    uint64_t value, decimals = 0;
+    (void)slice_cut(&rest, '.', &whole);
+    bool has_part = slice_cut(&rest, '.', &part);
+    if (slice_parse_u64(whole, &value) < 0 || rest.at != NULL ||
+        (has_part && (part.len > 2 || slice_parse_u64(part, &decimals) < 0)))
+        return -EINVAL;
+    if (value > 1000000)
+        return -ERANGE;
+    *ret_hundredths = (unsigned)(value * 100 + (part.len == 1 ? decimals * 10 : decimals));
+    return 0;
+}
+
 bool value_is_name(struct slice text, bool dots)
 {
     if (text.len == 0 || text.len > VALUE_NAME_LEN_MAX || !is_alphanumeric(text.at[0]))

@@ -2,6 +2,7 @@
  * The engine in bad weather: one worker of the data plane between clients and targets that err in
  * every way. Each seed draws a storm; then, in calm, balance, health and drain are judged.
  */
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "edge_client.h"
@@ -25,12 +26,20 @@ static struct {
     struct target_host targets[TARGETS_MAX];
     unsigned targets_count;
     unsigned weights;
-    bool is_in_turn;
+    enum conf_balance balance;
     bool is_in_trouble;
     bool is_reloading;
     struct edge_host edge;
     struct clients clients;
 } test;
+
+static const char *const balance_names[] = {
+    [CONF_BALANCE_LEAST_REQUESTS] = "least_requests",
+    [CONF_BALANCE_ROUND_ROBIN] = "round_robin",
+    [CONF_BALANCE_RANDOM] = "random",
+    [CONF_BALANCE_PEAK_EWMA] = "peak_ewma",
+    [CONF_BALANCE_RING_HASH] = "ring_hash",
+};
 
 static void write_yaml(void)
 {
@@ -43,7 +52,7 @@ static void write_yaml(void)
         "timeouts: { connect: 2s, response: 5s, idle: 5s } }] }\n"
         "target_groups:\n  g:\n    balance: %s\n"
         "    health: { path: /health, interval: %dms, timeout: 300ms }\n    targets:\n",
-        test.is_in_turn ? "round_robin" : "least_requests", INTERVAL_MS);
+        balance_names[test.balance], INTERVAL_MS);
     for (unsigned i = 0; i < test.targets_count; i++)
         used += (size_t)snprintf(yaml + used, max - used,
                                  "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
@@ -229,9 +238,9 @@ static void judge_balance(void)
     for (unsigned i = 0; i < test.targets_count; i++) {
         double due = (double)FAIR_ASKS * test.targets[i].weight / test.weights;
         double got = (double)(test.targets[i].served - before[i]);
-        double tolerance = test.is_in_turn ? 2 : 15 + due / 2;
+        double tolerance = test.balance == CONF_BALANCE_ROUND_ROBIN ? 2 : 15 + due / 2;
         CHECK(got >= due - tolerance && got <= due + tolerance);
-        CHECK(got > 0);
+        CHECK(got > 0 || test.balance == CONF_BALANCE_RANDOM);
     }
 }
 
@@ -349,7 +358,7 @@ static void scenario(void *arg)
     sim_set_faults(sim_world_sim(), NULL);
     test.prng = &run->prng;
     test.ledger.count = 0;
-    test.is_in_turn = prng_below(test.prng, 2) == 0;
+    test.balance = (enum conf_balance)prng_below(test.prng, COUNT_OF(balance_names));
     test.clients = (struct clients){.ledger = &test.ledger, .prng = test.prng};
     test.clients.len_max = run->faults.short_ppm > 0 ? 2000 : 70000;
     test.edge.seed = prng_next(test.prng);
@@ -365,9 +374,11 @@ static void scenario(void *arg)
     while (test.is_reloading)
         CHECK(fiber_sleep(50) == 0);
     calm_down();
+    /* The last two follow latencies, and the client's one address. */
+    bool is_even = test.balance <= CONF_BALANCE_RANDOM;
     switch (prng_below(test.prng, 3)) {
     case 0:
-        judge_balance();
+        is_even ? judge_balance() : judge_health();
         break;
     case 1:
         judge_health();

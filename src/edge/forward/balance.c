@@ -1,19 +1,20 @@
-/* Choosing a target: least requests of two random choices, or smooth weighted round robin. */
+/* A worker's view of a group, and who of it may be chosen; how is the algorithms' own. */
 #include "edge/forward/balance.h"
 
 #include "base/cleanup.h"
+#include "edge/forward/algorithms.h"
 
 #include <errno.h>
 
 #define IDLE_PER_TARGET_MAX 1024
 #define RETRY_SHARE         0.2
 #define RETRY_TOKENS_MAX    10.0
-#define RANDOM_DRAWS        4
 
 void balancer_init(struct balancer *balancer, const struct group_setup *setup)
 {
     *balancer = (struct balancer){.group = target_group_ref(setup->group),
                                   .conf = setup->conf,
+                                  .ops = balancer_ops_of(setup->conf->balance.algorithm),
                                   .retry_tokens = RETRY_TOKENS_MAX};
     balancer->version = atomic_load(&setup->group->version) - 1;
 }
@@ -21,6 +22,7 @@ void balancer_init(struct balancer *balancer, const struct group_setup *setup)
 void balancer_configure(struct balancer *balancer, const struct conf_group *conf)
 {
     balancer->conf = conf;
+    balancer->ops = balancer_ops_of(conf->balance.algorithm);
     balancer->version = atomic_load(&balancer->group->version) - 1;
 }
 
@@ -45,6 +47,7 @@ static void drop_view(struct balancer *balancer)
     free_members(balancer->members, balancer->members_count);
     memory_free(balancer->eligible);
     memory_free(balancer->weights);
+    memory_free(balancer->ring);
 }
 
 void balancer_finish(struct balancer *balancer)
@@ -87,9 +90,11 @@ static void choose_eligible(struct balancer *balancer)
         balancer->eligible_count = 0;
         for (unsigned i = 0; i < balancer->members_count; i++) {
             struct member *member = balancer->members[i];
-            if (atomic_load(&member->target->health) != wanted || member->target->weight == 0)
+            member->is_eligible =
+                atomic_load(&member->target->health) == wanted && member->weight > 0;
+            if (!member->is_eligible)
                 continue;
-            sum += member->target->weight;
+            sum += member->weight;
             balancer->eligible[balancer->eligible_count] = member;
             balancer->weights[balancer->eligible_count++] = sum;
         }
@@ -98,28 +103,55 @@ static void choose_eligible(struct balancer *balancer)
     }
 }
 
+static int fill_view(struct balancer *next, const struct balancer *balancer,
+                     const struct target_set *set)
+{
+    next->members = memory_alloc_array(set->count + 1, sizeof(struct member *));
+    next->eligible = memory_alloc_array(set->count + 1, sizeof(struct member *));
+    next->weights = memory_alloc_array(set->count + 1, sizeof(uint32_t));
+    if (next->members == NULL || next->eligible == NULL || next->weights == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < set->count; i++) {
+        struct member *member = take_member(balancer, set->targets[i]);
+        if (member == NULL)
+            return -ENOMEM;
+        next->members[next->members_count++] = member;
+    }
+    return 0;
+}
+
+static void read_weights(struct balancer *balancer)
+{
+    for (unsigned i = 0; i < balancer->members_count; i++)
+        balancer->members[i]->weight = atomic_load(&balancer->members[i]->target->weight);
+}
+
+/* The old one where nothing has changed but health. */
+static int make_ring(struct balancer *next, struct balancer *old)
+{
+    uint64_t digest = ring_digest(next->members, next->members_count);
+    if (old->ring == NULL || old->ring->digest != digest)
+        return ring_create(next->members, next->members_count, &next->ring);
+    next->ring = old->ring;
+    old->ring = NULL;
+    return 0;
+}
+
 static int adopt_set(struct balancer *balancer, const struct target_set *set)
 {
-    struct balancer next = {.group = balancer->group, .conf = balancer->conf};
-    next.members = memory_alloc_array(set->count + 1, sizeof(struct member *));
-    next.eligible = memory_alloc_array(set->count + 1, sizeof(struct member *));
-    next.weights = memory_alloc_array(set->count + 1, sizeof(uint32_t));
-    bool is_whole = next.members != NULL && next.eligible != NULL && next.weights != NULL;
-    for (unsigned i = 0; is_whole && i < set->count; i++) {
-        struct member *member = take_member(balancer, set->targets[i]);
-        is_whole = member != NULL;
-        if (is_whole)
-            next.members[next.members_count++] = member;
-    }
-    if (!is_whole) {
-        drop_view(&next);
-        return -ENOMEM;
-    }
-    next.retry_tokens = balancer->retry_tokens;
-    next.version = balancer->version;
-    drop_view(balancer);
-    *balancer = next;
-    return 0;
+    struct balancer next = {.group = balancer->group,
+                            .conf = balancer->conf,
+                            .ops = balancer->ops,
+                            .version = balancer->version,
+                            .retry_tokens = balancer->retry_tokens};
+    int rc = fill_view(&next, balancer, set);
+    read_weights(&next);
+    if (rc == 0 && next.ops->uses_ring)
+        rc = make_ring(&next, balancer);
+    drop_view(rc == 0 ? balancer : &next);
+    if (rc == 0)
+        *balancer = next;
+    return rc;
 }
 
 int balancer_refresh(struct balancer *balancer)
@@ -137,10 +169,10 @@ int balancer_refresh(struct balancer *balancer)
     return 0;
 }
 
-static bool is_tried(const struct member *member, struct member *const *tried, unsigned count)
+static bool is_tried(const struct member *member, const struct choice *choice)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (tried[i] == member)
+    for (unsigned i = 0; i < choice->tried_count; i++) {
+        if (choice->tried[i] == member)
             return true;
     }
     return false;
@@ -151,67 +183,28 @@ static bool is_suspect(const struct member *member, int64_t now_ms)
     return atomic_load_explicit(&member->target->suspect_until_ms, memory_order_relaxed) > now_ms;
 }
 
-/* What a request would wait behind, per unit of weight. Idle ones are equal: the draw has already
- * seen to their weights. */
-static bool is_busier(const struct member *a, const struct member *b)
+bool balancer_passes_over(const struct balancer *balancer, const struct member *member,
+                          const struct choice *choice)
 {
-    uint64_t load_a = atomic_load_explicit(&a->target->in_flight, memory_order_relaxed);
-    uint64_t load_b = atomic_load_explicit(&b->target->in_flight, memory_order_relaxed);
-    return load_a * b->target->weight > load_b * a->target->weight;
+    (void)balancer;
+    return is_suspect(member, choice->now_ms) || is_tried(member, choice);
 }
 
-static unsigned draw(const struct balancer *balancer, struct prng *prng)
+bool balancer_wants_latency(const struct balancer *balancer)
 {
-    uint32_t point = (uint32_t)prng_below(prng, balancer->weights[balancer->eligible_count - 1]);
-    unsigned low = 0, high = balancer->eligible_count - 1;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (point < balancer->weights[middle])
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-static struct member *pick_least_of_two(const struct balancer *balancer, struct prng *prng)
-{
-    unsigned first = draw(balancer, prng), second = first;
-    for (int i = 0; i < RANDOM_DRAWS && second == first; i++)
-        second = draw(balancer, prng);
-    /* A choice of one would send some requests to a target that hangs, whatever the others do. */
-    if (second == first)
-        second = (first + 1) % balancer->eligible_count;
-    struct member *a = balancer->eligible[first], *b = balancer->eligible[second];
-    return is_busier(a, b) ? b : a;
-}
-
-/* Smooth: each gains its weight, the one ahead is taken and pays the sum. */
-static struct member *pick_in_turn(const struct balancer *balancer)
-{
-    struct member *best = NULL;
-    for (unsigned i = 0; i < balancer->eligible_count; i++) {
-        struct member *member = balancer->eligible[i];
-        member->turn += member->target->weight;
-        if (best == NULL || member->turn > best->turn)
-            best = member;
-    }
-    best->turn -= balancer->weights[balancer->eligible_count - 1];
-    return best;
+    return balancer->ops->uses_latency;
 }
 
 /* The least busy that is neither tried nor suspect, else one that is not tried, else NULL. */
-static struct member *pick_other(const struct balancer *balancer, int64_t now_ms,
-                                 struct member *const *tried, unsigned tried_count)
+static struct member *pick_other(const struct balancer *balancer, const struct choice *choice)
 {
     for (int lenience = 0; lenience < 2; lenience++) {
         struct member *best = NULL;
         for (unsigned i = 0; i < balancer->eligible_count; i++) {
             struct member *member = balancer->eligible[i];
-            if (is_tried(member, tried, tried_count) ||
-                (lenience < 1 && is_suspect(member, now_ms)))
+            if (is_tried(member, choice) || (lenience < 1 && is_suspect(member, choice->now_ms)))
                 continue;
-            if (best == NULL || is_busier(best, member))
+            if (best == NULL || member_is_busier(best, member))
                 best = member;
         }
         if (best != NULL)
@@ -220,17 +213,14 @@ static struct member *pick_other(const struct balancer *balancer, int64_t now_ms
     return NULL;
 }
 
-struct member *balancer_pick(struct balancer *balancer, struct prng *prng, int64_t now_ms,
-                             struct member *const *tried, unsigned tried_count)
+struct member *balancer_pick(struct balancer *balancer, const struct choice *choice)
 {
     (void)balancer_refresh(balancer);
     if (balancer->eligible_count == 0)
         return NULL;
-    struct member *member = balancer->conf->balance == CONF_BALANCE_ROUND_ROBIN
-                                ? pick_in_turn(balancer)
-                                : pick_least_of_two(balancer, prng);
-    if (UNLIKELY(is_suspect(member, now_ms) || is_tried(member, tried, tried_count)))
-        member = pick_other(balancer, now_ms, tried, tried_count);
+    struct member *member = balancer->ops->pick(balancer, choice);
+    if (UNLIKELY(member == NULL || balancer_passes_over(balancer, member, choice)))
+        member = pick_other(balancer, choice);
     if (member != NULL)
         member->references++;
     return member;

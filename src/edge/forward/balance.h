@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "edge/forward/ring.h"
 #include "edge/forward/target.h"
 #include "http/client.h"
 
@@ -13,18 +14,24 @@ struct member {
     unsigned references;
     struct target *target; /* counted */
     struct client_pool pool;
+    unsigned weight; /* of the target, when this view was built */
+    bool is_eligible;
     int64_t turn; /* smooth weighted round robin's current weight */
 };
+
+struct balancer_ops;
 
 struct balancer {
     struct target_group *group;    /* counted */
     const struct conf_group *conf; /* of the snapshot at work; borrowed */
-    unsigned version;              /* of the group, when this was built */
-    struct member **members;       /* owned, each counted */
+    const struct balancer_ops *ops;
+    unsigned version;        /* of the group, when this was built */
+    struct member **members; /* owned, each counted */
     unsigned members_count;
     struct member **eligible; /* owned array; of `members`, which count them */
     uint32_t *weights;        /* running sums over `eligible` */
     unsigned eligible_count;
+    struct ring *ring; /* owned; of `members`; NULL where nothing is hashed */
     double retry_tokens;
 };
 
@@ -40,12 +47,27 @@ int balancer_refresh(struct balancer *balancer);
 
 #define BALANCER_TRIES_MAX 8
 
+/* What a choice depends on. */
+struct choice {
+    struct prng *prng; /* borrowed */
+    int64_t now_ms;
+    uint64_t key;                /* for ring_hash */
+    struct member *const *tried; /* by this request; borrowed */
+    unsigned tried_count;
+};
+
 /*
- * The next member for a request, with a reference for the caller and none of `tried`; NULL when no
- * target may take requests, or all that may were tried. Suspects come last.
+ * The next member for a request, with a reference for the caller and none of those that were tried;
+ * NULL when no target may take requests, or all that may were tried. Suspects come last.
  */
-struct member *balancer_pick(struct balancer *balancer, struct prng *prng, int64_t now_ms,
-                             struct member *const *tried, unsigned tried_count);
+struct member *balancer_pick(struct balancer *balancer, const struct choice *choice);
+
+/* For the algorithms: was it tried, or is it suspect? */
+bool balancer_passes_over(const struct balancer *balancer, const struct member *member,
+                          const struct choice *choice);
+
+/* Does anybody want to know how long targets take to answer? */
+bool balancer_wants_latency(const struct balancer *balancer);
 
 void member_unref(struct member *member);
 

@@ -7,6 +7,8 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/balance.h"
+#include "edge/forward/ewma.h"
+#include "edge/forward/hash_key.h"
 #include "edge/forward/request.h"
 #include "edge/forward/upload.h"
 #include "http/relay.h"
@@ -23,6 +25,9 @@
 /* How long a request waits for the first word on who can take it. */
 #define UNDECIDED_MS 2000
 
+/* What a failed try counts as among the latencies of a target, at least. */
+#define FAILURE_LATENCY_US 1000000
+
 enum verdict {
     VERDICT_DONE,
     VERDICT_RETRY_SAME,
@@ -38,6 +43,8 @@ struct attempt {
     struct upstream *upstream;
     struct upload upload;
     struct response_head response;
+    int64_t began_us, answered_us; /* of this try; 0: no response's head yet */
+    bool wants_latency;
     unsigned status; /* to answer with when it failed */
     const char *why;
 };
@@ -283,10 +290,27 @@ static void release_connection(struct attempt *attempt, enum verdict verdict)
     attempt->upstream = NULL;
 }
 
+/* A target that fails at once is not a fast one. */
+static void observe_latency(const struct attempt *attempt, enum verdict verdict)
+{
+    int64_t until_us = attempt->answered_us, least_us = 0;
+    if (until_us == 0) {
+        if (verdict == VERDICT_DONE || attempt->status == 499)
+            return;
+        until_us = loop_now_us();
+        least_us = FAILURE_LATENCY_US;
+    }
+    int64_t latency_us = until_us - attempt->began_us;
+    ewma_observe(&attempt->member->target->latency,
+                 (uint64_t)(latency_us > least_us ? latency_us : least_us), loop_now_ms());
+}
+
 static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 {
     struct target *target = attempt->member->target;
     attempt->upload = (struct upload){0};
+    attempt->began_us = loop_now_us();
+    attempt->answered_us = 0;
     attempt->exchange->notes.tries++;
     atomic_fetch_add_explicit(&target->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
@@ -295,8 +319,12 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
         verdict = send_request(attempt);
     if (verdict == VERDICT_DONE)
         verdict = read_response(attempt);
-    if (verdict == VERDICT_DONE)
+    if (verdict == VERDICT_DONE) {
+        attempt->answered_us = loop_now_us();
         verdict = relay_response(attempt);
+    }
+    if (attempt->wants_latency)
+        observe_latency(attempt, verdict);
     release_connection(attempt, verdict);
     atomic_fetch_sub_explicit(&target->in_flight, 1, memory_order_relaxed);
     if (verdict != VERDICT_DONE && attempt->status != 499)
@@ -328,7 +356,7 @@ static enum verdict refuse(struct attempt *attempt, const struct balancer *balan
  * Nobody can take the request, but that may be because nobody knows yet: an edge that has just
  * begun asks its targets first, and those who came to it meanwhile need not hear of that.
  */
-static struct member *await_member(struct balancer *balancer)
+static struct member *await_member(struct balancer *balancer, const struct choice *choice)
 {
     int64_t deadline_ms = loop_deadline(UNDECIDED_MS);
     struct target_group *group = balancer->group;
@@ -336,10 +364,22 @@ static struct member *await_member(struct balancer *balancer)
     unsigned version;
     do {
         version = atomic_load(&group->version);
-        member = balancer_pick(balancer, &worker_current()->prng, loop_now_ms(), NULL, 0);
+        struct choice now = *choice;
+        now.now_ms = loop_now_ms();
+        member = balancer_pick(balancer, &now);
     } while (member == NULL && target_group_is_undecided(group) &&
              target_group_await(group, version, deadline_ms) == 0);
     return member;
+}
+
+static struct choice begin_choice(const struct exchange *exchange, const struct balancer *balancer,
+                                  struct member *const *tried)
+{
+    const struct conf_balancing *balance = &balancer->conf->balance;
+    struct choice choice = {.prng = &worker_current()->prng, .tried = tried};
+    if (balance->algorithm == CONF_BALANCE_RING_HASH)
+        choice.key = forward_hash_key(exchange, &balance->by, choice.prng);
+    return choice;
 }
 
 /* Tries members in turn until one answers, trying again is not allowed or all were tried. */
@@ -348,14 +388,16 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
     struct member *tried[BALANCER_TRIES_MAX] = {0};
     unsigned tried_count = 0, tries_max = attempt->rule->retries + 1;
     struct worker *worker = worker_current();
+    struct choice choice = begin_choice(attempt->exchange, balancer, tried);
     enum verdict verdict = VERDICT_FAILED;
     if (tries_max > BALANCER_TRIES_MAX)
         tries_max = BALANCER_TRIES_MAX;
     while (tried_count < tries_max) {
-        struct member *member =
-            balancer_pick(balancer, &worker->prng, loop_now_ms(), tried, tried_count);
+        choice.now_ms = loop_now_ms();
+        choice.tried_count = tried_count;
+        struct member *member = balancer_pick(balancer, &choice);
         if (UNLIKELY(member == NULL && tried_count == 0))
-            member = await_member(balancer);
+            member = await_member(balancer, &choice);
         if (member == NULL || (tried_count > 0 && !goes_on(attempt, balancer, verdict))) {
             member_unref(member);
             break;
@@ -381,7 +423,8 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
 
 void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct balancer *balancer)
 {
-    struct attempt attempt = {.exchange = exchange, .rule = rule};
+    struct attempt attempt = {
+        .exchange = exchange, .rule = rule, .wants_latency = balancer_wants_latency(balancer)};
     exchange->notes.group = balancer->conf->name;
     exchange->body_max = rule->body_max;
     if (exchange->request.framing.has_content_length &&

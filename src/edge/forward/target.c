@@ -57,7 +57,7 @@ static struct target *make_target(const struct target_wish *wish, enum target_he
     target->id = slice_of(target->id_text, wish->id.len);
     target->address = wish->address;
     target->other = wish->other;
-    target->weight = wish->weight;
+    atomic_init(&target->weight, wish->weight);
     target->added_ms = now_ms;
     atomic_init(&target->health, health);
     (void)address_format(&wish->address, target->address_text);
@@ -68,8 +68,7 @@ static struct target *find_same(const struct target_set *set, const struct targe
 {
     for (unsigned i = 0; set != NULL && i < set->count; i++) {
         struct target *target = set->targets[i];
-        if (slice_equal(target->id, wish->id) && address_equal(&target->address, &wish->address) &&
-            target->weight == wish->weight)
+        if (slice_equal(target->id, wish->id) && address_equal(&target->address, &wish->address))
             return target;
     }
     return NULL;
@@ -102,22 +101,23 @@ static void change_version(struct target_group *group)
     }
 }
 
-/* The health that a target begins with: an old one of another weight keeps its own. */
-static enum target_health first_health(const struct target_group *group,
-                                       const struct target_set *old, const struct target_wish *wish)
+/* The health that a target begins with. */
+static enum target_health first_health(const struct target_group *group, unsigned weight)
 {
-    if (wish->weight == 0)
+    if (weight == 0)
         return TARGET_DRAINING;
-    if (!atomic_load(&group->is_checked))
-        return TARGET_HEALTHY;
-    for (unsigned i = 0; old != NULL && i < old->count; i++) {
-        struct target *target = old->targets[i];
-        int health = atomic_load(&target->health);
-        if (slice_equal(target->id, wish->id) && address_equal(&target->address, &wish->address) &&
-            health != TARGET_DRAINING)
-            return (enum target_health)health;
-    }
-    return TARGET_INITIAL;
+    return atomic_load(&group->is_checked) ? TARGET_INITIAL : TARGET_HEALTHY;
+}
+
+/* Under the lock: one that stays follows the list's weight. What drained begins anew. */
+static void set_weight(struct target_group *group, struct target *target, unsigned weight,
+                       int64_t now_ms)
+{
+    unsigned before = atomic_exchange(&target->weight, weight);
+    if ((before == 0) == (weight == 0))
+        return;
+    target->added_ms = now_ms;
+    atomic_store(&target->health, (int)first_health(group, weight));
 }
 
 /* `is_final` asks for no epoch: the file was changed, which is the last word. */
@@ -134,12 +134,14 @@ static int replace_set(struct target_group *group, uint64_t epoch, bool is_final
         struct target *same = find_same(old, &wishes[i]);
         struct target *target =
             same != NULL ? target_ref(same)
-                         : make_target(&wishes[i], first_health(group, old, &wishes[i]), now_ms);
+                         : make_target(&wishes[i], first_health(group, wishes[i].weight), now_ms);
         if (target == NULL)
             rc = -ENOMEM;
         else
             set->targets[set->count++] = target;
     }
+    for (unsigned i = 0; rc == 0 && i < count; i++)
+        set_weight(group, set->targets[i], wishes[i].weight, now_ms);
     if (rc == 0) {
         group->set = set;
         set = old;

@@ -26,12 +26,13 @@ struct target {
     struct slice id; /* unique in its group: a task's name, the address, or "name:80/10.0.0.4" */
     struct address address;
     struct address other;          /* for connections that `address` refuses; len 0: none */
-    unsigned weight;               /* 0: draining */
+    atomic_uint weight;            /* 0: draining */
     atomic_int health;             /* enum target_health */
     atomic_uint in_flight;         /* requests of all workers */
     atomic_llong suspect_until_ms; /* after a failure: others first */
     atomic_ullong requests;
     atomic_ullong failures; /* connects and responses that failed */
+    atomic_ullong latency;  /* of late, by ewma.h */
     int64_t added_ms;       /* for the grace of new ones */
     int64_t next_check_ms;  /* this and the next three are the health checks' own */
     unsigned passes;        /* in a row */
@@ -114,8 +115,9 @@ bool target_is_found_for(const struct target *target, struct slice text);
 int target_wish_of(const struct conf_target *conf, struct target_wish *ret_wish);
 
 /*
- * Replaces the set; targets of the same id and address are carried over with their health. An epoch
- * below the current one is refused with -ESTALE. 0 or -ENOMEM.
+ * Replaces the set; targets of the same id and address are carried over with all that is known of
+ * them, whatever their weight. An epoch below the current one is refused with -ESTALE. 0 or
+ * -ENOMEM.
  */
 int target_group_update(struct target_group *group, uint64_t epoch,
                         const struct target_wish *wishes, unsigned count, int64_t now_ms);

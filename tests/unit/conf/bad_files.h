@@ -315,10 +315,24 @@ static const struct bad_file values_files[] = {
      "1:60: \"weight\" must be from 0 to 256, not 257\n"
      "1:67: a target needs \"address\": where it listens\n"},
     {"target_groups: { a: { targets: [\"a:1\"], balance: leastrequests } }\n",
-     "1:50: \"leastrequests\" is no value of \"balance\", which is one of least_requests, "
-     "round_robin; did you mean \"least_requests\"?\n"},
+     "1:50: \"leastrequests\" is no value of \"algorithm\", which is one of least_requests, "
+     "round_robin, random, peak_ewma, ring_hash; did you mean \"least_requests\"?\n"},
     {"target_groups: { a: { targets: [\"a:1\"], balance: fastest } }\n",
-     "1:50: \"fastest\" is no value of \"balance\", which is one of least_requests, round_robin\n"},
+     "1:50: \"fastest\" is no value of \"algorithm\", which is one of least_requests, round_robin, "
+     "random, peak_ewma, ring_hash\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], balance: { by: path, load_max: 125% } } }\n",
+     "1:52: \"by\" is for \"algorithm: ring_hash\" only\n"
+     "1:62: \"load_max\" is for \"algorithm: ring_hash\" only\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], balance: { algorithm: ring_hash, by: header, "
+     "load_max: 100% } } }\n",
+     "1:78: \"header\" is not a part of a request: address, path, \"header NAME\", \"cookie NAME\" "
+     "or \"query NAME\"\n"
+     "1:96: \"load_max\" must be from 101% to 1000%, not 100%\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], balance: { algorithm: ring_hash, by: path x, "
+     "load_max: 1.255% } } }\n",
+     "1:78: \"path x\" is not a part of a request: address, path, \"header NAME\", \"cookie NAME\" "
+     "or \"query NAME\"\n"
+     "1:96: \"1.255%\" is not a percentage: a number with a percent sign, as in 50% or 12.5%\n"},
     {"target_groups: { a: { targets: [\"a:1\"], health: { path: healthz } } }\n",
      "1:57: \"healthz\" is not a path: it begins with \"/\"\n"},
     {"target_groups: { \"a b\": [\"a:1\"] }\n",
@@ -590,17 +604,17 @@ static const struct bad_file later_files[] = {
      "version of Weir\n"
      "5:25: not yet: \"dockerfile\" (an image built from a Dockerfile) comes in a later version of "
      "Weir\n"},
-    {"target_groups: { a: { targets: [\"a:1\"], balance: random, protocol: tcp, sticky: {}, tls: "
-     "on, slow_start: 1s, ejection: {}, limit: 1, queue: {} } }\n",
-     "1:50: not yet: \"random\" (any of them) comes in a later version of Weir\n"
-     "1:68: not yet: \"tcp\" (connections passed on as they are) comes in a later version of Weir\n"
-     "1:73: not yet: \"sticky\" (one client always at one target) comes in a later version of "
+    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, sticky: {}, tls: on, slow_start: "
+     "1s, "
+     "ejection: {}, limit: 1, queue: {} } }\n",
+     "1:51: not yet: \"tcp\" (connections passed on as they are) comes in a later version of Weir\n"
+     "1:56: not yet: \"sticky\" (one client always at one target) comes in a later version of "
      "Weir\n"
-     "1:85: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"
-     "1:94: not yet: \"slow_start\" (little load for new targets) comes in a later version of "
+     "1:68: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"
+     "1:77: not yet: \"slow_start\" (little load for new targets) comes in a later version of "
      "Weir\n"
-     "1:110: not yet: \"ejection\" (targets that fail left out) comes in a later version of Weir\n"
-     "1:124: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
-     "1:134: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
+     "1:93: not yet: \"ejection\" (targets that fail left out) comes in a later version of Weir\n"
+     "1:107: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
+     "1:117: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
      "Weir\n"},
 };

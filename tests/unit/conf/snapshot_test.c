@@ -172,7 +172,7 @@ static void check_groups(const struct snapshot *snapshot)
     assert_non_null(checked);
     assert_false(legacy->is_service);
     assert_false(legacy->health.enabled);
-    assert_int_equal(legacy->balance, CONF_BALANCE_LEAST_REQUESTS);
+    assert_int_equal(legacy->balance.algorithm, CONF_BALANCE_LEAST_REQUESTS);
     assert_int_equal(legacy->targets_count, 3);
     assert_int_equal(legacy->targets[0].weight, 1);
     assert_int_equal(legacy->targets[1].weight, 0);
@@ -203,7 +203,7 @@ static void check_services(const struct snapshot *snapshot)
     EXPECT(api->env[2].value, "true");
     assert_ptr_equal(api->group, find_group(snapshot, SLICE("api")));
     assert_true(api->group->is_service);
-    assert_int_equal(api->group->balance, CONF_BALANCE_ROUND_ROBIN);
+    assert_int_equal(api->group->balance.algorithm, CONF_BALANCE_ROUND_ROBIN);
     assert_true(api->group->health.enabled);
     assert_false(api->group->health.any_below_500);
     EXPECT(api->group->health.path, "/healthz");

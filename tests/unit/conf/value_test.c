@@ -157,6 +157,25 @@ static void the_distance_counts_changes_and_swaps(void **state)
     assert_false(value_is_closer(SLICE("x"), SLICE("rules"), &distance));
 }
 
+static void percentages(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned hundredths;
+    } good[] = {{"0%", 0}, {"50%", 5000}, {"12.5%", 1250}, {"0.25%", 25}, {"1000%", 100000}};
+    static const char *const bad[] = {"",    "%",      "50",     "-1%", "1.%",
+                                      ".5%", "1.255%", "1.2.3%", "5 %"};
+    unsigned value = 7;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_int_equal(value_percent(slice_of_cstr(good[i].text), &value), 0);
+        assert_int_equal(value, good[i].hundredths);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(value_percent(slice_of_cstr(bad[i]), &value), -EINVAL);
+    assert_int_equal(value_percent(SLICE("99999999999%"), &value), -ERANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +185,7 @@ int main(void)
         cmocka_unit_test(hosts_are_names_and_not_half_addresses),
         cmocka_unit_test(addresses_are_ip_name_or_unix),
         cmocka_unit_test(the_distance_counts_changes_and_swaps),
+        cmocka_unit_test(percentages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

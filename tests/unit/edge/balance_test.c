@@ -4,8 +4,10 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "edge/forward/balance.h"
+#include "edge/forward/ewma.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define NAMES_MAX 16
 
@@ -15,6 +17,7 @@ struct fixture {
     struct balancer balancer;
     struct prng prng;
     uint64_t epoch;
+    uint64_t key; /* of the next request */
 };
 
 /* Targets "a", "b" and so on, of these weights. */
@@ -34,7 +37,7 @@ static void set_weights(struct fixture *fixture, const unsigned *weights, unsign
 static void begin(struct fixture *fixture, enum conf_balance balance, const unsigned *weights,
                   unsigned count)
 {
-    *fixture = (struct fixture){.conf.balance = balance};
+    *fixture = (struct fixture){.conf.balance = {.algorithm = balance, .by.name = SLICE("")}};
     assert_int_equal(target_group_init(&fixture->group, &fixture->conf), 0);
     set_weights(fixture, weights, count);
     const struct group_setup setup = {&fixture->group, &fixture->conf};
@@ -60,7 +63,8 @@ static struct target *target_named(struct fixture *fixture, char name)
 /* One request: the name of its target, '-' for none. It ends at once. */
 static char pick(struct fixture *fixture)
 {
-    struct member *member = balancer_pick(&fixture->balancer, &fixture->prng, 0, NULL, 0);
+    const struct choice choice = {.prng = &fixture->prng, .key = fixture->key};
+    struct member *member = balancer_pick(&fixture->balancer, &choice);
     char name = member == NULL ? '-' : member->target->id.at[0];
     member_unref(member);
     return name;
@@ -84,8 +88,8 @@ static void expect_tries(struct fixture *fixture, int64_t now_ms, const char *ex
     char names[NAMES_MAX + 1] = "";
     unsigned count = 0;
     while (count < NAMES_MAX) {
-        struct member *member =
-            balancer_pick(&fixture->balancer, &fixture->prng, now_ms, tried, count);
+        const struct choice choice = {&fixture->prng, now_ms, fixture->key, tried, count};
+        struct member *member = balancer_pick(&fixture->balancer, &choice);
         if (member == NULL)
             break;
         names[count] = member->target->id.at[0];
@@ -196,7 +200,8 @@ static void a_single_target_takes_all(void **state)
 {
     (void)state;
     static const enum conf_balance balances[] = {CONF_BALANCE_LEAST_REQUESTS,
-                                                 CONF_BALANCE_ROUND_ROBIN};
+                                                 CONF_BALANCE_ROUND_ROBIN, CONF_BALANCE_RANDOM,
+                                                 CONF_BALANCE_PEAK_EWMA, CONF_BALANCE_RING_HASH};
     for (size_t i = 0; i < COUNT_OF(balances); i++) {
         struct fixture fixture;
         BEGIN(&fixture, balances[i], 256);
@@ -277,7 +282,8 @@ static void no_target_is_asked_twice_by_one_request(void **state)
     for (int i = 0; i < 100; i++) {
         struct member *tried[4] = {0};
         for (unsigned k = 0; k < 4; k++) {
-            tried[k] = balancer_pick(&fixture.balancer, &fixture.prng, 0, tried, k);
+            const struct choice choice = {.prng = &fixture.prng, .tried = tried, .tried_count = k};
+            tried[k] = balancer_pick(&fixture.balancer, &choice);
             assert_int_equal(tried[k] == NULL, k == 3);
             for (unsigned before = 0; before < k; before++)
                 assert_ptr_not_equal(tried[k], tried[before]);
@@ -295,7 +301,8 @@ static void a_further_try_goes_to_the_least_busy_of_the_rest(void **state)
     BEGIN(&fixture, CONF_BALANCE_ROUND_ROBIN, 1, 1, 1, 1);
     atomic_store(&target_named(&fixture, 'b')->in_flight, 9);
     atomic_store(&target_named(&fixture, 'c')->in_flight, 5);
-    struct member *first = balancer_pick(&fixture.balancer, &fixture.prng, 0, NULL, 0);
+    struct member *first =
+        balancer_pick(&fixture.balancer, &(struct choice){.prng = &fixture.prng});
     assert_int_equal(first->target->id.at[0], 'a');
     atomic_store(&first->target->suspect_until_ms, 100);
     expect_turns(&fixture, "bc");
@@ -336,7 +343,7 @@ static void a_member_in_use_outlives_its_target_s_removal(void **state)
     (void)state;
     struct fixture fixture;
     BEGIN(&fixture, CONF_BALANCE_ROUND_ROBIN, 1);
-    struct member *held = balancer_pick(&fixture.balancer, &fixture.prng, 0, NULL, 0);
+    struct member *held = balancer_pick(&fixture.balancer, &(struct choice){.prng = &fixture.prng});
     assert_int_equal(held->references, 2);
     assert_int_equal(target_group_update(&fixture.group, 9, NULL, 0, 0), 0);
     assert_int_equal(pick(&fixture), '-');
@@ -423,6 +430,187 @@ static void the_budget_is_carried_over_updates(void **state)
     end(&fixture);
 }
 
+static void random_goes_by_weight_and_nothing_else(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    unsigned counts[NAMES_MAX];
+    BEGIN(&fixture, CONF_BALANCE_RANDOM, 6, 3, 1);
+    atomic_store(&target_named(&fixture, 'a')->in_flight, 1000);
+    pick_many(&fixture, 20000, counts);
+    assert_in_range(counts[0], 11400, 12600);
+    assert_in_range(counts[1], 5500, 6500);
+    assert_in_range(counts[2], 1700, 2300);
+    end(&fixture);
+}
+
+static void observe(struct fixture *fixture, char name, uint64_t latency_us)
+{
+    ewma_observe(&target_named(fixture, name)->latency, latency_us, 0);
+}
+
+static void peak_ewma_prefers_the_one_that_would_answer_sooner(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    BEGIN(&fixture, CONF_BALANCE_PEAK_EWMA, 1, 1);
+    observe(&fixture, 'a', 10000);
+    observe(&fixture, 'b', 1000);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(pick(&fixture), 'b');
+    atomic_store(&target_named(&fixture, 'b')->in_flight, 8); /* 9 ms */
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(pick(&fixture), 'b');
+    atomic_store(&target_named(&fixture, 'b')->in_flight, 10); /* 11 ms */
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(pick(&fixture), 'a');
+    end(&fixture);
+}
+
+static void a_target_without_an_answer_yet_gets_one_request(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    BEGIN(&fixture, CONF_BALANCE_PEAK_EWMA, 1, 1);
+    observe(&fixture, 'a', 1000);
+    assert_int_equal(pick(&fixture), 'b');
+    atomic_store(&target_named(&fixture, 'b')->in_flight, 1);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(pick(&fixture), 'a');
+    end(&fixture);
+}
+
+static void a_weight_divides_what_is_under_way(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    unsigned counts[NAMES_MAX];
+    BEGIN(&fixture, CONF_BALANCE_PEAK_EWMA, 6, 3, 1);
+    for (char name = 'a'; name < 'd'; name++)
+        observe(&fixture, name, 5000);
+    pick_many(&fixture, 20000, counts); /* idle and alike: by weight */
+    assert_in_range(counts[0], 11400, 12600);
+    atomic_store(&target_named(&fixture, 'a')->in_flight, 5);
+    atomic_store(&target_named(&fixture, 'b')->in_flight, 2);
+    atomic_store(&target_named(&fixture, 'c')->in_flight, 2);
+    pick_many(&fixture, 2000, counts);
+    assert_int_equal(counts[2], 0);
+    assert_true(counts[1] > counts[0]);
+    end(&fixture);
+}
+
+/* Each key's target. */
+static void map_keys(struct fixture *fixture, char *names, unsigned count)
+{
+    struct prng keys;
+    prng_init(&keys, 7);
+    for (unsigned i = 0; i < count; i++) {
+        fixture->key = prng_next(&keys);
+        names[i] = pick(fixture);
+        assert_int_equal(pick(fixture), names[i]);
+    }
+}
+
+static void equal_keys_meet_by_weight(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    static char names[20000];
+    unsigned counts[NAMES_MAX] = {0};
+    BEGIN(&fixture, CONF_BALANCE_RING_HASH, 2, 1, 1);
+    map_keys(&fixture, names, COUNT_OF(names));
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        counts[names[i] - 'a']++;
+    assert_in_range(counts[0], 8000, 12000);
+    assert_in_range(counts[1], 3500, 6500);
+    assert_in_range(counts[2], 3500, 6500);
+    end(&fixture);
+}
+
+static void only_the_keys_of_one_that_is_gone_move(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    static char before[5000], without[5000], after[5000];
+    BEGIN(&fixture, CONF_BALANCE_RING_HASH, 1, 1, 1, 1);
+    map_keys(&fixture, before, COUNT_OF(before));
+    struct ring *ring = fixture.balancer.ring;
+    set_health(&fixture, 'b', TARGET_UNHEALTHY);
+    map_keys(&fixture, without, COUNT_OF(without));
+    assert_ptr_equal(fixture.balancer.ring, ring); /* health does not change it */
+    for (size_t i = 0; i < COUNT_OF(before); i++)
+        assert_true(before[i] == 'b' ? without[i] != 'b' : without[i] == before[i]);
+    set_health(&fixture, 'b', TARGET_HEALTHY);
+    map_keys(&fixture, after, COUNT_OF(after));
+    assert_memory_equal(before, after, sizeof before);
+    set_weights(&fixture, (const unsigned[]){1, 1, 1, 1, 1}, 5);
+    map_keys(&fixture, after, COUNT_OF(after));
+    unsigned moved = 0;
+    for (size_t i = 0; i < COUNT_OF(before); i++) {
+        assert_true(after[i] == 'e' || after[i] == before[i]);
+        moved += after[i] == 'e';
+    }
+    assert_in_range(moved, 600, 1500);
+    end(&fixture);
+}
+
+static void a_bound_passes_over_what_is_loaded(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    BEGIN(&fixture, CONF_BALANCE_RING_HASH, 1, 1, 1, 1);
+    fixture.conf.balance.load_max = 12500;
+    char first = pick(&fixture);
+    for (char name = 'a'; name < 'e'; name++)
+        atomic_store(&target_named(&fixture, name)->in_flight, name == first ? 12 : 10);
+    assert_int_equal(pick(&fixture), first); /* 12 of 43: below 13.4 */
+    atomic_store(&target_named(&fixture, first)->in_flight, 15);
+    assert_int_not_equal(pick(&fixture), first);
+    end(&fixture);
+}
+
+static void a_suspect_s_keys_go_to_the_next_point(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    BEGIN(&fixture, CONF_BALANCE_RING_HASH, 1, 1, 1);
+    char first = pick(&fixture);
+    atomic_store(&target_named(&fixture, first)->suspect_until_ms, 100);
+    char second = pick(&fixture);
+    assert_int_not_equal(second, first);
+    set_health(&fixture, second, TARGET_UNHEALTHY);
+    assert_int_not_equal(pick(&fixture), first);
+    end(&fixture);
+}
+
+static void a_large_ring_stays_bounded(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    struct target *targets = memory_alloc_array(MANY, sizeof *targets);
+    struct member *members = memory_alloc_array(MANY, sizeof *members);
+    struct member **all = memory_alloc_array(MANY, sizeof(struct member *));
+    static char ids[MANY][8];
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "t%u", i);
+        targets[i].id = slice_of_cstr(ids[i]);
+        members[i] = (struct member){.target = &targets[i], .weight = i == 0 ? 0 : 1 + i % 256};
+        all[i] = &members[i];
+    }
+    struct ring *ring = NULL;
+    assert_int_equal(ring_create(all, MANY, &ring), 0);
+    assert_in_range(ring->count, MANY - 1, RING_POINTS_MAX);
+    for (unsigned i = 0; i < ring->count; i++) {
+        assert_true(i == 0 || ring->points[i - 1].hash <= ring->points[i].hash);
+        assert_int_not_equal(ring->points[i].member, 0);
+    }
+    assert_int_equal(ring_find(ring, UINT64_MAX), 0);
+    memory_free(ring);
+    memory_free(all);
+    memory_free(members);
+    memory_free(targets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +635,15 @@ int main(void)
         cmocka_unit_test(a_refresh_without_memory_leaves_the_old_view),
         cmocka_unit_test(retries_draw_on_a_budget_that_requests_fill),
         cmocka_unit_test(the_budget_is_carried_over_updates),
+        cmocka_unit_test(random_goes_by_weight_and_nothing_else),
+        cmocka_unit_test(peak_ewma_prefers_the_one_that_would_answer_sooner),
+        cmocka_unit_test(a_target_without_an_answer_yet_gets_one_request),
+        cmocka_unit_test(a_weight_divides_what_is_under_way),
+        cmocka_unit_test(equal_keys_meet_by_weight),
+        cmocka_unit_test(only_the_keys_of_one_that_is_gone_move),
+        cmocka_unit_test(a_bound_passes_over_what_is_loaded),
+        cmocka_unit_test(a_suspect_s_keys_go_to_the_next_point),
+        cmocka_unit_test(a_large_ring_stays_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,18 +135,24 @@ static void an_update_carries_the_same_targets_over_as_they_are(void **state)
     target_group_finish(&group);
 }
 
-static void another_weight_is_a_new_target_of_the_same_health(void **state)
+static void another_weight_takes_nothing_from_a_target(void **state)
 {
     (void)state;
     struct target_group group;
     begin(&group, true);
     struct target_wish one = wish("a", 1, 1);
     assert_int_equal(target_group_update(&group, 1, &one, 1, 0), 0);
-    target_set_health(&group, target_at(&group, 0), TARGET_HEALTHY, NULL);
+    struct target *target = target_at(&group, 0);
+    target_set_health(&group, target, TARGET_UNHEALTHY, "503");
+    atomic_store(&target->requests, 7);
+    atomic_store(&target->in_flight, 2);
     one.weight = 5;
     assert_int_equal(target_group_update(&group, 2, &one, 1, 0), 0);
-    assert_int_equal(target_at(&group, 0)->weight, 5);
-    assert_int_equal(health_at(&group, 0), TARGET_HEALTHY);
+    assert_ptr_equal(target_at(&group, 0), target);
+    assert_int_equal(target->weight, 5);
+    assert_int_equal(health_at(&group, 0), TARGET_UNHEALTHY);
+    assert_int_equal(atomic_load(&target->requests), 7);
+    assert_int_equal(atomic_load(&target->in_flight), 2);
     target_group_finish(&group);
 }
 
@@ -424,7 +430,7 @@ int main(void)
         cmocka_unit_test(a_socket_s_path_that_is_too_long_is_an_error),
         cmocka_unit_test(checked_targets_begin_as_initial_and_others_as_healthy),
         cmocka_unit_test(an_update_carries_the_same_targets_over_as_they_are),
-        cmocka_unit_test(another_weight_is_a_new_target_of_the_same_health),
+        cmocka_unit_test(another_weight_takes_nothing_from_a_target),
         cmocka_unit_test(one_that_drained_is_checked_before_it_comes_back),
         cmocka_unit_test(the_same_id_elsewhere_knows_nothing_of_the_old_one),
         cmocka_unit_test(an_older_epoch_is_refused_and_changes_nothing),
