@@ -171,6 +171,23 @@ static void check_rewrite(struct reading *reading, const struct tree_node *node,
     rule->rule.has_rewrite = first != NULL;
 }
 
+static void check_shares(struct reading *reading, const struct tree_node *node,
+                         const struct draft_rule *rule)
+{
+    const struct tree_node *sticky = tree_get(node, "sticky");
+    const struct tree_node *forward = tree_get(node, "forward");
+    unsigned sum = 0;
+    for (unsigned i = 0; i < rule->shares_count; i++)
+        sum += rule->shares[i].weight;
+    if (rule->shares_count > 0 && sum == 0)
+        reading_error(reading, tree_place(forward),
+                      "all weights are 0: at least one group must take requests");
+    if (sticky != NULL && rule->shares_count < 2)
+        reading_error(reading, sticky->key_place,
+                      "\"sticky\" on a rule is for a \"forward\" to several groups; one client's "
+                      "target is a matter of the group: put it there");
+}
+
 void check_rule(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_rule *rule = object;
@@ -178,6 +195,7 @@ void check_rule(struct reading *reading, const struct tree_node *node, void *obj
     check_actions(reading, node, rule);
     check_fallback(reading, node, rule);
     check_rewrite(reading, node, rule);
+    check_shares(reading, node, rule);
 }
 
 void check_site(struct reading *reading, const struct tree_node *node, void *object)
@@ -228,6 +246,13 @@ void check_health(struct reading *reading, const struct tree_node *node, void *o
     struct conf_health *health = object;
     health->enabled = true;
     health->any_below_500 = tree_get(node, "path") == NULL;
+}
+
+void check_sticky(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)reading;
+    (void)node;
+    ((struct conf_sticky *)object)->enabled = true;
 }
 
 void check_balance(struct reading *reading, const struct tree_node *node, void *object)

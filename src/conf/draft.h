@@ -7,11 +7,18 @@
 
 #include "conf/schema.h"
 
+struct draft_share {
+    struct named group;
+    unsigned weight;
+};
+
 struct draft_rule {
     struct conf_place place;
     struct conf_rule rule; /* its action is set by link.c */
     enum conf_action_kind action;
-    struct named forward;
+    struct draft_share *shares; /* of a forward */
+    unsigned shares_count;
+    struct conf_sticky sticky;
     struct conf_files files;
     struct conf_redirect redirect;
     struct conf_respond respond;

@@ -80,10 +80,20 @@ static void refuse_name(struct linking *linking, const struct named *named, cons
                       SLICE_ARG(named->name));
 }
 
+/* Two groups of one site must not take each other's cookies away. */
+static void name_cookie(struct reading *reading, struct conf_group *group)
+{
+    if (!group->sticky.enabled || group->sticky.cookie.len > 0)
+        return;
+    group->sticky.cookie = arena_format(reading->arena, "weir-%.*s", SLICE_ARG(group->name));
+    reading->out_of_memory |= group->sticky.cookie.at == NULL;
+}
+
 /* Services and target groups are one set of names. */
 static void add_destination(struct linking *linking, struct conf_group *group)
 {
     struct reading *reading = linking->reading;
+    name_cookie(reading, group);
     const struct destination *other = map_get(&linking->destinations, group->name);
     if (other != NULL) {
         reading_error(reading, group->place,
@@ -293,24 +303,44 @@ static struct slice health_host(struct reading *reading, const struct draft_site
     return (struct slice){NULL, 0};
 }
 
-static void link_forward(struct linking *linking, const struct draft_site *site,
-                         const struct draft_rule *from, struct conf_rule *rule)
+/* The group that a rule names, used from now on; NULL, and that is said. */
+static struct conf_group *link_group(struct linking *linking, const struct draft_site *site,
+                                     const struct named *named)
 {
-    struct destination *destination = map_get(&linking->destinations, from->forward.name);
-    if (from->forward.name.len == 0)
-        return;
+    struct destination *destination = map_get(&linking->destinations, named->name);
+    if (named->name.len == 0)
+        return NULL;
     if (destination == NULL) {
-        refuse_name(linking, &from->forward, "service or target group", &linking->destinations);
-        return;
+        refuse_name(linking, named, "service or target group", &linking->destinations);
+        return NULL;
     }
     struct conf_group *group = destination->group;
     if (group->protocol != CONF_PROTOCOL_HTTP)
-        reading_error(linking->reading, from->forward.place,
-                      "\"%.*s\" speaks tcp, and rules forward HTTP", SLICE_ARG(group->name));
+        reading_error(linking->reading, named->place, "\"%.*s\" speaks tcp, and rules forward HTTP",
+                      SLICE_ARG(group->name));
     destination->is_used = true;
-    rule->forward.group = group->name;
     if (group->health.host.len == 0)
         group->health.host = health_host(linking->reading, site);
+    return group;
+}
+
+static void link_forward(struct linking *linking, const struct draft_site *site,
+                         const struct draft_rule *from, struct conf_rule *rule)
+{
+    struct conf_forward *forward = &rule->forward;
+    *forward = (struct conf_forward){.sticky = from->sticky};
+    if (forward->sticky.cookie.len == 0)
+        forward->sticky.cookie = SLICE("weir-split");
+    forward->shares = reading_alloc(linking->reading, linking->reading->arena, from->shares_count,
+                                    sizeof *forward->shares);
+    for (unsigned i = 0; i < from->shares_count && forward->shares != NULL; i++) {
+        const struct conf_group *group = link_group(linking, site, &from->shares[i].group);
+        if (group == NULL)
+            continue;
+        forward->shares[forward->shares_count++] =
+            (struct conf_share){group->name, from->shares[i].weight};
+        forward->weights_sum += from->shares[i].weight;
+    }
 }
 
 /* The configuration's path below that root; empty when it lies elsewhere. */

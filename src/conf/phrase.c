@@ -103,6 +103,8 @@ const char *phrase_shape(const struct schema_row *row)
         return "one value or a list";
     case SCHEMA_MAP:
         return "a map";
+    case SCHEMA_ONE_OR_MAP:
+        return "one name or a map";
     default:
         return scalar_kinds[row->kind].noun;
     }

@@ -69,6 +69,7 @@ const struct schema_row *schema_find(const struct schema_struct *type, struct sl
 
 static void read_value(struct reading *reading, const struct tree_node *node,
                        const struct schema_row *row, void *object);
+static void read_standard(struct reading *reading, const struct schema_row *row, void *object);
 
 /* What was written, as far as a message shows it. */
 static struct slice shown(struct slice text)
@@ -259,19 +260,36 @@ static void read_list(struct reading *reading, const struct tree_node *node,
 }
 
 /* A key of the user's choice becomes the element's name. */
-static void read_key(struct reading *reading, const struct tree_node *child,
+static void read_key(struct reading *reading, struct slice key, struct conf_place place,
                      const struct schema_row *row, char *element)
 {
     const struct scalar_kind *kind = &scalar_kinds[row->name_kind];
-    const char *why = kind->parse(reading, child->key, element + row->name_offset);
+    const char *why = kind->parse(reading, key, element + row->name_offset);
+    if (row->name_kind == SCHEMA_NAMED)
+        memcpy(element + row->name_offset + offsetof(struct named, place), &place, sizeof place);
     if (why != NULL)
-        reading_error(reading, child->key_place, "\"%.*s\" is not %s: %s",
-                      SLICE_ARG(shown(child->key)), kind->noun, why);
+        reading_error(reading, place, "\"%.*s\" is not %s: %s", SLICE_ARG(shown(key)), kind->noun,
+                      why);
+}
+
+/* One name alone: its value is the standard one. */
+static void read_only_key(struct reading *reading, const struct tree_node *node,
+                          const struct schema_row *row, void *object)
+{
+    char *element = make_elements(reading, row, 1, object);
+    if (element == NULL)
+        return;
+    read_key(reading, node->text, node->place, row, element);
+    read_standard(reading, row->element, element);
 }
 
 static void read_map(struct reading *reading, const struct tree_node *node,
                      const struct schema_row *row, void *object)
 {
+    if (row->kind == SCHEMA_ONE_OR_MAP && node->kind == TREE_SCALAR && !node->is_null) {
+        read_only_key(reading, node, row, object);
+        return;
+    }
     if (node->kind != TREE_MAP) {
         refuse_shape(reading, node, row);
         return;
@@ -281,7 +299,9 @@ static void read_map(struct reading *reading, const struct tree_node *node,
         element = make_elements(reading, row, node->count, object);
     for (const struct tree_node *child = node->first; child != NULL && element != NULL;
          child = child->next, element += row->element_size) {
-        read_key(reading, child, row, element);
+        read_key(reading, child->key, child->key_place, row, element);
+        if (row->element->standard != NULL)
+            read_standard(reading, row->element, element);
         read_value(reading, child, row->element, element);
     }
 }
@@ -301,7 +321,7 @@ static void read_value(struct reading *reading, const struct tree_node *node,
         refuse_later(reading, node->key_place, row->name, row->doc);
     else if (row->kind == SCHEMA_LIST || row->kind == SCHEMA_ONE_OR_LIST)
         read_list(reading, node, row, object);
-    else if (row->kind == SCHEMA_MAP)
+    else if (row->kind == SCHEMA_MAP || row->kind == SCHEMA_ONE_OR_MAP)
         read_map(reading, node, row, object);
     else if (row->kind == SCHEMA_STRUCT)
         read_struct(reading, node, row, field);

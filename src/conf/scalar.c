@@ -58,6 +58,13 @@ static const char *parse_field_name(struct reading *reading, struct slice text, 
     return http_is_token(text) ? keep(reading, text, field) : allowed(SCHEMA_FIELD_NAME);
 }
 
+static const char *parse_cookie_name(struct reading *reading, struct slice text, void *field)
+{
+    if (text.len > VALUE_NAME_LEN_MAX || !http_is_token(text))
+        return allowed(SCHEMA_COOKIE_NAME);
+    return keep(reading, text, field);
+}
+
 static const char *parse_method(struct reading *reading, struct slice text, void *field)
 {
     if (text.len == 0 || text.len > METHOD_LEN_MAX)
@@ -392,6 +399,8 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
     [SCHEMA_FIELD_NAME] = {"the name of a header field",
                            "letters, digits and \"-\", as in X-Forwarded-For",
                            "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", sizeof(struct slice), parse_field_name},
+    [SCHEMA_COOKIE_NAME] = {"the name of a cookie", "letters, digits, \"-\" and \"_\"",
+                            "^[A-Za-z0-9_-]+$", sizeof(struct slice), parse_cookie_name},
     [SCHEMA_METHOD] = {"a method", "capital letters, as in GET, POST, PUT or DELETE", "^[A-Z-]+$",
                        sizeof(struct slice), parse_method},
     [SCHEMA_DOMAIN] = {"a domain",

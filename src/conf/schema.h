@@ -16,6 +16,7 @@ enum schema_kind {
     SCHEMA_SITE_NAME,        /* struct slice, dots too */
     SCHEMA_VARIABLE,         /* struct slice */
     SCHEMA_FIELD_NAME,       /* struct slice */
+    SCHEMA_COOKIE_NAME,      /* struct slice */
     SCHEMA_METHOD,           /* struct slice */
     SCHEMA_DOMAIN,           /* struct named, lower case */
     SCHEMA_URL_PATH,         /* struct slice */
@@ -42,6 +43,7 @@ enum schema_kind {
     SCHEMA_LIST,                          /* of `element`: a pointer and an unsigned count */
     SCHEMA_ONE_OR_LIST,                   /* the same, or one element without a list */
     SCHEMA_MAP,                           /* names of the user's choice to `element` */
+    SCHEMA_ONE_OR_MAP,                    /* the same, or one name without a map */
     SCHEMA_LATER, /* a name to which a later version of Weir gives a meaning */
 };
 

@@ -49,3 +49,31 @@ const struct schema_struct schema_balance = {
     .shorthand = "algorithm",
     .check = check_balance,
 };
+
+static const struct schema_row sticky_rows[] = {
+    {.name = "cookie",
+     .kind = SCHEMA_COOKIE_NAME,
+     AT(struct conf_sticky, cookie),
+     .doc = "its name; without it `weir-` and the group's name, or `weir-split` on a rule"},
+    {.name = "ttl",
+     .kind = SCHEMA_DURATION,
+     .min = MS_PER_S,
+     .max = 400 * MS_PER_D,
+     AT(struct conf_sticky, ttl_ms),
+     .doc = "how long a client may stay away; without it until its browser ends"},
+    {.name = "key",
+     .kind = SCHEMA_LINE,
+     AT(struct conf_sticky, key),
+     .standard = "",
+     .doc = "makes the cookie's value one that nobody can compute; the same on all machines that "
+            "serve these clients"},
+};
+
+const struct schema_struct schema_sticky = {
+    .noun = "sticky",
+    .doc = "A cookie that keeps a client where it was. It is not passed on to targets.",
+    ROWS(sticky_rows),
+    .allows_off = true,
+    .shorthand = "cookie",
+    .check = check_sticky,
+};

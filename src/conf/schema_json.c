@@ -195,6 +195,20 @@ static void put_map(struct json *json, const struct schema_row *row)
     close_with(json, "}");
 }
 
+static void put_one_or_map(struct json *json, const struct schema_row *row)
+{
+    put_key(json, "anyOf");
+    open_with(json, "[");
+    open_with(json, "{");
+    put_member(json, "type", "string");
+    put_member(json, "pattern", scalar_kinds[row->name_kind].json_pattern);
+    close_with(json, "}");
+    open_with(json, "{");
+    put_map(json, row);
+    close_with(json, "}");
+    close_with(json, "]");
+}
+
 static void put_default(struct json *json, const struct schema_row *row)
 {
     if (row->kind != SCHEMA_INTEGER || row->words != NULL) {
@@ -218,6 +232,8 @@ static void put_row(struct json *json, const struct schema_row *row)
         put_one_or_list(json, row);
     } else if (row->kind == SCHEMA_MAP) {
         put_map(json, row);
+    } else if (row->kind == SCHEMA_ONE_OR_MAP) {
+        put_one_or_map(json, row);
     } else if (row->kind == SCHEMA_STRUCT) {
         put_key(json, "$ref");
         put(json, SLICE("\"#/$defs/"));

@@ -160,7 +160,8 @@ static void put_value(struct page *page, const struct schema_row *row)
         put_value(page, row->element);
         break;
     case SCHEMA_MAP:
-        put(page, "map from ");
+    case SCHEMA_ONE_OR_MAP:
+        put(page, row->kind == SCHEMA_MAP ? "map from " : "one name, or map from ");
         put(page, scalar_kinds[row->name_kind].noun);
         put(page, " to ");
         put_value(page, row->element);

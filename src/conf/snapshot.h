@@ -87,8 +87,25 @@ enum conf_action_kind {
     CONF_ACTION_RESPOND,
 };
 
+/* Clients that come back are kept together by a cookie. */
+struct conf_sticky {
+    bool enabled;
+    struct slice cookie; /* its name */
+    struct slice key;    /* of the hash in its value; may be empty */
+    int64_t ttl_ms;      /* without a request; 0: until the browser ends */
+};
+
+/* A group of a forward: a target group's or service's name; it exists. */
+struct conf_share {
+    struct slice group;
+    unsigned weight; /* 0 to 1000; one of them at least is not 0 */
+};
+
 struct conf_forward {
-    struct slice group; /* a target group's or service's name; it exists */
+    struct conf_share *shares;
+    unsigned shares_count;
+    unsigned weights_sum;
+    struct conf_sticky sticky; /* to a group; only when there are several */
 };
 
 enum conf_listing { CONF_LISTING_OFF, CONF_LISTING_ON };
@@ -212,6 +229,7 @@ struct conf_group {
     bool is_service;
     enum conf_protocol protocol;
     struct conf_balancing balance;
+    struct conf_sticky sticky;
     struct conf_health health;
     struct conf_target *targets;
     unsigned targets_count;

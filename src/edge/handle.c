@@ -9,15 +9,14 @@
 #include "edge/route/rewrite.h"
 #include "edge/state.h"
 
-static void run_action(struct exchange *exchange, const struct route *route,
-                       const struct view *view)
+static void run_action(struct exchange *exchange, const struct route *route, struct view *view)
 {
     const struct conf_rule *rule = route->rule;
     if (UNLIKELY(rule->has_rewrite) && !rewrite_apply(exchange, rule))
         return;
     switch (rule->action) {
     case CONF_ACTION_FORWARD:
-        forward_run(exchange, rule, &view->balancers[route->group]->balancer);
+        forward_run(exchange, route, view);
         break;
     case CONF_ACTION_FILES:
         files_run(exchange, &rule->files);

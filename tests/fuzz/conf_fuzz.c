@@ -45,7 +45,10 @@ static void check_site(const struct snapshot *snapshot, const struct conf_site *
         const struct conf_rule *rule = &site->rules[i];
         CHECK(rule->number == i + 1 && rule->place.line > 0);
         CHECK(rule->timeouts.connect_ms > 0 && rule->timeouts.idle_ms > 0);
-        CHECK(rule->action != CONF_ACTION_FORWARD || has_group(snapshot, rule->forward.group));
+        CHECK(rule->action != CONF_ACTION_FORWARD || rule->forward.weights_sum > 0);
+        for (unsigned k = 0; rule->action == CONF_ACTION_FORWARD && k < rule->forward.shares_count;
+             k++)
+            CHECK(has_group(snapshot, rule->forward.shares[k].group));
         CHECK(rule->action != CONF_ACTION_FILES || rule->files.root.at[0] == '/');
     }
 }

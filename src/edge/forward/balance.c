@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/algorithms.h"
+#include "edge/forward/sticky.h"
 
 #include <errno.h>
 
@@ -120,10 +121,15 @@ static int fill_view(struct balancer *next, const struct balancer *balancer,
     return 0;
 }
 
-static void read_weights(struct balancer *balancer)
+/* What the list and the settings say of members that were carried over, too. */
+static void renew_members(struct balancer *balancer)
 {
-    for (unsigned i = 0; i < balancer->members_count; i++)
-        balancer->members[i]->weight = atomic_load(&balancer->members[i]->target->weight);
+    const struct conf_sticky *sticky = &balancer->conf->sticky;
+    for (unsigned i = 0; i < balancer->members_count; i++) {
+        struct member *member = balancer->members[i];
+        member->weight = atomic_load(&member->target->weight);
+        member->token = sticky->enabled ? sticky_token(sticky, member->target->id) : 0;
+    }
 }
 
 /* The old one where nothing has changed but health. */
@@ -145,7 +151,7 @@ static int adopt_set(struct balancer *balancer, const struct target_set *set)
                             .version = balancer->version,
                             .retry_tokens = balancer->retry_tokens};
     int rc = fill_view(&next, balancer, set);
-    read_weights(&next);
+    renew_members(&next);
     if (rc == 0 && next.ops->uses_ring)
         rc = make_ring(&next, balancer);
     drop_view(rc == 0 ? balancer : &next);
@@ -213,12 +219,25 @@ static struct member *pick_other(const struct balancer *balancer, const struct c
     return NULL;
 }
 
+/* The target that the client had, while it may take requests. */
+static struct member *pick_own(const struct balancer *balancer, const struct choice *choice)
+{
+    for (unsigned i = 0; i < balancer->eligible_count; i++) {
+        struct member *member = balancer->eligible[i];
+        if (member->token == choice->token)
+            return balancer_passes_over(balancer, member, choice) ? NULL : member;
+    }
+    return NULL;
+}
+
 struct member *balancer_pick(struct balancer *balancer, const struct choice *choice)
 {
     (void)balancer_refresh(balancer);
     if (balancer->eligible_count == 0)
         return NULL;
-    struct member *member = balancer->ops->pick(balancer, choice);
+    struct member *member = choice->has_token ? pick_own(balancer, choice) : NULL;
+    if (LIKELY(member == NULL))
+        member = balancer->ops->pick(balancer, choice);
     if (UNLIKELY(member == NULL || balancer_passes_over(balancer, member, choice)))
         member = pick_other(balancer, choice);
     if (member != NULL)

@@ -14,6 +14,7 @@ struct member {
     unsigned references;
     struct target *target; /* counted */
     struct client_pool pool;
+    uint64_t token;  /* where the group is sticky */
     unsigned weight; /* of the target, when this view was built */
     bool is_eligible;
     int64_t turn; /* smooth weighted round robin's current weight */
@@ -51,14 +52,17 @@ int balancer_refresh(struct balancer *balancer);
 struct choice {
     struct prng *prng; /* borrowed */
     int64_t now_ms;
-    uint64_t key;                /* for ring_hash */
+    uint64_t key;   /* for ring_hash */
+    uint64_t token; /* of the target that the client had */
+    bool has_token;
     struct member *const *tried; /* by this request; borrowed */
     unsigned tried_count;
 };
 
 /*
  * The next member for a request, with a reference for the caller and none of those that were tried;
- * NULL when no target may take requests, or all that may were tried. Suspects come last.
+ * NULL when no target may take requests, or all that may were tried. The client's own comes first
+ * where it may be taken, suspects come last.
  */
 struct member *balancer_pick(struct balancer *balancer, const struct choice *choice);
 

@@ -10,7 +10,9 @@
 #include "edge/forward/ewma.h"
 #include "edge/forward/hash_key.h"
 #include "edge/forward/request.h"
+#include "edge/forward/sticky.h"
 #include "edge/forward/upload.h"
+#include "edge/view.h"
 #include "http/relay.h"
 #include "http/session_internal.h"
 
@@ -36,16 +38,25 @@ enum verdict {
     VERDICT_FAILED
 };
 
+/* A token that a client sent. */
+struct had {
+    uint64_t token;
+    bool is_there;
+};
+
 struct attempt {
     struct exchange *exchange;
     const struct conf_rule *rule;
+    struct balancer *balancer;
     struct member *member;
     struct upstream *upstream;
     struct upload upload;
     struct response_head response;
     int64_t began_us, answered_us; /* of this try; 0: no response's head yet */
     bool wants_latency;
-    unsigned status; /* to answer with when it failed */
+    struct own_cookies cookies;
+    struct had split, own; /* what the client's cookies say: of the group, and of the target */
+    unsigned status;       /* to answer with when it failed */
     const char *why;
 };
 
@@ -127,7 +138,7 @@ static enum verdict send_request(struct attempt *attempt)
         return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     struct writer head;
     writer_init(&head, block, BLOCK_LARGE_BYTES);
-    forward_write_request(&head, attempt->exchange);
+    forward_write_request(&head, attempt->exchange, &attempt->cookies);
     int rc = head.overflown ? -EMSGSIZE
                             : upload_begin(&attempt->upload, attempt->exchange, attempt->upstream,
                                            writer_slice(&head), attempt->rule->timeouts.idle_ms);
@@ -175,6 +186,25 @@ static bool is_event_stream(const struct response_head *response)
 /* Fields of the response that Weir sets itself. */
 static const struct field_set own_fields = {{FIELD_BIT(X_REQUEST_ID)}};
 
+/* With a ttl it is renewed by each response, else told when it is new. */
+static void write_cookie(struct writer *head, const struct exchange *exchange,
+                         const struct conf_sticky *sticky, const struct had *had, uint64_t token)
+{
+    if (sticky->ttl_ms > 0 || !had->is_there || had->token != token)
+        sticky_write(head, exchange, sticky, token);
+}
+
+static void write_cookies(struct writer *head, const struct attempt *attempt)
+{
+    const struct exchange *exchange = attempt->exchange;
+    const struct conf_group *group = attempt->balancer->conf;
+    const struct conf_sticky *split = &attempt->rule->forward.sticky;
+    if (split->enabled)
+        write_cookie(head, exchange, split, &attempt->split, sticky_token(split, group->name));
+    if (group->sticky.enabled)
+        write_cookie(head, exchange, &group->sticky, &attempt->own, attempt->member->token);
+}
+
 static struct writer *begin_response(struct attempt *attempt)
 {
     const struct response_head *response = &attempt->response;
@@ -191,6 +221,8 @@ static struct writer *begin_response(struct attempt *attempt)
     if (fields_find(&response->fields, FIELD_DATE) == NULL)
         h1_write_field(head, field_name(FIELD_DATE), worker_date());
     write_literal(head, "Via: 1.1 weir\r\n");
+    if (UNLIKELY(attempt->cookies.count > 0))
+        write_cookies(head, attempt);
     return head;
 }
 
@@ -252,6 +284,8 @@ static enum verdict upgrade(struct attempt *attempt)
     h1_write_field(head, field_name(FIELD_UPGRADE),
                    fields_value(&attempt->response.fields, FIELD_UPGRADE));
     h1_write_forwarded(head, &attempt->response.fields, &own_fields);
+    if (UNLIKELY(attempt->cookies.count > 0))
+        write_cookies(head, attempt);
     if (exchange_flush(exchange) < 0)
         return fail(attempt, VERDICT_FAILED, 499, "the client left");
     int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
@@ -333,19 +367,20 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 }
 
 /* Whether another member may be asked. Only what was sent twice draws on the budget. */
-static bool goes_on(const struct attempt *attempt, struct balancer *balancer, enum verdict verdict)
+static bool goes_on(const struct attempt *attempt, enum verdict verdict)
 {
     if (verdict == VERDICT_NOT_SENT)
         return is_repeatable(attempt);
-    return verdict == VERDICT_RETRY_OTHER && is_repeatable(attempt) && balancer_may_retry(balancer);
+    return verdict == VERDICT_RETRY_OTHER && is_repeatable(attempt) &&
+           balancer_may_retry(attempt->balancer);
 }
 
 /* No member took the request. */
-static enum verdict refuse(struct attempt *attempt, const struct balancer *balancer)
+static enum verdict refuse(struct attempt *attempt)
 {
     if (fiber_is_cancelled(fiber_current()))
         return fail(attempt, VERDICT_FAILED, 499, "the client left");
-    bool is_unresolved = atomic_load(&balancer->group->unresolved) > 0;
+    bool is_unresolved = atomic_load(&attempt->balancer->group->unresolved) > 0;
     return fail(attempt, VERDICT_FAILED, 503,
                 is_unresolved ? "no target can take requests: a host name of the group is not "
                                 "resolved yet"
@@ -372,23 +407,26 @@ static struct member *await_member(struct balancer *balancer, const struct choic
     return member;
 }
 
-static struct choice begin_choice(const struct exchange *exchange, const struct balancer *balancer,
-                                  struct member *const *tried)
+static struct choice begin_choice(const struct attempt *attempt, struct member *const *tried)
 {
-    const struct conf_balancing *balance = &balancer->conf->balance;
-    struct choice choice = {.prng = &worker_current()->prng, .tried = tried};
+    const struct conf_balancing *balance = &attempt->balancer->conf->balance;
+    struct choice choice = {.prng = &worker_current()->prng,
+                            .tried = tried,
+                            .token = attempt->own.token,
+                            .has_token = attempt->own.is_there};
     if (balance->algorithm == CONF_BALANCE_RING_HASH)
-        choice.key = forward_hash_key(exchange, &balance->by, choice.prng);
+        choice.key = forward_hash_key(attempt->exchange, &balance->by, choice.prng);
     return choice;
 }
 
 /* Tries members in turn until one answers, trying again is not allowed or all were tried. */
-static enum verdict try_members(struct attempt *attempt, struct balancer *balancer)
+static enum verdict try_members(struct attempt *attempt)
 {
     struct member *tried[BALANCER_TRIES_MAX] = {0};
     unsigned tried_count = 0, tries_max = attempt->rule->retries + 1;
     struct worker *worker = worker_current();
-    struct choice choice = begin_choice(attempt->exchange, balancer, tried);
+    struct balancer *balancer = attempt->balancer;
+    struct choice choice = begin_choice(attempt, tried);
     enum verdict verdict = VERDICT_FAILED;
     if (tries_max > BALANCER_TRIES_MAX)
         tries_max = BALANCER_TRIES_MAX;
@@ -398,7 +436,7 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
         struct member *member = balancer_pick(balancer, &choice);
         if (UNLIKELY(member == NULL && tried_count == 0))
             member = await_member(balancer, &choice);
-        if (member == NULL || (tried_count > 0 && !goes_on(attempt, balancer, verdict))) {
+        if (member == NULL || (tried_count > 0 && !goes_on(attempt, verdict))) {
             member_unref(member);
             break;
         }
@@ -412,7 +450,7 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
             break;
     }
     if (tried_count == 0)
-        return refuse(attempt, balancer);
+        return refuse(attempt);
     /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
     attempt->exchange->notes.target =
         arena_copy(&attempt->exchange->arena, tried[tried_count - 1]->target->id);
@@ -421,11 +459,53 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
     return verdict;
 }
 
-void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct balancer *balancer)
+/* By weight, or the one that the client had: the number of the share. */
+static unsigned choose_share(struct attempt *attempt)
 {
-    struct attempt attempt = {
-        .exchange = exchange, .rule = rule, .wants_latency = balancer_wants_latency(balancer)};
-    exchange->notes.group = balancer->conf->name;
+    const struct exchange *exchange = attempt->exchange;
+    const struct conf_forward *forward = &attempt->rule->forward;
+    const struct conf_sticky *sticky = &forward->sticky;
+    struct had *had = &attempt->split;
+    had->is_there = sticky->enabled && sticky_read(exchange, sticky, &had->token);
+    for (unsigned i = 0; had->is_there && i < forward->shares_count; i++) {
+        const struct conf_share *share = &forward->shares[i];
+        if (share->weight > 0 && sticky_token(sticky, share->group) == had->token)
+            return i;
+    }
+    uint64_t point = prng_below(&worker_current()->prng, forward->weights_sum);
+    unsigned chosen = 0;
+    while (point >= forward->shares[chosen].weight)
+        point -= forward->shares[chosen++].weight;
+    return chosen;
+}
+
+static void add_cookie(struct own_cookies *cookies, const struct conf_sticky *sticky)
+{
+    if (sticky->enabled)
+        cookies->names[cookies->count++] = sticky->cookie;
+}
+
+static void choose_group(struct attempt *attempt, const struct route *route,
+                         const struct view *view)
+{
+    const struct conf_forward *forward = &attempt->rule->forward;
+    unsigned share = LIKELY(forward->shares_count == 1) ? 0 : choose_share(attempt);
+    struct balancer *balancer = &view->balancers[route->groups[share]]->balancer;
+    const struct conf_sticky *sticky = &balancer->conf->sticky;
+    attempt->balancer = balancer;
+    attempt->wants_latency = balancer_wants_latency(balancer);
+    attempt->exchange->notes.group = balancer->conf->name;
+    add_cookie(&attempt->cookies, &forward->sticky);
+    add_cookie(&attempt->cookies, sticky);
+    attempt->own.is_there =
+        sticky->enabled && sticky_read(attempt->exchange, sticky, &attempt->own.token);
+}
+
+void forward_run(struct exchange *exchange, const struct route *route, struct view *view)
+{
+    const struct conf_rule *rule = route->rule;
+    struct attempt attempt = {.exchange = exchange, .rule = rule};
+    choose_group(&attempt, route, view);
     exchange->body_max = rule->body_max;
     if (exchange->request.framing.has_content_length &&
         exchange->request.framing.content_length > rule->body_max) {
@@ -433,8 +513,8 @@ void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct
         exchange_respond_error(exchange, 413, "the request's body is larger than body_max");
         return;
     }
-    balancer_pay_in(balancer);
-    enum verdict verdict = try_members(&attempt, balancer);
+    balancer_pay_in(attempt.balancer);
+    enum verdict verdict = try_members(&attempt);
     if (verdict == VERDICT_DONE)
         return;
     exchange->notes.reason = attempt.why;

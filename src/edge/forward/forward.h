@@ -3,8 +3,8 @@
 
 #include "edge/route/router.h"
 
-struct balancer;
 struct exchange;
+struct view;
 
-void forward_run(struct exchange *exchange, const struct conf_rule *rule,
-                 struct balancer *balancer);
+/* The exchange holds the view. */
+void forward_run(struct exchange *exchange, const struct route *route, struct view *view);

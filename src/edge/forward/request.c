@@ -5,11 +5,15 @@
 #include "edge/forward/request.h"
 
 #include "http/session.h"
+#include "wire/http/cookie.h"
 
-static const struct field_set replaced = {
-    {FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |
-     FIELD_BIT(X_FORWARDED_PREFIX) | FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) |
-     FIELD_BIT(X_REQUEST_ID) | FIELD_BIT(EXPECT) | FIELD_BIT(VIA)}};
+#define REPLACED                                                                                   \
+    (FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |      \
+     FIELD_BIT(X_FORWARDED_PREFIX) | FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) |         \
+     FIELD_BIT(X_REQUEST_ID) | FIELD_BIT(EXPECT) | FIELD_BIT(VIA))
+
+static const struct field_set replaced = {{REPLACED}};
+static const struct field_set replaced_and_cookies = {{REPLACED | FIELD_BIT(COOKIE)}};
 
 static void write_target(struct writer *writer, const struct exchange *exchange)
 {
@@ -68,7 +72,24 @@ static void write_via(struct writer *writer, const struct exchange *exchange)
     write_literal(writer, " weir\r\n");
 }
 
-void forward_write_request(struct writer *writer, const struct exchange *exchange)
+/* The client's cookies without our own. */
+static void write_cookies(struct writer *writer, const struct fields *fields,
+                          const struct own_cookies *own)
+{
+    for (unsigned i = 0; i < fields->count; i++) {
+        if (fields->at[i].id != FIELD_COOKIE)
+            continue;
+        char *before = writer->at;
+        write_literal(writer, "Cookie: ");
+        if (cookie_write_others(writer, fields->at[i].value, own->names, own->count))
+            write_literal(writer, "\r\n");
+        else
+            writer->at = before;
+    }
+}
+
+void forward_write_request(struct writer *writer, const struct exchange *exchange,
+                           const struct own_cookies *own)
 {
     const struct request_head *request = &exchange->request;
     write_target(writer, exchange);
@@ -81,7 +102,10 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
                        fields_value(&request->fields, FIELD_UPGRADE));
     }
     write_framing(writer, &request->framing);
-    h1_write_forwarded(writer, &request->fields, &replaced);
+    h1_write_forwarded(writer, &request->fields,
+                       own->count > 0 ? &replaced_and_cookies : &replaced);
+    if (own->count > 0)
+        write_cookies(writer, &request->fields, own);
     write_forwarded_fields(writer, exchange);
     write_via(writer, exchange);
     h1_write_end(writer);

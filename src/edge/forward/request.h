@@ -5,5 +5,12 @@
 
 struct exchange;
 
+/* Cookies of Weir's own, which no target sees: of the group and of the choice of a group. */
+struct own_cookies {
+    struct slice names[2];
+    unsigned count;
+};
+
 /* Writes the whole head; ask the writer for overflow. The body's framing follows the client's. */
-void forward_write_request(struct writer *writer, const struct exchange *exchange);
+void forward_write_request(struct writer *writer, const struct exchange *exchange,
+                           const struct own_cookies *own);

@@ -16,6 +16,15 @@ static unsigned group_index(const struct snapshot *snapshot, struct map *groups,
     return (unsigned)(group - snapshot->groups);
 }
 
+static bool add_groups(struct route *route, const struct snapshot *snapshot, struct map *groups)
+{
+    const struct conf_forward *forward = &route->rule->forward;
+    route->groups = memory_alloc_array(forward->shares_count, sizeof *route->groups);
+    for (unsigned i = 0; route->groups != NULL && i < forward->shares_count; i++)
+        route->groups[i] = group_index(snapshot, groups, forward->shares[i].group);
+    return route->groups != NULL;
+}
+
 static int add_domain(struct router_domains *domains, struct slice domain, struct router_site *site)
 {
     if (slice_equal(domain, SLICE("*"))) {
@@ -56,8 +65,8 @@ static int add_site(struct router *router, const struct snapshot *snapshot, stru
         const struct conf_rule *rule = &conf->rules[i];
         struct route *route = &site->routes[site->routes_count++];
         *route = (struct route){.site = conf, .rule = rule};
-        if (rule->action == CONF_ACTION_FORWARD)
-            route->group = group_index(snapshot, groups, rule->forward.group);
+        if (rule->action == CONF_ACTION_FORWARD && !add_groups(route, snapshot, groups))
+            return -ENOMEM;
     }
     int rc = 0;
     if (conf->rules_count > ROUTER_RULES_TRIED)
@@ -112,8 +121,16 @@ int router_init(struct router *router, const struct snapshot *snapshot, struct h
     return rc;
 }
 
+static void free_routes(struct router_site *site)
+{
+    for (unsigned i = 0; i < site->routes_count; i++)
+        memory_free(site->routes[i].groups);
+}
+
 void router_finish(struct router *router)
 {
+    for (unsigned i = 0; router->sites != NULL && i < router->sites_count; i++)
+        free_routes(&router->sites[i]);
     memory_free(router->sites);
     memory_free(router->routes);
     index_finish(&router->index);

@@ -17,7 +17,7 @@ struct exchange;
 struct route {
     const struct conf_site *site;
     const struct conf_rule *rule;
-    unsigned group; /* of a forward: index into the snapshot's groups */
+    unsigned *groups; /* owned; of a forward: indexes into the snapshot's groups, by its shares */
 };
 
 struct router_site {

@@ -95,7 +95,8 @@ static const struct bad_file keys_files[] = {
     {"listeners: { a: { adress: \":80\" } }\n",
      "1:19: unknown key \"adress\" in a listener; did you mean \"address\"?\n"},
     {GROUPS "sites: { s: { rules: [ { forward: api, colour: red } ] } }\n",
-     "2:40: unknown key \"colour\" in a rule, which may have match, forward, files, redirect, "
+     "2:40: unknown key \"colour\" in a rule, which may have match, forward, sticky, files, "
+     "redirect, "
      "respond, fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
     {SERVICE "    command: x\n"
              "    health: { intervall: 2s }\n",
@@ -164,6 +165,21 @@ static const struct bad_file values_files[] = {
     {"workers: 0x10\n", "1:10: \"0x10\" is not a number: digits, without a sign\n"},
     {"workers: 99999999999999999999\n",
      "1:10: \"99999999999999999999\" is not a number: digits, without a sign\n"},
+    {RULES "      - forward: { api: 90, ohter: 10 }\n",
+     "5:29: no service or target group is called \"ohter\"; did you mean \"other\"?\n"},
+    {RULES "      - forward: { api: 0, other: 0 }\n",
+     "5:18: all weights are 0: at least one group must take requests\n"},
+    {RULES "      - forward: { api: 1001 }\n",
+     "5:25: \"forward\" must be from 0 to 1000, not 1001\n"},
+    {RULES "      - forward: {}\n",
+     "5:18: \"forward\" is empty; it must have at least one entry\n"},
+    {RULES "      - forward: [api]\n", "5:18: \"forward\" must be one name or a map, not a list\n"},
+    {RULES "      - { forward: api, sticky: {} }\n",
+     "5:25: \"sticky\" on a rule is for a \"forward\" to several groups; one client's target is a "
+     "matter of the group: put it there\n"},
+    {RULES "      - { forward: { api: 1, other: 1 }, sticky: { cookie: \"a b\", ttl: 0s } }\n",
+     "5:60: \"a b\" is not the name of a cookie: letters, digits, \"-\" and \"_\"\n"
+     "5:72: \"ttl\" must be from 1s to 400d, not 0s\n"},
     {RULES "      - forward: api\n"
            "        timeouts: { connect: 5 }\n",
      "6:30: \"5\" is not a duration: a number with its unit, as in 200ms, 30s, 5m, 1h or 1d\n"},
@@ -277,7 +293,8 @@ static const struct bad_file values_files[] = {
            "        foo: 1\n",
      "5:24: \"/a%zz\" is not a path pattern: \"%\" stands before two hexadecimal digits, and "
      "\"\\\" never in a path\n"
-     "7:9: unknown key \"foo\" in a rule, which may have match, forward, files, redirect, respond, "
+     "7:9: unknown key \"foo\" in a rule, which may have match, forward, sticky, files, redirect, "
+     "respond, "
      "fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
     {RULES "      - match: { path: [] }\n"
            "        forward: api\n",
@@ -537,8 +554,6 @@ static const struct bad_file later_files[] = {
      "later version of Weir\n"
      "1:84: not yet: \"trusted_proxies\" (whose X-Forwarded-For is believed) comes in a later "
      "version of Weir\n"},
-    {RULES "      - forward: { api: 90, other: 10 }\n",
-     "5:18: not yet: \"forward\" (weights over several groups) comes in a later version of Weir\n"},
     {RULES "      - bucket: frontend\n"
            "        cache: { ttl: 1h }\n",
      "5:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"
@@ -604,17 +619,15 @@ static const struct bad_file later_files[] = {
      "version of Weir\n"
      "5:25: not yet: \"dockerfile\" (an image built from a Dockerfile) comes in a later version of "
      "Weir\n"},
-    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, sticky: {}, tls: on, slow_start: "
-     "1s, "
-     "ejection: {}, limit: 1, queue: {} } }\n",
+    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, tls: on, slow_start: 1s, ejection: "
+     "{}, "
+     "limit: 1, queue: {} } }\n",
      "1:51: not yet: \"tcp\" (connections passed on as they are) comes in a later version of Weir\n"
-     "1:56: not yet: \"sticky\" (one client always at one target) comes in a later version of "
+     "1:56: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"
+     "1:65: not yet: \"slow_start\" (little load for new targets) comes in a later version of "
      "Weir\n"
-     "1:68: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"
-     "1:77: not yet: \"slow_start\" (little load for new targets) comes in a later version of "
-     "Weir\n"
-     "1:93: not yet: \"ejection\" (targets that fail left out) comes in a later version of Weir\n"
-     "1:107: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
-     "1:117: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
+     "1:81: not yet: \"ejection\" (targets that fail left out) comes in a later version of Weir\n"
+     "1:95: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
+     "1:105: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
      "Weir\n"},
 };

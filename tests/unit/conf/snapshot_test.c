@@ -112,7 +112,8 @@ static void check_rules(const struct conf_site *site)
     assert_int_equal(rule[0].place.line, 12);
     assert_int_equal(rule[0].place.column, 9);
     assert_int_equal(rule[0].action, CONF_ACTION_FORWARD);
-    EXPECT(rule[0].forward.group, "api");
+    assert_int_equal(rule[0].forward.shares_count, 1);
+    EXPECT(rule[0].forward.shares[0].group, "api");
     assert_int_equal(rule[0].timeouts.connect_ms, 100);
     assert_int_equal(rule[0].timeouts.response_ms, 120000);
     assert_int_equal(rule[0].timeouts.idle_ms, 60000);

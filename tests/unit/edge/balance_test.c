@@ -88,7 +88,11 @@ static void expect_tries(struct fixture *fixture, int64_t now_ms, const char *ex
     char names[NAMES_MAX + 1] = "";
     unsigned count = 0;
     while (count < NAMES_MAX) {
-        const struct choice choice = {&fixture->prng, now_ms, fixture->key, tried, count};
+        const struct choice choice = {.prng = &fixture->prng,
+                                      .now_ms = now_ms,
+                                      .key = fixture->key,
+                                      .tried = tried,
+                                      .tried_count = count};
         struct member *member = balancer_pick(&fixture->balancer, &choice);
         if (member == NULL)
             break;
@@ -583,6 +587,37 @@ static void a_suspect_s_keys_go_to_the_next_point(void **state)
     end(&fixture);
 }
 
+static void a_client_gets_its_own_target_while_that_may_be_taken(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    BEGIN(&fixture, CONF_BALANCE_ROUND_ROBIN, 1, 1, 1);
+    fixture.conf.sticky.enabled = true;
+    assert_int_equal(balancer_refresh(&fixture.balancer), 0);
+    uint64_t token = fixture.balancer.members[1]->token;
+    assert_true(token != 0 && token != fixture.balancer.members[0]->token);
+    struct choice choice = {.prng = &fixture.prng, .token = token, .has_token = true};
+    for (int i = 0; i < 5; i++) {
+        struct member *member = balancer_pick(&fixture.balancer, &choice);
+        assert_int_equal(member->target->id.at[0], 'b');
+        member_unref(member);
+    }
+    atomic_store(&target_named(&fixture, 'b')->suspect_until_ms, 10);
+    struct member *other = balancer_pick(&fixture.balancer, &choice);
+    assert_int_not_equal(other->target->id.at[0], 'b');
+    member_unref(other);
+    atomic_store(&target_named(&fixture, 'b')->suspect_until_ms, 0);
+    set_health(&fixture, 'b', TARGET_UNHEALTHY);
+    other = balancer_pick(&fixture.balancer, &choice);
+    assert_int_not_equal(other->target->id.at[0], 'b');
+    member_unref(other);
+    fixture.conf.sticky.key = SLICE("secret");
+    balancer_configure(&fixture.balancer, &fixture.conf);
+    assert_int_equal(balancer_refresh(&fixture.balancer), 0);
+    assert_true(fixture.balancer.members[1]->token != token);
+    end(&fixture);
+}
+
 static void a_large_ring_stays_bounded(void **state)
 {
     (void)state;
@@ -643,6 +678,7 @@ int main(void)
         cmocka_unit_test(only_the_keys_of_one_that_is_gone_move),
         cmocka_unit_test(a_bound_passes_over_what_is_loaded),
         cmocka_unit_test(a_suspect_s_keys_go_to_the_next_point),
+        cmocka_unit_test(a_client_gets_its_own_target_while_that_may_be_taken),
         cmocka_unit_test(a_large_ring_stays_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,148 @@
+"""Which target gets which request: algorithms, weights over groups, and cookies."""
+import collections
+import re
+
+import pytest
+
+from harness import raw, wait
+
+pytestmark = pytest.mark.threads
+
+TWO_GROUPS = """\
+listeners:
+  http: {{ address: "127.0.0.1:@PORT@" }}
+access_log: off
+sites:
+  all:
+    domains: ["*"]
+    rules:
+      - forward: {forward}
+{rule}
+target_groups:
+  one: {{ targets: ["@one@"] }}
+  two: {{ targets: ["@two@"] }}
+"""
+
+TOKEN = re.compile(r"([\w-]+)=([0-9a-f]{16}); Path=/; HttpOnly; SameSite=Lax(; Max-Age=(\d+))?")
+
+
+def bodies(edge, times, headers=(), target="/"):
+    return collections.Counter(raw.get(edge.port, target, headers).body.decode()
+                               for _ in range(times))
+
+
+def cookie(answer):
+    """(name, value, max-age) of the one cookie that Weir set; None without."""
+    text = answer.get("Set-Cookie")
+    if text is None:
+        return None
+    match = TOKEN.fullmatch(text)
+    assert match, text
+    return match[1], match[2], match[4]
+
+
+@pytest.mark.parametrize("algorithm", ["least_requests", "round_robin", "random", "peak_ewma"])
+def test_every_algorithm_uses_all_targets(weir, backends, algorithm):
+    targets = [backends.text(str(i)) for i in range(3)]
+    edge = weir.proxy(*targets, group=f"balance: {algorithm}\n")
+    seen = set()
+    wait.until(lambda: seen.update(bodies(edge, 10)) or len(seen) == 3, "all three")
+
+
+def test_equal_requests_meet_at_one_target(weir, backends):
+    targets = [backends.text(str(i)) for i in range(4)]
+    edge = weir.proxy(*targets, group="balance: { algorithm: ring_hash, by: header X-User }\n")
+    mine = {user: bodies(edge, 5, [("X-User", user)]) for user in map(str, range(40))}
+    assert all(len(seen) == 1 for seen in mine.values())
+    assert len(set().union(*mine.values())) == 4
+    assert len(bodies(edge, 40)) > 1          # without the field: anywhere
+
+
+@pytest.mark.parametrize("by, target, headers", [
+    ("path", "/a/{}?q=1", ()),
+    ("query id", "/x?other=1&id={}", ()),
+    ("cookie session", "/", ["Cookie: a=1; session={}"]),
+])
+def test_what_is_hashed(weir, backends, by, target, headers):
+    targets = [backends.text(str(i)) for i in range(4)]
+    edge = weir.proxy(*targets, group=f"balance: {{ algorithm: ring_hash, by: {by} }}\n")
+    seen = set()
+    for key in range(40):
+        here = bodies(edge, 3, [line.format(key) for line in headers], target.format(key))
+        assert len(here) == 1
+        seen.update(here)
+    assert len(seen) == 4
+
+
+def test_a_forward_to_two_groups_goes_by_weight(weir, backends):
+    edge = weir.edge(TWO_GROUPS.format(forward="{ one: 900, two: 100 }", rule=""),
+                     one=backends.text("one"), two=backends.text("two"))
+    seen = bodies(edge, 300)
+    assert 230 <= seen["one"] <= 295 and seen["two"] >= 5
+
+
+def test_weight_0_takes_nothing(weir, backends):
+    edge = weir.edge(TWO_GROUPS.format(forward="{ one: 0, two: 1 }", rule=""),
+                     one=backends.text("one"), two=backends.text("two"))
+    assert bodies(edge, 30) == {"two": 30}
+
+
+def test_a_sticky_split_keeps_a_client_in_its_group(weir, backends):
+    edge = weir.edge(TWO_GROUPS.format(forward="{ one: 1, two: 1 }",
+                                       rule="        sticky: { ttl: 1h }"),
+                     one=backends.text("one"), two=backends.text("two"))
+    seen = set()
+    for _ in range(20):
+        first = raw.get(edge.port)
+        name, value, max_age = cookie(first)
+        assert (name, max_age) == ("weir-split", "3600")
+        assert bodies(edge, 5, [f"Cookie: {name}={value}"]) == {first.body.decode(): 5}
+        seen.add(first.body)
+    assert seen == {b"one", b"two"}
+
+
+def test_a_cookie_keeps_a_client_at_its_target(weir, backends):
+    targets = [backends.text(str(i)) for i in range(3)]
+    edge = weir.proxy(*targets, group="sticky: {}\n")
+    for _ in range(5):
+        first = raw.get(edge.port)
+        name, value, max_age = cookie(first)
+        assert name == "weir-targets" and max_age is None
+        again = raw.get(edge.port, headers=[f"Cookie: {name}={value}"])
+        assert again.body == first.body and cookie(again) is None
+        assert bodies(edge, 10, [f"Cookie: {name}={value}"]) == {first.body.decode(): 10}
+
+
+def test_the_cookie_of_a_target_that_is_gone_is_renewed(weir, backends):
+    targets = [backends.text(str(i)) for i in range(2)]
+    edge = weir.proxy(*targets, group="sticky: { cookie: mine, ttl: 1d }\n")
+    first = raw.get(edge.port)
+    name, value, _ = cookie(first)
+    assert name == "mine"
+    targets[int(first.body)].stop()
+    other = raw.get(edge.port, headers=[f"Cookie: mine={value}"])
+    assert other.status == 200 and other.body != first.body
+    assert cookie(other)[1] != value
+
+
+@pytest.mark.parametrize("value", ["", "0123456789abcdef", "0123456789ABCDEF", "x", "../../etc"])
+def test_a_cookie_that_says_nothing_is_replaced(weir, backends, value):
+    edge = weir.proxy(backends.text("x"), group="sticky: mine\n")
+    answer = raw.get(edge.port, headers=[f"Cookie: mine={value}"])
+    assert answer.status == 200 and cookie(answer)[0] == "mine"
+
+
+def test_no_target_sees_the_cookie(weir, backends):
+    target = backends.text("x")
+    edge = weir.proxy(target, group="sticky: mine\n")
+    raw.get(edge.port, headers=["Cookie: a=1; mine=0123456789abcdef; b=\"2\"", "Cookie: mine=1"])
+    raw.get(edge.port, headers=["Cookie: mine=1"])
+    assert target.requests[0].all("Cookie") == ['a=1; b="2"']
+    assert target.requests[1].all("Cookie") == []
+
+
+def test_without_sticky_cookies_are_left_alone(weir, backends):
+    target = backends.text("x")
+    edge = weir.proxy(target)
+    assert cookie(raw.get(edge.port, headers=["Cookie: weir-targets=1;b;  c=2"])) is None
+    assert target.requests[0].all("Cookie") == ["weir-targets=1;b;  c=2"]
