@@ -255,6 +255,24 @@ void check_sticky(struct reading *reading, const struct tree_node *node, void *o
     ((struct conf_sticky *)object)->enabled = true;
 }
 
+void check_success_rate(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)reading;
+    (void)node;
+    ((struct conf_success_rate *)object)->enabled = true;
+}
+
+void check_ejection(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct conf_ejection *ejection = object;
+    ejection->enabled = true;
+    if (tree_get(node, "success_rate") == NULL)
+        ejection->success_rate.enabled = true;
+    if (ejection->time_max_ms < ejection->time_ms)
+        reading_error(reading, value_of(node, "time_max")->place,
+                      "\"time_max\" is less than \"time\"");
+}
+
 void check_balance(struct reading *reading, const struct tree_node *node, void *object)
 {
     static const char *const keys[] = {"by", "load_max"};

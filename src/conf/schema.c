@@ -429,8 +429,6 @@ static const struct schema_row group_rows[] = {
      .standard = "http",
      .doc = "what the targets speak"},
     LATER("tls", "HTTPS to the targets"),
-    LATER("slow_start", "little load for new targets"),
-    LATER("ejection", "targets that fail left out"),
     LATER("limit", "a limit of requests per target"),
     LATER("queue", "requests that wait for a target"),
 };
@@ -568,8 +566,6 @@ static const struct schema_row service_rows[] = {
     LATER("sidecar", "a proxy beside each task"),
     LATER("allow", "who may call"),
     LATER("tls", "HTTPS to the tasks"),
-    LATER("slow_start", "little load for new tasks"),
-    LATER("ejection", "tasks that fail left out"),
     LATER("limit", "a limit of requests per task"),
     LATER("queue", "requests that wait for a task"),
 };

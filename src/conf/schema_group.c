@@ -77,3 +77,108 @@ const struct schema_struct schema_sticky = {
     .shorthand = "cookie",
     .check = check_sticky,
 };
+
+const struct schema_word schema_none_words[] = {
+    {"off", 0, false, "none"},
+    {NULL},
+};
+
+static const struct schema_word not_counted_words[] = {
+    {"off", 0, false, "any number"},
+    {NULL},
+};
+
+static const struct schema_row success_rate_rows[] = {
+    {.name = "minimum_targets",
+     .kind = SCHEMA_INTEGER,
+     .min = 2,
+     .max = 1000,
+     AT(struct conf_success_rate, minimum_targets),
+     .standard = "5",
+     .doc = "how many targets must have had so many requests to be compared"},
+    {.name = "request_volume",
+     .kind = SCHEMA_INTEGER,
+     .min = 1,
+     .max = 1000000,
+     AT(struct conf_success_rate, request_volume),
+     .standard = "100",
+     .doc = "the requests that a target must have had in an interval"},
+    {.name = "stdev_factor",
+     .kind = SCHEMA_INTEGER,
+     .min = 100,
+     .max = 10000,
+     AT(struct conf_success_rate, stdev_factor),
+     .standard = "1900",
+     .doc = "thousandths of a standard deviation below the mean"},
+};
+
+static const struct schema_struct success_rate_type = {
+    .noun = "success rate",
+    .doc = "Leaves out targets whose share of good answers is far below the mean of the group's.",
+    ROWS(success_rate_rows),
+    .allows_off = true,
+    .check = check_success_rate,
+};
+
+static const struct schema_row ejection_rows[] = {
+    {.name = "consecutive_errors",
+     .kind = SCHEMA_INTEGER,
+     .words = not_counted_words,
+     .min = 1,
+     .max = 1000000,
+     AT(struct conf_ejection, consecutive_errors),
+     .standard = "5",
+     .doc = "so many in a row: answers of 500 and above, and all that `gateway_errors` counts"},
+    {.name = "gateway_errors",
+     .kind = SCHEMA_INTEGER,
+     .words = not_counted_words,
+     .min = 1,
+     .max = 1000000,
+     AT(struct conf_ejection, gateway_errors),
+     .standard = "5",
+     .doc = "so many in a row: answers of 502, 503 and 504, connections that failed or were reset, "
+            "and no answer in time"},
+    {.name = "success_rate",
+     .kind = SCHEMA_STRUCT,
+     .type = &success_rate_type,
+     AT(struct conf_ejection, success_rate),
+     .doc = "targets compared with each other; on, unless it is `off`"},
+    {.name = "interval",
+     .kind = SCHEMA_DURATION,
+     .min = 100,
+     .max = MS_PER_H,
+     AT(struct conf_ejection, interval_ms),
+     .standard = "10s",
+     .doc = "from one comparison to the next"},
+    {.name = "time",
+     .kind = SCHEMA_DURATION,
+     .min = 100,
+     .max = MS_PER_D,
+     AT(struct conf_ejection, time_ms),
+     .standard = "30s",
+     .doc = "how long a target is left out the first time; twice that the second time in a row, "
+            "and so on"},
+    {.name = "time_max",
+     .kind = SCHEMA_DURATION,
+     .min = 100,
+     .max = MS_PER_D,
+     AT(struct conf_ejection, time_max_ms),
+     .standard = "5m",
+     .doc = "how long at most"},
+    {.name = "max_ejected",
+     .kind = SCHEMA_PERCENT,
+     .min = 1,
+     .max = 10000,
+     AT(struct conf_ejection, max_ejected),
+     .standard = "50%",
+     .doc = "the share of the group that may be left out at one time; one target may always be"},
+};
+
+const struct schema_struct schema_ejection = {
+    .noun = "ejection",
+    .doc =
+        "Passive health: targets are judged by their answers, as Envoy's outlier detection does.",
+    ROWS(ejection_rows),
+    .allows_off = true,
+    .check = check_ejection,
+};

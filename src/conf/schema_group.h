@@ -7,6 +7,8 @@
 
 extern const struct schema_struct schema_balance;
 extern const struct schema_struct schema_sticky;
+extern const struct schema_struct schema_ejection;
+extern const struct schema_word schema_none_words[];
 
 /* The rows that both have; `at` is the way to the struct conf_group in `type`, with its dot. */
 /* clang-format off */
@@ -21,5 +23,27 @@ extern const struct schema_struct schema_sticky;
      .type = &schema_sticky,                                                                       \
      AT(type_name, at sticky),                                                                     \
      .is_choice = true,                                                                            \
-     .doc = "a client that comes back gets the target that it had"},
+     .doc = "a client that comes back gets the target that it had"},                               \
+    {.name = "ejection",                                                                           \
+     .kind = SCHEMA_STRUCT,                                                                        \
+     .type = &schema_ejection,                                                                     \
+     AT(type_name, at ejection),                                                                   \
+     .is_choice = true,                                                                            \
+     .doc = "targets whose answers are errors are left out for a while; without it none is"},      \
+    {.name = "fail_open",                                                                          \
+     .kind = SCHEMA_PERCENT,                                                                       \
+     .min = 0,                                                                                     \
+     .max = 10000,                                                                                 \
+     AT(type_name, at fail_open),                                                                  \
+     .standard = "0%",                                                                             \
+     .doc = "when a smaller share of the targets is healthy and not left out, all of them are "    \
+            "used; `0%` is: when none is"},                                                        \
+    {.name = "slow_start",                                                                         \
+     .kind = SCHEMA_DURATION,                                                                      \
+     .words = schema_none_words,                                                                   \
+     .min = 100,                                                                                   \
+     .max = MS_PER_H,                                                                              \
+     AT(type_name, at slow_start_ms),                                                              \
+     .standard = "off",                                                                            \
+     .doc = "a target that has just become healthy gets a share of requests that grows so long"},
 /* clang-format on */

@@ -95,6 +95,25 @@ struct conf_sticky {
     int64_t ttl_ms;      /* without a request; 0: until the browser ends */
 };
 
+/* After Envoy's outlier detection; shares in hundredths of a percent. */
+struct conf_success_rate {
+    bool enabled;
+    unsigned minimum_targets; /* with enough requests, to compare at all */
+    unsigned request_volume;  /* of a target in an interval */
+    unsigned stdev_factor;    /* thousandths */
+};
+
+struct conf_ejection {
+    bool enabled;
+    unsigned consecutive_errors; /* 0: any number */
+    unsigned gateway_errors;
+    struct conf_success_rate success_rate;
+    int64_t interval_ms;
+    int64_t time_ms; /* times the number of times in a row */
+    int64_t time_max_ms;
+    unsigned max_ejected;
+};
+
 /* A group of a forward: a target group's or service's name; it exists. */
 struct conf_share {
     struct slice group;
@@ -230,6 +249,9 @@ struct conf_group {
     enum conf_protocol protocol;
     struct conf_balancing balance;
     struct conf_sticky sticky;
+    struct conf_ejection ejection;
+    unsigned fail_open;    /* hundredths of a percent: with fewer healthy targets all are used */
+    int64_t slow_start_ms; /* 0: none */
     struct conf_health health;
     struct conf_target *targets;
     unsigned targets_count;

@@ -172,7 +172,7 @@ static void write_group_targets(struct metric_page *page, const struct metric *m
     }
 }
 
-enum target_number { IS_HEALTHY, IN_FLIGHT, REQUESTS, FAILURES };
+enum target_number { IS_HEALTHY, IN_FLIGHT, REQUESTS, FAILURES, IS_EJECTED, EJECTIONS };
 
 static uint64_t target_number(const struct target *target, enum target_number which)
 {
@@ -185,6 +185,10 @@ static uint64_t target_number(const struct target *target, enum target_number wh
         return atomic_load(&target->requests);
     case FAILURES:
         return atomic_load(&target->failures);
+    case IS_EJECTED:
+        return atomic_load(&target->is_ejected);
+    case EJECTIONS:
+        return atomic_load(&target->ejections);
     }
     return 0;
 }
@@ -357,6 +361,12 @@ const struct metric metrics_table[] = {
      "Requests that a target was given.", write_targets, REQUESTS},
     {"weir_target_failures_total", METRIC_COUNTER, "group, target",
      "Connections to a target, and responses of it, that failed.", write_targets, FAILURES},
+    {"weir_target_ejected", METRIC_GAUGE, "group, target",
+     "1 for a target that is left out because its answers were errors.", write_targets,
+     IS_EJECTED},
+    {"weir_target_ejections_total", METRIC_COUNTER, "group, target",
+     "Times that a target was left out because its answers were errors.", write_targets,
+     EJECTIONS},
     {"weir_worker_answering", METRIC_GAUGE, "worker",
      "0 for a worker thread that did not answer within 250 ms; what it tells is then old.",
      write_workers, IS_ANSWERING},

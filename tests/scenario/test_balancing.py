@@ -5,6 +5,7 @@ import re
 import pytest
 
 from harness import raw, wait
+from harness.backends import Response
 
 pytestmark = pytest.mark.threads
 
@@ -146,3 +147,38 @@ def test_without_sticky_cookies_are_left_alone(weir, backends):
     edge = weir.proxy(target)
     assert cookie(raw.get(edge.port, headers=["Cookie: weir-targets=1;b;  c=2"])) is None
     assert target.requests[0].all("Cookie") == ["weir-targets=1;b;  c=2"]
+
+
+def status_of(edge, target):
+    return next(each for each in edge.status()["groups"][0]["targets"]
+                if each["id"] == target.address)
+
+
+def test_a_target_that_errs_is_left_out_and_let_in_again(weir, backends):
+    state = {"status": 500}
+    good = backends.text("good")
+    bad = backends.serve(lambda *_: Response(b"bad", state["status"]))
+    edge = weir.proxy(good, bad, group="""
+ejection: { consecutive_errors: 3, time: 300ms, time_max: 300ms }
+balance: round_robin
+""")
+    wait.until(lambda: bodies(edge, 10) == {"good": 10}, "only the good one")
+    assert status_of(edge, bad)["ejections"] >= 1
+    state["status"] = 200
+    wait.until(lambda: bodies(edge, 10) == {"good": 5, "bad": 5}, "both again")
+    told = status_of(edge, bad)
+    assert told["ejected"] is False and "ejection_reason" not in told
+
+
+def test_a_target_that_refuses_connections_is_left_out(weir, backends):
+    good, gone = backends.text("good"), backends.refusing()
+    edge = weir.proxy(good, gone, group="ejection: { gateway_errors: 2, time: 1h, time_max: 1h }\n")
+    wait.until(lambda: bodies(edge, 20) == {"good": 20} and status_of(edge, gone)["ejected"],
+               "it is left out")
+    assert "in a row" in status_of(edge, gone)["ejection_reason"]
+
+
+def test_the_last_target_is_not_left_out(weir, backends):
+    edge = weir.proxy(backends.serve(lambda *_: Response(b"no", 500)),
+                      group="ejection: { consecutive_errors: 1 }\n")
+    assert bodies(edge, 10) == {"no": 10}

@@ -18,6 +18,7 @@ static void write_target(struct json_writer *json, struct target_group *group,
 {
     char reason[sizeof target->health_reason];
     lock_take(&group->lock);
+    const char *ejection_reason = target->ejection_reason;
     memcpy(reason, target->health_reason, sizeof reason);
     lock_release(&group->lock);
     enum target_health health = (enum target_health)atomic_load(&target->health);
@@ -28,6 +29,10 @@ static void write_target(struct json_writer *json, struct target_group *group,
     json_put_text(json, "health", slice_of_cstr(target_health_name(health)));
     if (reason[0] != '\0')
         json_put_text(json, "reason", slice_of_cstr(reason));
+    json_put_bool(json, "ejected", ejection_reason != NULL);
+    if (ejection_reason != NULL)
+        json_put_text(json, "ejection_reason", slice_of_cstr(ejection_reason));
+    json_put_u64(json, "ejections", atomic_load(&target->ejections));
     json_put_u64(json, "in_flight", atomic_load(&target->in_flight));
     json_put_u64(json, "requests", atomic_load(&target->requests));
     json_put_u64(json, "failures", atomic_load(&target->failures));

@@ -10,6 +10,8 @@
 #define IDLE_PER_TARGET_MAX 1024
 #define RETRY_SHARE         0.2
 #define RETRY_TOKENS_MAX    10.0
+#define WARM_DRAWS          8
+#define WHOLE               10000 /* hundredths of a percent */
 
 void balancer_init(struct balancer *balancer, const struct group_setup *setup)
 {
@@ -83,24 +85,48 @@ static struct member *take_member(const struct balancer *balancer, struct target
     return member;
 }
 
-/* The healthy ones; when there are none, the unhealthy ones: better a try than a sure refusal. */
+static bool is_usable(const struct member *member)
+{
+    return member->weight > 0 && atomic_load(&member->target->health) == TARGET_HEALTHY &&
+           !atomic_load(&member->target->is_ejected);
+}
+
+/* Of what is neither new nor leaving. */
+static bool is_known(const struct member *member)
+{
+    int health = atomic_load(&member->target->health);
+    return member->weight > 0 && (health == TARGET_HEALTHY || health == TARGET_UNHEALTHY);
+}
+
+/* Are there so few that can be used that they would only be crushed, or none at all? */
+static bool fails_open(const struct balancer *balancer)
+{
+    uint64_t usable = 0, known = 0;
+    for (unsigned i = 0; i < balancer->members_count; i++) {
+        usable += is_usable(balancer->members[i]);
+        known += is_known(balancer->members[i]);
+    }
+    return usable == 0 || usable * WHOLE < balancer->conf->fail_open * known;
+}
+
 static void choose_eligible(struct balancer *balancer)
 {
-    for (int wanted = TARGET_HEALTHY; wanted <= TARGET_UNHEALTHY; wanted++) {
-        uint32_t sum = 0;
-        balancer->eligible_count = 0;
-        for (unsigned i = 0; i < balancer->members_count; i++) {
-            struct member *member = balancer->members[i];
-            member->is_eligible =
-                atomic_load(&member->target->health) == wanted && member->weight > 0;
-            if (!member->is_eligible)
-                continue;
-            sum += member->weight;
-            balancer->eligible[balancer->eligible_count] = member;
-            balancer->weights[balancer->eligible_count++] = sum;
-        }
-        if (balancer->eligible_count > 0)
-            return;
+    bool takes_all = fails_open(balancer);
+    int64_t slow_start_ms = balancer->conf->slow_start_ms;
+    uint32_t sum = 0;
+    balancer->eligible_count = 0;
+    balancer->warm_ms = TARGET_WARM;
+    for (unsigned i = 0; i < balancer->members_count; i++) {
+        struct member *member = balancer->members[i];
+        member->is_eligible = takes_all ? is_known(member) : is_usable(member);
+        if (!member->is_eligible)
+            continue;
+        sum += member->weight;
+        balancer->eligible[balancer->eligible_count] = member;
+        balancer->weights[balancer->eligible_count++] = sum;
+        member->warm_ms = atomic_load(&member->target->warm_from_ms) + slow_start_ms;
+        if (slow_start_ms > 0 && member->warm_ms > balancer->warm_ms)
+            balancer->warm_ms = member->warm_ms;
     }
 }
 
@@ -189,11 +215,43 @@ static bool is_suspect(const struct member *member, int64_t now_ms)
     return atomic_load_explicit(&member->target->suspect_until_ms, memory_order_relaxed) > now_ms;
 }
 
+static bool has_warm(const struct balancer *balancer, const struct choice *choice)
+{
+    for (unsigned i = 0; i < balancer->eligible_count; i++) {
+        const struct member *member = balancer->eligible[i];
+        if (choice->now_ms >= member->warm_ms && !is_suspect(member, choice->now_ms) &&
+            !is_tried(member, choice))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * In its slow start a member takes, of the requests that it would get, a share that grows with
+ * time; as long as there is one that has had its own. So it is linear whatever the algorithm. Of
+ * what is hashed the key decides, so that each key moves once.
+ */
+static bool is_too_new(const struct balancer *balancer, const struct member *member,
+                       const struct choice *choice)
+{
+    if (LIKELY(choice->now_ms >= balancer->warm_ms) || choice->now_ms >= member->warm_ms)
+        return false;
+    uint64_t slow_start_ms = (uint64_t)balancer->conf->slow_start_ms;
+    uint64_t left_ms = (uint64_t)(member->warm_ms - choice->now_ms);
+    uint64_t draw = balancer->ops->uses_ring ? choice->key : prng_next(choice->prng);
+    return (draw & UINT32_MAX) * slow_start_ms >> 32 < left_ms && has_warm(balancer, choice);
+}
+
+/* Speaks anything but its slow start against it? */
+static bool is_unwelcome(const struct member *member, const struct choice *choice)
+{
+    return is_suspect(member, choice->now_ms) || is_tried(member, choice);
+}
+
 bool balancer_passes_over(const struct balancer *balancer, const struct member *member,
                           const struct choice *choice)
 {
-    (void)balancer;
-    return is_suspect(member, choice->now_ms) || is_tried(member, choice);
+    return is_unwelcome(member, choice) || is_too_new(balancer, member, choice);
 }
 
 bool balancer_wants_latency(const struct balancer *balancer)
@@ -201,14 +259,17 @@ bool balancer_wants_latency(const struct balancer *balancer)
     return balancer->ops->uses_latency;
 }
 
-/* The least busy that is neither tried nor suspect, else one that is not tried, else NULL. */
+/* The least busy of those that nothing speaks against; else of the new ones; else of the suspect
+ * ones; never one that was tried. */
 static struct member *pick_other(const struct balancer *balancer, const struct choice *choice)
 {
-    for (int lenience = 0; lenience < 2; lenience++) {
+    for (int lenience = 0; lenience < 3; lenience++) {
         struct member *best = NULL;
         for (unsigned i = 0; i < balancer->eligible_count; i++) {
             struct member *member = balancer->eligible[i];
-            if (is_tried(member, choice) || (lenience < 1 && is_suspect(member, choice->now_ms)))
+            bool is_new = choice->now_ms < balancer->warm_ms && choice->now_ms < member->warm_ms;
+            if (is_tried(member, choice) || (lenience < 1 && is_new) ||
+                (lenience < 2 && is_suspect(member, choice->now_ms)))
                 continue;
             if (best == NULL || member_is_busier(best, member))
                 best = member;
@@ -225,9 +286,23 @@ static struct member *pick_own(const struct balancer *balancer, const struct cho
     for (unsigned i = 0; i < balancer->eligible_count; i++) {
         struct member *member = balancer->eligible[i];
         if (member->token == choice->token)
-            return balancer_passes_over(balancer, member, choice) ? NULL : member;
+            return is_unwelcome(member, choice) ? NULL : member;
     }
     return NULL;
+}
+
+/* By the algorithm; again where it came upon one that is too new. */
+static struct member *pick_by_algorithm(struct balancer *balancer, const struct choice *choice)
+{
+    for (int i = 0; i < WARM_DRAWS; i++) {
+        struct member *member = balancer->ops->pick(balancer, choice);
+        if (LIKELY(member != NULL && !is_unwelcome(member, choice)) &&
+            (balancer->ops->uses_ring || LIKELY(!is_too_new(balancer, member, choice))))
+            return member;
+        if (choice->now_ms >= balancer->warm_ms)
+            break;
+    }
+    return pick_other(balancer, choice);
 }
 
 struct member *balancer_pick(struct balancer *balancer, const struct choice *choice)
@@ -237,9 +312,7 @@ struct member *balancer_pick(struct balancer *balancer, const struct choice *cho
         return NULL;
     struct member *member = choice->has_token ? pick_own(balancer, choice) : NULL;
     if (LIKELY(member == NULL))
-        member = balancer->ops->pick(balancer, choice);
-    if (UNLIKELY(member == NULL || balancer_passes_over(balancer, member, choice)))
-        member = pick_other(balancer, choice);
+        member = pick_by_algorithm(balancer, choice);
     if (member != NULL)
         member->references++;
     return member;

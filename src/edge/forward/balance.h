@@ -16,6 +16,7 @@ struct member {
     struct client_pool pool;
     uint64_t token;  /* where the group is sticky */
     unsigned weight; /* of the target, when this view was built */
+    int64_t warm_ms; /* when its slow start ends */
     bool is_eligible;
     int64_t turn; /* smooth weighted round robin's current weight */
 };
@@ -32,6 +33,7 @@ struct balancer {
     struct member **eligible; /* owned array; of `members`, which count them */
     uint32_t *weights;        /* running sums over `eligible` */
     unsigned eligible_count;
+    int64_t warm_ms;   /* when all that are eligible have had their slow start */
     struct ring *ring; /* owned; of `members`; NULL where nothing is hashed */
     double retry_tokens;
 };
@@ -66,7 +68,7 @@ struct choice {
  */
 struct member *balancer_pick(struct balancer *balancer, const struct choice *choice);
 
-/* For the algorithms: was it tried, or is it suspect? */
+/* For the algorithms: was it tried, is it suspect, or too new for this request? */
 bool balancer_passes_over(const struct balancer *balancer, const struct member *member,
                           const struct choice *choice);
 

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/balance.h"
+#include "edge/forward/ejection.h"
 #include "edge/forward/ewma.h"
 #include "edge/forward/hash_key.h"
 #include "edge/forward/request.h"
@@ -339,6 +340,24 @@ static void observe_latency(const struct attempt *attempt, enum verdict verdict)
                  (uint64_t)(latency_us > least_us ? latency_us : least_us), loop_now_ms());
 }
 
+/* What the try says about the target, for its ejection. */
+static void record_result(const struct attempt *attempt, enum verdict verdict)
+{
+    const struct balancer *balancer = attempt->balancer;
+    bool has_failed = verdict != VERDICT_DONE && attempt->status != 499;
+    bool is_answered = attempt->answered_us != 0;
+    unsigned status = is_answered ? attempt->response.status : attempt->status;
+    enum result result = RESULT_GOOD;
+    if (!is_answered && status != 502 && status != 504)
+        return; /* not the target's fault */
+    if (has_failed || (status >= 502 && status <= 504))
+        result = RESULT_GATEWAY_ERROR;
+    else if (status >= 500)
+        result = RESULT_ERROR;
+    ejection_record(balancer->group, &balancer->conf->ejection, attempt->member->target, result,
+                    loop_now_ms());
+}
+
 static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 {
     struct target *target = attempt->member->target;
@@ -359,6 +378,8 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     }
     if (attempt->wants_latency)
         observe_latency(attempt, verdict);
+    if (UNLIKELY(attempt->balancer->conf->ejection.enabled))
+        record_result(attempt, verdict);
     release_connection(attempt, verdict);
     atomic_fetch_sub_explicit(&target->in_flight, 1, memory_order_relaxed);
     if (verdict != VERDICT_DONE && attempt->status != 499)

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/writer.h"
+#include "edge/forward/ejection.h"
 #include "edge/forward/target.h"
 #include "http/client.h"
 #include "http/worker.h"
@@ -125,6 +126,8 @@ static void change(struct check *check, enum target_health health, const char *w
 {
     struct target *target = check->target;
     if (health == TARGET_HEALTHY)
+        atomic_store(&target->warm_from_ms, loop_now_ms());
+    if (health == TARGET_HEALTHY)
         log_info("target %.*s of %.*s is healthy", SLICE_ARG(target->id),
                  SLICE_ARG(check->setup->group->name));
     else
@@ -218,7 +221,10 @@ static void group_main(void *arg)
 {
     struct group_check *check = arg;
     while (!fiber_is_cancelled(check->fiber)) {
-        check_due(check);
+        if (check->setup->conf->health.enabled)
+            check_due(check);
+        if (check->setup->conf->ejection.enabled)
+            ejection_tick(check->setup->group, &check->setup->conf->ejection, loop_now_ms());
         (void)fiber_sleep(TICK_MS);
     }
     struct health_checks *checks = check->checks;
@@ -249,7 +255,7 @@ int health_start(struct health_checks *checks, const struct group_setup *groups,
     list_init(&checks->groups);
     list_init(&checks->targets);
     for (unsigned i = 0; i < count; i++) {
-        if (!groups[i].conf->health.enabled)
+        if (!groups[i].conf->health.enabled && !groups[i].conf->ejection.enabled)
             continue;
         int rc = start_group(checks, &groups[i]);
         if (rc < 0) {

@@ -1,6 +1,7 @@
 /*
  * Active health checks: a fiber for each group that asks for them, on one worker's loop. A new
- * target becomes healthy with its first pass; later changes need the thresholds of its group.
+ * target becomes healthy with its first pass; later changes need the thresholds of its group. The
+ * same fiber gives ejection.c its ticks.
  */
 #pragma once
 

@@ -58,6 +58,7 @@ static struct target *make_target(const struct target_wish *wish, enum target_he
     target->address = wish->address;
     target->other = wish->other;
     atomic_init(&target->weight, wish->weight);
+    atomic_init(&target->warm_from_ms, TARGET_WARM);
     target->added_ms = now_ms;
     atomic_init(&target->health, health);
     (void)address_format(&wish->address, target->address_text);
@@ -90,8 +91,7 @@ static void tell_waiter(struct job *job)
     fiber_wake(waiter->fiber);
 }
 
-/* Under the lock. */
-static void change_version(struct target_group *group)
+void target_group_change(struct target_group *group)
 {
     atomic_fetch_add(&group->version, 1);
     while (!list_is_empty(&group->waiters)) {
@@ -117,6 +117,7 @@ static void set_weight(struct target_group *group, struct target *target, unsign
     if ((before == 0) == (weight == 0))
         return;
     target->added_ms = now_ms;
+    atomic_store(&target->warm_from_ms, now_ms);
     atomic_store(&target->health, (int)first_health(group, weight));
 }
 
@@ -139,13 +140,16 @@ static int replace_set(struct target_group *group, uint64_t epoch, bool is_final
             rc = -ENOMEM;
         else
             set->targets[set->count++] = target;
+        /* One that is not checked is taken for healthy now; the first ones always were. */
+        if (rc == 0 && same == NULL && old != NULL)
+            atomic_store(&target->warm_from_ms, now_ms);
     }
     for (unsigned i = 0; rc == 0 && i < count; i++)
         set_weight(group, set->targets[i], wishes[i].weight, now_ms);
     if (rc == 0) {
         group->set = set;
         set = old;
-        change_version(group);
+        target_group_change(group);
     }
     lock_release(&group->lock);
     target_set_unref(set);
@@ -328,6 +332,20 @@ static void trust_all(struct target_group *group)
     target_set_unref(set);
 }
 
+/* Nobody would let them in again. */
+static void let_all_in(struct target_group *group)
+{
+    lock_take(&group->lock);
+    bool was_any = false;
+    for (unsigned i = 0; i < group->set->count; i++) {
+        group->set->targets[i]->ejection_reason = NULL;
+        was_any |= atomic_exchange(&group->set->targets[i]->is_ejected, false);
+    }
+    if (was_any)
+        target_group_change(group);
+    lock_release(&group->lock);
+}
+
 int target_group_configure(struct target_group *group, const struct conf_group *conf,
                            int64_t now_ms)
 {
@@ -342,6 +360,8 @@ int target_group_configure(struct target_group *group, const struct conf_group *
         atomic_store(&group->is_checked, was_checked);
     else if (was_checked && !conf->health.enabled)
         trust_all(group);
+    if (rc == 0 && !conf->ejection.enabled)
+        let_all_in(group);
     return rc;
 }
 
@@ -361,7 +381,7 @@ void target_set_health(struct target_group *group, struct target *target, enum t
     (void)snprintf(target->health_reason, sizeof target->health_reason, "%s",
                    reason == NULL ? "" : reason);
     if (atomic_exchange(&target->health, (int)health) != (int)health)
-        change_version(group);
+        target_group_change(group);
     lock_release(&group->lock);
 }
 

@@ -21,6 +21,8 @@ enum target_health {
 
 const char *target_health_name(enum target_health health);
 
+#define TARGET_WARM (INT64_MIN / 2)
+
 struct target {
     atomic_uint references;
     struct slice id; /* unique in its group: a task's name, the address, or "name:80/10.0.0.4" */
@@ -31,11 +33,20 @@ struct target {
     atomic_uint in_flight;         /* requests of all workers */
     atomic_llong suspect_until_ms; /* after a failure: others first */
     atomic_ullong requests;
-    atomic_ullong failures; /* connects and responses that failed */
-    atomic_ullong latency;  /* of late, by ewma.h */
-    int64_t added_ms;       /* for the grace of new ones */
-    int64_t next_check_ms;  /* this and the next three are the health checks' own */
-    unsigned passes;        /* in a row */
+    atomic_ullong failures;    /* connects and responses that failed */
+    atomic_ullong latency;     /* of late, by ewma.h */
+    atomic_llong warm_from_ms; /* when it became healthy beside others; TARGET_WARM: long ago */
+    atomic_bool is_ejected;    /* this and those below are ejection.c's */
+    atomic_uint ejections;     /* in all */
+    atomic_uint errors_in_row, gateway_errors_in_row;
+    atomic_uint results, good_results;        /* of this interval */
+    unsigned interval_results, interval_good; /* of the last one */
+    unsigned ejections_in_row;                /* this and the next two under the group's lock */
+    int64_t ejected_until_ms;
+    const char *ejection_reason; /* NULL: it is not */
+    int64_t added_ms;            /* for the grace of new ones */
+    int64_t next_check_ms;       /* this and the next three are the health checks' own */
+    unsigned passes;             /* in a row */
     unsigned fails;
     bool is_checking;
     char address_text[ADDRESS_TEXT_BYTES];
@@ -59,13 +70,14 @@ struct target_group {
     atomic_uint references;
     struct slice name; /* owned */
     bool is_service;
-    atomic_bool is_checked; /* targets begin unknown, not healthy */
-    uint64_t digest;        /* of the file's list of targets */
-    struct lock lock;       /* of `set` and the targets' reasons; never held over a wait */
-    struct target_set *set; /* owned */
-    atomic_uint version;    /* goes up with each change of the set or of a target's health */
-    struct list waiters;    /* in target_group_await */
-    atomic_uint unresolved; /* host names that have no address yet, for names.c */
+    atomic_bool is_checked;   /* targets begin unknown, not healthy */
+    uint64_t digest;          /* of the file's list of targets */
+    struct lock lock;         /* of `set` and the targets' reasons; never held over a wait */
+    struct target_set *set;   /* owned */
+    atomic_uint version;      /* goes up with each change of the set or of a target's health */
+    int64_t next_interval_ms; /* ejection.c's, on one worker */
+    struct list waiters;      /* in target_group_await */
+    atomic_uint unresolved;   /* host names that have no address yet, for names.c */
 };
 
 /* A group at work: its state, and what the snapshot that is at work wants of it. */
@@ -132,6 +144,9 @@ void target_unref(struct target *target);
 /* Tells all workers when it changes. `reason` (may be NULL) is kept. */
 void target_set_health(struct target_group *group, struct target *target, enum target_health health,
                        const char *reason);
+
+/* Under the group's lock: something about its targets is another than before. */
+void target_group_change(struct target_group *group);
 
 /*
  * Is it not known yet who can take requests? Some target's first check has not ended, or nobody has

@@ -337,6 +337,15 @@ static const struct bad_file values_files[] = {
     {"target_groups: { a: { targets: [\"a:1\"], balance: fastest } }\n",
      "1:50: \"fastest\" is no value of \"algorithm\", which is one of least_requests, round_robin, "
      "random, peak_ewma, ring_hash\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], ejection: { consecutive_errors: 0, time: 1h, "
+     "max_ejected: 0%, success_rate: { stdev_factor: 1.9 } }, fail_open: 101%, slow_start: 0s } "
+     "}\n",
+     "1:51: \"time_max\" is less than \"time\"\n"
+     "1:73: \"consecutive_errors\" must be from 1 to 1000000, not 0\n"
+     "1:99: \"max_ejected\" must be from 1/100% to 100%, not 0%\n"
+     "1:133: \"1.9\" is not a number: digits, without a sign\n"
+     "1:153: \"fail_open\" must be from 0% to 100%, not 101%\n"
+     "1:171: \"slow_start\" must be from 100ms to 1h, not 0s\n"},
     {"target_groups: { a: { targets: [\"a:1\"], balance: { by: path, load_max: 125% } } }\n",
      "1:52: \"by\" is for \"algorithm: ring_hash\" only\n"
      "1:62: \"load_max\" is for \"algorithm: ring_hash\" only\n"},
@@ -619,15 +628,10 @@ static const struct bad_file later_files[] = {
      "version of Weir\n"
      "5:25: not yet: \"dockerfile\" (an image built from a Dockerfile) comes in a later version of "
      "Weir\n"},
-    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, tls: on, slow_start: 1s, ejection: "
-     "{}, "
-     "limit: 1, queue: {} } }\n",
+    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, tls: on, limit: 1, queue: {} } }\n",
      "1:51: not yet: \"tcp\" (connections passed on as they are) comes in a later version of Weir\n"
      "1:56: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"
-     "1:65: not yet: \"slow_start\" (little load for new targets) comes in a later version of "
-     "Weir\n"
-     "1:81: not yet: \"ejection\" (targets that fail left out) comes in a later version of Weir\n"
-     "1:95: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
-     "1:105: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
+     "1:65: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
+     "1:75: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
      "Weir\n"},
 };

@@ -618,6 +618,92 @@ static void a_client_gets_its_own_target_while_that_may_be_taken(void **state)
     end(&fixture);
 }
 
+static void an_ejected_target_gets_no_requests(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    BEGIN(&fixture, CONF_BALANCE_ROUND_ROBIN, 1, 1);
+    atomic_store(&target_named(&fixture, 'a')->is_ejected, true);
+    expect_turns(&fixture, "bbb");
+    set_health(&fixture, 'b', TARGET_UNHEALTHY);
+    expect_turns(&fixture, "abab"); /* nothing is left but these */
+    end(&fixture);
+}
+
+static void with_too_few_left_all_are_used(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    BEGIN(&fixture, CONF_BALANCE_ROUND_ROBIN, 1, 1, 1, 1, 1);
+    fixture.conf.fail_open = 5000;
+    set_health(&fixture, 'a', TARGET_UNHEALTHY);
+    set_health(&fixture, 'b', TARGET_UNHEALTHY);
+    set_health(&fixture, 'e', TARGET_DRAINING);
+    expect_turns(&fixture, "cdcd"); /* two of four */
+    atomic_store(&target_named(&fixture, 'c')->is_ejected, true);
+    set_health(&fixture, 'e', TARGET_INITIAL);
+    unsigned counts[NAMES_MAX];
+    pick_many(&fixture, 40, counts);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(counts[i], i < 4 ? 10 : 0);
+    set_health(&fixture, 'a', TARGET_HEALTHY);
+    expect_turns(&fixture, "adad");
+    end(&fixture);
+}
+
+/* How many of 20,000 requests go to the first of `count` targets, a tenth into its slow start. */
+static unsigned count_new(enum conf_balance algorithm, unsigned count, bool all_are_new)
+{
+    struct fixture fixture;
+    static const unsigned weights[4] = {1, 1, 1, 1};
+    unsigned taken = 0;
+    begin(&fixture, algorithm, weights, count);
+    fixture.conf.slow_start_ms = 10000;
+    for (char name = 'a'; name < 'a' + (char)count; name++) {
+        bool is_new = all_are_new || name == 'a';
+        atomic_store(&target_named(&fixture, name)->warm_from_ms, is_new ? 1000 : TARGET_WARM);
+        ewma_observe(&target_named(&fixture, name)->latency, 1000, 2000);
+    }
+    for (unsigned i = 0; i < 20000; i++) {
+        const struct choice choice = {
+            .prng = &fixture.prng, .now_ms = 2000, .key = prng_next(&fixture.prng)};
+        struct member *member = balancer_pick(&fixture.balancer, &choice);
+        taken += member->target->id.at[0] == 'a';
+        member_unref(member);
+    }
+    end(&fixture);
+    return taken;
+}
+
+static void a_new_target_gets_its_share_slowly_under_each_algorithm(void **state)
+{
+    (void)state;
+    for (unsigned algorithm = 0; algorithm <= CONF_BALANCE_RING_HASH; algorithm++) {
+        bool is_hash = algorithm == CONF_BALANCE_RING_HASH;
+        unsigned beside_three = count_new((enum conf_balance)algorithm, 4, false);
+        assert_in_range(beside_three, is_hash ? 250 : 350, is_hash ? 900 : 700);
+        unsigned alone = count_new((enum conf_balance)algorithm, 1, false);
+        assert_int_equal(alone, 20000);
+        unsigned all_new = count_new((enum conf_balance)algorithm, 4, true);
+        assert_in_range(all_new, is_hash ? 3000 : 4600, is_hash ? 7000 : 5400);
+    }
+}
+
+static void targets_that_come_with_an_update_are_new(void **state)
+{
+    (void)state;
+    struct target_group group;
+    const struct conf_group conf = {.name = SLICE("g")};
+    const struct target_wish wishes[] = {{.id = SLICE("a"), .weight = 1},
+                                         {.id = SLICE("b"), .weight = 1}};
+    assert_int_equal(target_group_init(&group, &conf), 0);
+    assert_int_equal(target_group_update(&group, 1, wishes, 1, 50), 0);
+    assert_int_equal(target_group_update(&group, 2, wishes, 2, 70), 0);
+    assert_int_equal(atomic_load(&group.set->targets[0]->warm_from_ms), 50);
+    assert_int_equal(atomic_load(&group.set->targets[1]->warm_from_ms), 70);
+    target_group_finish(&group);
+}
+
 static void a_large_ring_stays_bounded(void **state)
 {
     (void)state;
@@ -679,6 +765,10 @@ int main(void)
         cmocka_unit_test(a_bound_passes_over_what_is_loaded),
         cmocka_unit_test(a_suspect_s_keys_go_to_the_next_point),
         cmocka_unit_test(a_client_gets_its_own_target_while_that_may_be_taken),
+        cmocka_unit_test(an_ejected_target_gets_no_requests),
+        cmocka_unit_test(with_too_few_left_all_are_used),
+        cmocka_unit_test(a_new_target_gets_its_share_slowly_under_each_algorithm),
+        cmocka_unit_test(targets_that_come_with_an_update_are_new),
         cmocka_unit_test(a_large_ring_stays_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
