@@ -273,6 +273,21 @@ void check_ejection(struct reading *reading, const struct tree_node *node, void 
                       "\"time_max\" is less than \"time\"");
 }
 
+void check_queue(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)reading;
+    (void)node;
+    ((struct conf_queue *)object)->enabled = true;
+}
+
+void check_group(struct reading *reading, const struct tree_node *node, void *object)
+{
+    const struct conf_group *group = object;
+    if (group->queue.enabled && tree_get(node, "limit") == NULL)
+        reading_error(reading, tree_get(node, "queue")->key_place,
+                      "\"queue\" is for requests over a \"limit\", and there is none here");
+}
+
 void check_balance(struct reading *reading, const struct tree_node *node, void *object)
 {
     static const char *const keys[] = {"by", "load_max"};
@@ -315,6 +330,7 @@ void check_service(struct reading *reading, const struct tree_node *node, void *
     bool is_http = service->group.protocol == CONF_PROTOCOL_HTTP;
     const struct tree_node *health = tree_get(node, "health");
     const struct tree_node *env = tree_get(node, "env");
+    check_group(reading, node, &service->group);
     if (env != NULL)
         check_env(reading, env);
     if (service->service.directory.at == NULL)

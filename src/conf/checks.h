@@ -15,6 +15,8 @@ void check_health(struct reading *reading, const struct tree_node *node, void *o
 void check_sticky(struct reading *reading, const struct tree_node *node, void *object);
 void check_success_rate(struct reading *reading, const struct tree_node *node, void *object);
 void check_ejection(struct reading *reading, const struct tree_node *node, void *object);
+void check_queue(struct reading *reading, const struct tree_node *node, void *object);
+void check_group(struct reading *reading, const struct tree_node *node, void *object);
 void check_balance(struct reading *reading, const struct tree_node *node, void *object);
 void check_tasks(struct reading *reading, const struct tree_node *node, void *object);
 void check_service(struct reading *reading, const struct tree_node *node, void *object);

@@ -429,8 +429,6 @@ static const struct schema_row group_rows[] = {
      .standard = "http",
      .doc = "what the targets speak"},
     LATER("tls", "HTTPS to the targets"),
-    LATER("limit", "a limit of requests per target"),
-    LATER("queue", "requests that wait for a target"),
 };
 
 static const struct schema_struct group_type = {
@@ -439,6 +437,7 @@ static const struct schema_struct group_type = {
     ROWS(group_rows),
     .has_place = true,
     .shorthand = "targets",
+    .check = check_group,
 };
 
 static const struct schema_row group_row = {
@@ -566,8 +565,6 @@ static const struct schema_row service_rows[] = {
     LATER("sidecar", "a proxy beside each task"),
     LATER("allow", "who may call"),
     LATER("tls", "HTTPS to the tasks"),
-    LATER("limit", "a limit of requests per task"),
-    LATER("queue", "requests that wait for a task"),
 };
 
 static const struct schema_struct service_type = {

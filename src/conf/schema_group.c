@@ -182,3 +182,30 @@ const struct schema_struct schema_ejection = {
     .allows_off = true,
     .check = check_ejection,
 };
+
+static const struct schema_row queue_rows[] = {
+    {.name = "max",
+     .kind = SCHEMA_INTEGER,
+     .min = 1,
+     .max = 1000000,
+     AT(struct conf_queue, max),
+     .standard = "100",
+     .doc = "how many may wait, over all workers; further ones are answered 503"},
+    {.name = "timeout",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = MS_PER_H,
+     AT(struct conf_queue, timeout_ms),
+     .standard = "5s",
+     .doc = "how long one waits; then it is answered 503"},
+};
+
+const struct schema_struct schema_queue = {
+    .noun = "queue",
+    .doc = "Requests that wait, first come first served, until a target has fewer requests under "
+           "way than its `limit`.",
+    ROWS(queue_rows),
+    .allows_off = true,
+    .shorthand = "max",
+    .check = check_queue,
+};

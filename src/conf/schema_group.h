@@ -8,6 +8,7 @@
 extern const struct schema_struct schema_balance;
 extern const struct schema_struct schema_sticky;
 extern const struct schema_struct schema_ejection;
+extern const struct schema_struct schema_queue;
 extern const struct schema_word schema_none_words[];
 
 /* The rows that both have; `at` is the way to the struct conf_group in `type`, with its dot. */
@@ -30,6 +31,21 @@ extern const struct schema_word schema_none_words[];
      AT(type_name, at ejection),                                                                   \
      .is_choice = true,                                                                            \
      .doc = "targets whose answers are errors are left out for a while; without it none is"},      \
+    {.name = "limit",                                                                              \
+     .kind = SCHEMA_INTEGER,                                                                       \
+     .words = schema_none_words,                                                                   \
+     .min = 1,                                                                                     \
+     .max = 1000000,                                                                               \
+     AT(type_name, at limit),                                                                      \
+     .standard = "off",                                                                            \
+     .doc = "the most requests that a target has under way at one time"},                          \
+    {.name = "queue",                                                                              \
+     .kind = SCHEMA_STRUCT,                                                                        \
+     .type = &schema_queue,                                                                        \
+     AT(type_name, at queue),                                                                      \
+     .is_choice = true,                                                                            \
+     .doc = "with `limit`: requests that wait for a target; without it they are answered 503 at "  \
+            "once"},                                                                               \
     {.name = "fail_open",                                                                          \
      .kind = SCHEMA_PERCENT,                                                                       \
      .min = 0,                                                                                     \

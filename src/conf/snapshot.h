@@ -114,6 +114,13 @@ struct conf_ejection {
     unsigned max_ejected;
 };
 
+/* Requests that wait until a target is below its limit. */
+struct conf_queue {
+    bool enabled;
+    unsigned max;
+    int64_t timeout_ms;
+};
+
 /* A group of a forward: a target group's or service's name; it exists. */
 struct conf_share {
     struct slice group;
@@ -250,6 +257,8 @@ struct conf_group {
     struct conf_balancing balance;
     struct conf_sticky sticky;
     struct conf_ejection ejection;
+    unsigned limit; /* requests under way at a target, over all workers; 0: none */
+    struct conf_queue queue;
     unsigned fail_open;    /* hundredths of a percent: with fewer healthy targets all are used */
     int64_t slow_start_ms; /* 0: none */
     struct conf_health health;

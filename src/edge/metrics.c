@@ -172,6 +172,19 @@ static void write_group_targets(struct metric_page *page, const struct metric *m
     }
 }
 
+enum group_number { QUEUED, REFUSED };
+
+static void write_groups(struct metric_page *page, const struct metric *metric)
+{
+    for (unsigned i = 0; i < page->edge->plane->groups_count; i++) {
+        const struct target_group *group = page->edge->plane->groups[i].group;
+        begin_sample(page, metric, "");
+        write_label(page, "group", group->name);
+        end_sample(page, metric->place == QUEUED ? atomic_load(&group->queued)
+                                                 : atomic_load(&group->refused));
+    }
+}
+
 enum target_number { IS_HEALTHY, IN_FLIGHT, REQUESTS, FAILURES, IS_EJECTED, EJECTIONS };
 
 static uint64_t target_number(const struct target *target, enum target_number which)
@@ -352,6 +365,11 @@ const struct metric metrics_table[] = {
     {"weir_group_targets", METRIC_GAUGE, "group, health",
      "Targets of a group by their health: initial, healthy, unhealthy, draining.",
      write_group_targets, 0},
+    {"weir_group_requests_queued", METRIC_GAUGE, "group",
+     "Requests that wait until a target of the group is below its limit.", write_groups, QUEUED},
+    {"weir_group_requests_refused_total", METRIC_COUNTER, "group",
+     "Requests that were answered 503 because every target was at its limit.", write_groups,
+     REFUSED},
     {"weir_target_healthy", METRIC_GAUGE, "group, target",
      "1 for a target that is healthy, or whose group has no health check.",
      write_targets, IS_HEALTHY},

@@ -1,10 +1,11 @@
 """Which target gets which request: algorithms, weights over groups, and cookies."""
 import collections
 import re
+import threading
 
 import pytest
 
-from harness import raw, wait
+from harness import load, raw, wait
 from harness.backends import Response
 
 pytestmark = pytest.mark.threads
@@ -182,3 +183,97 @@ def test_the_last_target_is_not_left_out(weir, backends):
     edge = weir.proxy(backends.serve(lambda *_: Response(b"no", 500)),
                       group="ejection: { consecutive_errors: 1 }\n")
     assert bodies(edge, 10) == {"no": 10}
+
+
+def ask_all(edge, count):
+    """Requests on connections of their own, in the order in which the edge gets them."""
+    asked = []
+    for _ in range(count):
+        asked.append(raw.connect(edge.port).send(raw.request()))
+        number = len(asked)
+        wait.until(lambda: in_hand(edge) >= number, f"{number} requests at the edge")  # noqa: B023
+    return asked
+
+
+def in_hand(edge):
+    """Under way, waiting, or refused."""
+    group = edge.status()["groups"][0]
+    return (group["queued"] + group["refused"]
+            + sum(target["in_flight"] for target in group["targets"]))
+
+
+def test_a_limit_without_a_queue_fails_fast(weir, backends):
+    slow = backends.slow()
+    edge = weir.proxy(slow, group="limit: 2\n", workers=2)
+    asked = ask_all(edge, 2)
+    slow.wait_for_requests(2)
+    refused = raw.get(edge.port)
+    assert refused.status == 503 and refused.get("Retry-After") == "1"
+    slow.release()
+    assert [each.response().status for each in asked] == [200, 200]
+    assert raw.get(edge.port).status == 200
+    assert edge.metrics()['weir_group_requests_refused_total{group="targets"}'] == 1
+
+
+def test_a_full_target_leaves_requests_to_the_others(weir, backends):
+    slow, fast = backends.slow(), backends.text("fast")
+    edge = weir.proxy(slow, fast, group="limit: 1\nbalance: round_robin\n")
+    asked = raw.connect(edge.port).send(raw.request())
+    slow.wait_for_requests(1)
+    assert bodies(edge, 10) == {"fast": 10}
+    slow.release()
+    assert asked.response().status == 200
+
+
+def test_requests_wait_in_line_without_a_connection(weir, backends):
+    slow = backends.slow()
+    edge = weir.proxy(slow, group="limit: 2\nqueue: { max: 3, timeout: 30s }\n", workers=2)
+    asked = ask_all(edge, 5)
+    assert edge.status()["groups"][0]["queued"] == 3
+    assert slow.open_connections() == 2
+    refused = raw.get(edge.port)
+    assert refused.status == 503 and refused.get("Retry-After") == "30"
+    slow.release()
+    assert [each.response().body for each in asked] == [b"late"] * 5
+    assert edge.status()["groups"][0]["queued"] == 0
+
+
+def test_who_waits_too_long_is_told_to_come_again(weir, backends):
+    slow = backends.slow()
+    edge = weir.proxy(slow, group="limit: 1\nqueue: { timeout: 200ms }\n")
+    first, second = ask_all(edge, 2)
+    late = second.response()
+    assert late.status == 503 and late.get("Retry-After") == "1"
+    slow.release()
+    assert first.response().status == 200
+
+
+def test_who_leaves_the_line_is_not_served(weir, backends):
+    slow = backends.slow()
+    edge = weir.proxy(slow, group="limit: 1\nqueue: { timeout: 30s }\n")
+    first, second, third = ask_all(edge, 3)
+    second.reset()
+    wait.until(lambda: edge.status()["groups"][0]["queued"] == 1, "one left the line")
+    slow.release()
+    assert first.response().status == 200 and third.response().status == 200
+    assert len(slow.requests) == 2
+
+
+def test_the_limit_holds_over_all_workers(weir, backends):
+    most, now, lock = [0], [0], threading.Lock()
+
+    def count(_request, _connection):
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        release.wait(0.002)
+        with lock:
+            now[0] -= 1
+        return Response(b"x")
+    release = threading.Event()
+    edge = weir.proxy(backends.serve(count), workers=2,
+                      group="limit: 3\nqueue: { max: 1000, timeout: 60s }\n")
+    with load.steady(edge.port) as work:
+        wait.until(lambda: edge.metrics()["weir_requests_total"] > 300, "300 requests")
+    assert work.failures == []
+    assert 1 <= most[0] <= 3

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/algorithms.h"
+#include "edge/forward/queue.h"
 #include "edge/forward/sticky.h"
 
 #include <errno.h>
@@ -215,12 +216,26 @@ static bool is_suspect(const struct member *member, int64_t now_ms)
     return atomic_load_explicit(&member->target->suspect_until_ms, memory_order_relaxed) > now_ms;
 }
 
+static bool is_full(const struct balancer *balancer, const struct member *member)
+{
+    unsigned limit = balancer->conf->limit;
+    return UNLIKELY(limit > 0) &&
+           atomic_load_explicit(&member->target->in_flight, memory_order_relaxed) >= limit;
+}
+
+/* Speaks anything but its slow start against it? */
+static bool is_unwelcome(const struct balancer *balancer, const struct member *member,
+                         const struct choice *choice)
+{
+    return is_suspect(member, choice->now_ms) || is_tried(member, choice) ||
+           is_full(balancer, member);
+}
+
 static bool has_warm(const struct balancer *balancer, const struct choice *choice)
 {
     for (unsigned i = 0; i < balancer->eligible_count; i++) {
         const struct member *member = balancer->eligible[i];
-        if (choice->now_ms >= member->warm_ms && !is_suspect(member, choice->now_ms) &&
-            !is_tried(member, choice))
+        if (choice->now_ms >= member->warm_ms && !is_unwelcome(balancer, member, choice))
             return true;
     }
     return false;
@@ -242,16 +257,10 @@ static bool is_too_new(const struct balancer *balancer, const struct member *mem
     return (draw & UINT32_MAX) * slow_start_ms >> 32 < left_ms && has_warm(balancer, choice);
 }
 
-/* Speaks anything but its slow start against it? */
-static bool is_unwelcome(const struct member *member, const struct choice *choice)
-{
-    return is_suspect(member, choice->now_ms) || is_tried(member, choice);
-}
-
 bool balancer_passes_over(const struct balancer *balancer, const struct member *member,
                           const struct choice *choice)
 {
-    return is_unwelcome(member, choice) || is_too_new(balancer, member, choice);
+    return is_unwelcome(balancer, member, choice) || is_too_new(balancer, member, choice);
 }
 
 bool balancer_wants_latency(const struct balancer *balancer)
@@ -260,7 +269,7 @@ bool balancer_wants_latency(const struct balancer *balancer)
 }
 
 /* The least busy of those that nothing speaks against; else of the new ones; else of the suspect
- * ones; never one that was tried. */
+ * ones; never one that was tried, or is full. */
 static struct member *pick_other(const struct balancer *balancer, const struct choice *choice)
 {
     for (int lenience = 0; lenience < 3; lenience++) {
@@ -268,7 +277,7 @@ static struct member *pick_other(const struct balancer *balancer, const struct c
         for (unsigned i = 0; i < balancer->eligible_count; i++) {
             struct member *member = balancer->eligible[i];
             bool is_new = choice->now_ms < balancer->warm_ms && choice->now_ms < member->warm_ms;
-            if (is_tried(member, choice) || (lenience < 1 && is_new) ||
+            if (is_tried(member, choice) || is_full(balancer, member) || (lenience < 1 && is_new) ||
                 (lenience < 2 && is_suspect(member, choice->now_ms)))
                 continue;
             if (best == NULL || member_is_busier(best, member))
@@ -286,7 +295,7 @@ static struct member *pick_own(const struct balancer *balancer, const struct cho
     for (unsigned i = 0; i < balancer->eligible_count; i++) {
         struct member *member = balancer->eligible[i];
         if (member->token == choice->token)
-            return is_unwelcome(member, choice) ? NULL : member;
+            return is_unwelcome(balancer, member, choice) ? NULL : member;
     }
     return NULL;
 }
@@ -296,7 +305,7 @@ static struct member *pick_by_algorithm(struct balancer *balancer, const struct 
 {
     for (int i = 0; i < WARM_DRAWS; i++) {
         struct member *member = balancer->ops->pick(balancer, choice);
-        if (LIKELY(member != NULL && !is_unwelcome(member, choice)) &&
+        if (LIKELY(member != NULL && !is_unwelcome(balancer, member, choice)) &&
             (balancer->ops->uses_ring || LIKELY(!is_too_new(balancer, member, choice))))
             return member;
         if (choice->now_ms >= balancer->warm_ms)
@@ -316,6 +325,28 @@ struct member *balancer_pick(struct balancer *balancer, const struct choice *cho
     if (member != NULL)
         member->references++;
     return member;
+}
+
+bool balancer_has_room(const struct balancer *balancer)
+{
+    for (unsigned i = 0; i < balancer->eligible_count; i++) {
+        if (!is_full(balancer, balancer->eligible[i]))
+            return true;
+    }
+    return false;
+}
+
+struct member *balancer_take(struct balancer *balancer, const struct choice *choice,
+                             bool *ret_is_full)
+{
+    for (;;) {
+        struct member *member = balancer_pick(balancer, choice);
+        /* Of those that may be taken, what was not tried can only be full. */
+        *ret_is_full = member == NULL && balancer->eligible_count > choice->tried_count;
+        if (member == NULL || target_enter(member->target, balancer->conf->limit))
+            return member;
+        member_unref(member); /* another worker was faster: it is full now */
+    }
 }
 
 void balancer_pay_in(struct balancer *balancer)

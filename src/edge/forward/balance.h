@@ -63,12 +63,22 @@ struct choice {
 
 /*
  * The next member for a request, with a reference for the caller and none of those that were tried;
- * NULL when no target may take requests, or all that may were tried. The client's own comes first
- * where it may be taken, suspects come last.
+ * NULL when no target may take requests, or all that may were tried, or have no room. The client's
+ * own comes first where it may be taken, suspects come last.
  */
 struct member *balancer_pick(struct balancer *balancer, const struct choice *choice);
 
-/* For the algorithms: was it tried, is it suspect, or too new for this request? */
+/*
+ * The same with a slot at its target, which target_leave gives back. NULL as well when all that may
+ * be taken have no room; then *ret_is_full.
+ */
+struct member *balancer_take(struct balancer *balancer, const struct choice *choice,
+                             bool *ret_is_full);
+
+/* Is there a target that has room? */
+bool balancer_has_room(const struct balancer *balancer);
+
+/* For the algorithms: was it tried, is it suspect, full, or too new for this request? */
 bool balancer_passes_over(const struct balancer *balancer, const struct member *member,
                           const struct choice *choice);
 

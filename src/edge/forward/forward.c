@@ -10,6 +10,7 @@
 #include "edge/forward/ejection.h"
 #include "edge/forward/ewma.h"
 #include "edge/forward/hash_key.h"
+#include "edge/forward/queue.h"
 #include "edge/forward/request.h"
 #include "edge/forward/sticky.h"
 #include "edge/forward/upload.h"
@@ -56,8 +57,9 @@ struct attempt {
     int64_t began_us, answered_us; /* of this try; 0: no response's head yet */
     bool wants_latency;
     struct own_cookies cookies;
-    struct had split, own; /* what the client's cookies say: of the group, and of the target */
-    unsigned status;       /* to answer with when it failed */
+    struct had split, own;  /* what the client's cookies say: of the group, and of the target */
+    unsigned retry_after_s; /* to tell the client; 0: nothing */
+    unsigned status;        /* to answer with when it failed */
     const char *why;
 };
 
@@ -365,7 +367,6 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     attempt->began_us = loop_now_us();
     attempt->answered_us = 0;
     attempt->exchange->notes.tries++;
-    atomic_fetch_add_explicit(&target->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
     enum verdict verdict = obtain_connection(attempt, must_be_new);
     if (verdict == VERDICT_DONE)
@@ -381,7 +382,6 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     if (UNLIKELY(attempt->balancer->conf->ejection.enabled))
         record_result(attempt, verdict);
     release_connection(attempt, verdict);
-    atomic_fetch_sub_explicit(&target->in_flight, 1, memory_order_relaxed);
     if (verdict != VERDICT_DONE && attempt->status != 499)
         atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
     return verdict;
@@ -401,6 +401,10 @@ static enum verdict refuse(struct attempt *attempt)
 {
     if (fiber_is_cancelled(fiber_current()))
         return fail(attempt, VERDICT_FAILED, 499, "the client left");
+    if (attempt->retry_after_s > 0) {
+        atomic_fetch_add(&attempt->balancer->group->refused, 1);
+        return fail(attempt, VERDICT_FAILED, 503, attempt->why);
+    }
     bool is_unresolved = atomic_load(&attempt->balancer->group->unresolved) > 0;
     return fail(attempt, VERDICT_FAILED, 503,
                 is_unresolved ? "no target can take requests: a host name of the group is not "
@@ -408,24 +412,100 @@ static enum verdict refuse(struct attempt *attempt)
                               : "no target can take requests");
 }
 
+static struct member *take_now(struct attempt *attempt, struct choice *choice, bool *ret_is_full)
+{
+    choice->now_ms = loop_now_ms();
+    return balancer_take(attempt->balancer, choice, ret_is_full);
+}
+
 /*
  * Nobody can take the request, but that may be because nobody knows yet: an edge that has just
  * begun asks its targets first, and those who came to it meanwhile need not hear of that.
  */
-static struct member *await_member(struct balancer *balancer, const struct choice *choice)
+static struct member *await_decision(struct attempt *attempt, struct choice *choice,
+                                     bool *ret_is_full)
 {
     int64_t deadline_ms = loop_deadline(UNDECIDED_MS);
-    struct target_group *group = balancer->group;
+    struct target_group *group = attempt->balancer->group;
     struct member *member;
     unsigned version;
     do {
         version = atomic_load(&group->version);
-        struct choice now = *choice;
-        now.now_ms = loop_now_ms();
-        member = balancer_pick(balancer, &now);
-    } while (member == NULL && target_group_is_undecided(group) &&
+        member = take_now(attempt, choice, ret_is_full);
+    } while (member == NULL && !*ret_is_full && target_group_is_undecided(group) &&
              target_group_await(group, version, deadline_ms) == 0);
     return member;
+}
+
+static void note_full(struct attempt *attempt, const char *why)
+{
+    const struct conf_queue *queue = &attempt->balancer->conf->queue;
+    int64_t after_ms = queue->enabled ? queue->timeout_ms : 1;
+    attempt->retry_after_s = (unsigned)((after_ms + 999) / 1000);
+    attempt->why = why;
+}
+
+/* In line behind those who came before. */
+static struct member *await_slot(struct attempt *attempt, struct choice *choice)
+{
+    struct balancer *balancer = attempt->balancer;
+    struct target_group *group = balancer->group;
+    const struct conf_queue *queue = &balancer->conf->queue;
+    struct member *member = NULL;
+    struct queue_place place;
+    bool is_full = true;
+    note_full(attempt, "every target has as many requests as it may have");
+    if (!queue->enabled)
+        return NULL;
+    int64_t deadline_ms = loop_deadline(queue->timeout_ms);
+    int rc = queue_enter(group, queue->max, &place);
+    if (rc < 0) {
+        note_full(attempt, "as many requests wait for a target as may");
+        return NULL;
+    }
+    if (rc == 1)
+        member = take_now(attempt, choice, &is_full);
+    for (rc = 0; rc == 0 && member == NULL && is_full;) {
+        rc = queue_wait(group, &place, deadline_ms);
+        if (rc == 0)
+            member = take_now(attempt, choice, &is_full);
+    }
+    queue_leave(group, &place, member != NULL);
+    if (rc == -ETIMEDOUT)
+        note_full(attempt, "no target had room in time");
+    else if (!is_full)
+        attempt->retry_after_s = 0;
+    /* When a target came, not a slot, there is room for more. */
+    if (member != NULL && !queue_is_empty(group) && balancer_has_room(balancer))
+        queue_wake(group);
+    return member;
+}
+
+/* For the first try. A request does not overtake those that wait. */
+static struct member *take_first(struct attempt *attempt, struct choice *choice)
+{
+    bool is_full = true;
+    struct member *member = NULL;
+    if (LIKELY(queue_is_empty(attempt->balancer->group)))
+        member = take_now(attempt, choice, &is_full);
+    if (UNLIKELY(member == NULL && !is_full))
+        member = await_decision(attempt, choice, &is_full);
+    if (UNLIKELY(member == NULL && is_full))
+        member = await_slot(attempt, choice);
+    return member;
+}
+
+/* For a further one: nobody waits for it. */
+static struct member *take_next(struct attempt *attempt, struct choice *choice,
+                                enum verdict verdict)
+{
+    bool is_full;
+    struct member *member = take_now(attempt, choice, &is_full);
+    if (member == NULL || goes_on(attempt, verdict))
+        return member;
+    target_leave(attempt->balancer->group, member->target);
+    member_unref(member);
+    return NULL;
 }
 
 static struct choice begin_choice(const struct attempt *attempt, struct member *const *tried)
@@ -440,33 +520,35 @@ static struct choice begin_choice(const struct attempt *attempt, struct member *
     return choice;
 }
 
+/* On one member, and where its idle connection had died on a new one. */
+static enum verdict try_fully(struct attempt *attempt)
+{
+    enum verdict verdict = try_member(attempt, false);
+    if (verdict == VERDICT_RETRY_SAME)
+        verdict = try_member(attempt, true);
+    target_leave(attempt->balancer->group, attempt->member->target);
+    return verdict;
+}
+
 /* Tries members in turn until one answers, trying again is not allowed or all were tried. */
 static enum verdict try_members(struct attempt *attempt)
 {
     struct member *tried[BALANCER_TRIES_MAX] = {0};
     unsigned tried_count = 0, tries_max = attempt->rule->retries + 1;
-    struct worker *worker = worker_current();
-    struct balancer *balancer = attempt->balancer;
     struct choice choice = begin_choice(attempt, tried);
     enum verdict verdict = VERDICT_FAILED;
     if (tries_max > BALANCER_TRIES_MAX)
         tries_max = BALANCER_TRIES_MAX;
     while (tried_count < tries_max) {
-        choice.now_ms = loop_now_ms();
         choice.tried_count = tried_count;
-        struct member *member = balancer_pick(balancer, &choice);
-        if (UNLIKELY(member == NULL && tried_count == 0))
-            member = await_member(balancer, &choice);
-        if (member == NULL || (tried_count > 0 && !goes_on(attempt, verdict))) {
-            member_unref(member);
+        struct member *member =
+            tried_count == 0 ? take_first(attempt, &choice) : take_next(attempt, &choice, verdict);
+        if (member == NULL)
             break;
-        }
         if (tried_count > 0)
-            counter_add(&worker->counters.upstream_retries, 1);
+            counter_add(&worker_current()->counters.upstream_retries, 1);
         tried[tried_count++] = attempt->member = member;
-        verdict = try_member(attempt, false);
-        if (verdict == VERDICT_RETRY_SAME)
-            verdict = try_member(attempt, true);
+        verdict = try_fully(attempt);
         if (verdict == VERDICT_DONE || verdict == VERDICT_FAILED)
             break;
     }
@@ -522,6 +604,21 @@ static void choose_group(struct attempt *attempt, const struct route *route,
         sticky->enabled && sticky_read(attempt->exchange, sticky, &attempt->own.token);
 }
 
+/* As exchange_respond_error, with a hint when to come again (RFC 9110 §10.2.3). */
+static void respond_busy(struct exchange *exchange, const struct attempt *attempt)
+{
+    static const struct slice text = SLICE("503 Service Unavailable: too many requests\n");
+    struct writer *head = exchange_begin(exchange, 503, (struct slice){0}, text.len);
+    if (head == NULL)
+        return;
+    exchange_write_own_fields(head);
+    h1_write_field(head, field_name(FIELD_CONTENT_TYPE), SLICE("text/plain; charset=utf-8"));
+    write_literal(head, "Retry-After: ");
+    write_u64(head, attempt->retry_after_s);
+    write_literal(head, "\r\n");
+    (void)exchange_send(exchange, text, false);
+}
+
 void forward_run(struct exchange *exchange, const struct route *route, struct view *view)
 {
     const struct conf_rule *rule = route->rule;
@@ -544,6 +641,8 @@ void forward_run(struct exchange *exchange, const struct route *route, struct vi
         exchange->keep_alive = false;
     if (attempt.status == 499)
         exchange_break(exchange);
+    else if (attempt.retry_after_s > 0 && attempt.status == 503)
+        respond_busy(exchange, &attempt);
     else if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
         exchange_respond_error(exchange, attempt.status, attempt.why);
 }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "edge/forward/queue.h"
 #include "os/fiber.h"
 #include "os/loop.h"
 
@@ -94,6 +95,7 @@ static void tell_waiter(struct job *job)
 void target_group_change(struct target_group *group)
 {
     atomic_fetch_add(&group->version, 1);
+    queue_wake_locked(group);
     while (!list_is_empty(&group->waiters)) {
         struct waiter *waiter = CONTAINER_OF(group->waiters.next, struct waiter, link);
         list_remove(&waiter->link);
@@ -276,6 +278,7 @@ int target_group_init(struct target_group *group, const struct conf_group *conf)
     atomic_init(&group->references, 1);
     atomic_init(&group->is_checked, conf->health.enabled);
     list_init(&group->waiters);
+    list_init(&group->queue);
     int rc = lock_init(&group->lock);
     if (rc < 0)
         return rc;

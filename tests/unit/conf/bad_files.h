@@ -346,6 +346,14 @@ static const struct bad_file values_files[] = {
      "1:133: \"1.9\" is not a number: digits, without a sign\n"
      "1:153: \"fail_open\" must be from 0% to 100%, not 101%\n"
      "1:171: \"slow_start\" must be from 100ms to 1h, not 0s\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], limit: 0, queue: { max: 0, timeout: 0s } } }\n",
+     "1:48: \"limit\" must be from 1 to 1000000, not 0\n"
+     "1:65: \"max\" must be from 1 to 1000000, not 0\n"
+     "1:77: \"timeout\" must be from 1ms to 1h, not 0s\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], queue: {} } }\n"
+     "services: { b: { command: x, queue: 5 } }\n",
+     "1:41: \"queue\" is for requests over a \"limit\", and there is none here\n"
+     "2:30: \"queue\" is for requests over a \"limit\", and there is none here\n"},
     {"target_groups: { a: { targets: [\"a:1\"], balance: { by: path, load_max: 125% } } }\n",
      "1:52: \"by\" is for \"algorithm: ring_hash\" only\n"
      "1:62: \"load_max\" is for \"algorithm: ring_hash\" only\n"},
@@ -628,10 +636,7 @@ static const struct bad_file later_files[] = {
      "version of Weir\n"
      "5:25: not yet: \"dockerfile\" (an image built from a Dockerfile) comes in a later version of "
      "Weir\n"},
-    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, tls: on, limit: 1, queue: {} } }\n",
+    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, tls: on } }\n",
      "1:51: not yet: \"tcp\" (connections passed on as they are) comes in a later version of Weir\n"
-     "1:56: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"
-     "1:65: not yet: \"limit\" (a limit of requests per target) comes in a later version of Weir\n"
-     "1:75: not yet: \"queue\" (requests that wait for a target) comes in a later version of "
-     "Weir\n"},
+     "1:56: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"},
 };
