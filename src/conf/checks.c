@@ -188,11 +188,19 @@ static void check_shares(struct reading *reading, const struct tree_node *node,
                       "target is a matter of the group: put it there");
 }
 
+static void choose_causes(struct conf_retries *retries)
+{
+    retries->causes = retries->on_count == 0 ? CONF_RETRY_CONNECT | CONF_RETRY_RESET : 0;
+    for (unsigned i = 0; i < retries->on_count; i++)
+        retries->causes |= retries->on[i];
+}
+
 void check_rule(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_rule *rule = object;
     rule->rule.place = rule->place;
     check_actions(reading, node, rule);
+    choose_causes(&rule->rule.retries);
     check_fallback(reading, node, rule);
     check_rewrite(reading, node, rule);
     check_shares(reading, node, rule);

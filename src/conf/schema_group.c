@@ -209,3 +209,51 @@ const struct schema_struct schema_queue = {
     .shorthand = "max",
     .check = check_queue,
 };
+
+static const struct schema_word retry_words[] = {
+    {"connect", CONF_RETRY_CONNECT, false, "no connection"},
+    {"reset", CONF_RETRY_RESET, false, "the connection broke before an answer"},
+    {"timeout", CONF_RETRY_TIMEOUT, false, "no answer in time"},
+    {"429", CONF_RETRY_429, false, NULL},
+    {"500", CONF_RETRY_500, false, NULL},
+    {"502", CONF_RETRY_502, false, NULL},
+    {"503", CONF_RETRY_503, false, NULL},
+    {"504", CONF_RETRY_504, false, NULL},
+    {NULL},
+};
+
+static const struct schema_row retry_cause_row = {
+    .name = "on", .kind = SCHEMA_WORD, .words = retry_words};
+
+static const struct schema_row retries_rows[] = {
+    {.name = "max",
+     .kind = SCHEMA_INTEGER,
+     .min = 0,
+     .max = 10,
+     AT(struct conf_retries, max),
+     .standard = "2",
+     .doc = "how many further tries, each on another target"},
+    {.name = "on",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_retries, on),
+     .element = &retry_cause_row,
+     .element_size = sizeof(unsigned),
+     .min = 1,
+     .max = 8,
+     .doc = "after what; without it after `connect` and `reset`"},
+    {.name = "timeout",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = MS_PER_D,
+     AT(struct conf_retries, timeout_ms),
+     .doc = "how long each try may take to the head of its response"},
+};
+
+const struct schema_struct schema_retries = {
+    .noun = "retries",
+    .doc = "Further tries of a request whose first one failed. Only methods that may be sent twice "
+           "(RFC 9110 §9.2.2) are, with a body of up to 64 KiB; any request is where no connection "
+           "was made. At most a fifth of the requests of a group are tried again.",
+    ROWS(retries_rows),
+    .shorthand = "max",
+};

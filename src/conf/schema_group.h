@@ -9,6 +9,9 @@ extern const struct schema_struct schema_balance;
 extern const struct schema_struct schema_sticky;
 extern const struct schema_struct schema_ejection;
 extern const struct schema_struct schema_queue;
+
+/* A rule's. */
+extern const struct schema_struct schema_retries;
 extern const struct schema_word schema_none_words[];
 
 /* The rows that both have; `at` is the way to the struct conf_group in `type`, with its dot. */

@@ -168,6 +168,27 @@ struct conf_timeouts {
     int64_t idle_ms;     /* without a byte in a body, either way */
 };
 
+/* After which a request may be tried again: bits. */
+enum conf_retry_cause {
+    CONF_RETRY_NEVER = 0,
+    CONF_RETRY_CONNECT = 1 << 0,
+    CONF_RETRY_RESET = 1 << 1, /* before the response's head */
+    CONF_RETRY_TIMEOUT = 1 << 2,
+    CONF_RETRY_429 = 1 << 3,
+    CONF_RETRY_500 = 1 << 4,
+    CONF_RETRY_502 = 1 << 5,
+    CONF_RETRY_503 = 1 << 6,
+    CONF_RETRY_504 = 1 << 7,
+};
+
+struct conf_retries {
+    unsigned max;    /* further tries after the first */
+    unsigned causes; /* enum conf_retry_cause */
+    unsigned *on;    /* the same, one by one; none: the default */
+    unsigned on_count;
+    int64_t timeout_ms; /* of each try, to the head of its response; 0: the rule's alone */
+};
+
 struct conf_rule {
     struct conf_place place;
     unsigned number; /* from 1, within its site */
@@ -180,7 +201,7 @@ struct conf_rule {
         struct conf_respond respond;
     };
     struct conf_timeouts timeouts;
-    unsigned retries;  /* further tries after the first */
+    struct conf_retries retries;
     uint64_t body_max; /* of a request; UINT64_MAX for no limit */
     /* The path that the action gets. */
     bool has_rewrite;          /* either of these */

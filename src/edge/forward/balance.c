@@ -327,6 +327,16 @@ struct member *balancer_pick(struct balancer *balancer, const struct choice *cho
     return member;
 }
 
+bool balancer_has_other(const struct balancer *balancer, const struct choice *choice)
+{
+    for (unsigned i = 0; i < balancer->eligible_count; i++) {
+        const struct member *member = balancer->eligible[i];
+        if (!is_tried(member, choice) && !is_full(balancer, member))
+            return true;
+    }
+    return false;
+}
+
 bool balancer_has_room(const struct balancer *balancer)
 {
     for (unsigned i = 0; i < balancer->eligible_count; i++) {
@@ -356,9 +366,14 @@ void balancer_pay_in(struct balancer *balancer)
         balancer->retry_tokens = RETRY_TOKENS_MAX;
 }
 
+bool balancer_has_retry(const struct balancer *balancer)
+{
+    return balancer->retry_tokens >= 1;
+}
+
 bool balancer_may_retry(struct balancer *balancer)
 {
-    if (balancer->retry_tokens < 1)
+    if (!balancer_has_retry(balancer))
         return false;
     balancer->retry_tokens -= 1;
     return true;

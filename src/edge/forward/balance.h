@@ -48,7 +48,7 @@ void balancer_finish(struct balancer *balancer);
 /* Takes up what changed in the group. 0, or -ENOMEM: the old view stays. */
 int balancer_refresh(struct balancer *balancer);
 
-#define BALANCER_TRIES_MAX 8
+#define BALANCER_TRIES_MAX 11
 
 /* What a choice depends on. */
 struct choice {
@@ -75,6 +75,9 @@ struct member *balancer_pick(struct balancer *balancer, const struct choice *cho
 struct member *balancer_take(struct balancer *balancer, const struct choice *choice,
                              bool *ret_is_full);
 
+/* Is there another one that this request may be sent to now? */
+bool balancer_has_other(const struct balancer *balancer, const struct choice *choice);
+
 /* Is there a target that has room? */
 bool balancer_has_room(const struct balancer *balancer);
 
@@ -91,3 +94,6 @@ void member_unref(struct member *member);
  */
 void balancer_pay_in(struct balancer *balancer);
 bool balancer_may_retry(struct balancer *balancer);
+
+/* Would it say so? */
+bool balancer_has_retry(const struct balancer *balancer);

@@ -6,94 +6,29 @@
 #include "edge/forward/forward.h"
 
 #include "base/cleanup.h"
-#include "edge/forward/balance.h"
+#include "edge/forward/attempt.h"
 #include "edge/forward/ejection.h"
 #include "edge/forward/ewma.h"
-#include "edge/forward/hash_key.h"
 #include "edge/forward/queue.h"
-#include "edge/forward/request.h"
+#include "edge/forward/response.h"
 #include "edge/forward/sticky.h"
-#include "edge/forward/upload.h"
+#include "edge/forward/take.h"
 #include "edge/view.h"
-#include "http/relay.h"
-#include "http/session_internal.h"
+#include "http/worker.h"
 
 #include <errno.h>
 
 /* A target may be closing a connection that idled for longer: not for requests that act. */
 #define FRESH_MS 1000
 
-/* After a failed connect, or a lost connection that was new, others are asked first for so long. */
-#define SUSPECT_MS 1000
-
-/* How long a request waits for the first word on who can take it. */
-#define UNDECIDED_MS 2000
-
 /* What a failed try counts as among the latencies of a target, at least. */
 #define FAILURE_LATENCY_US 1000000
-
-enum verdict {
-    VERDICT_DONE,
-    VERDICT_RETRY_SAME,
-    VERDICT_RETRY_OTHER,
-    VERDICT_NOT_SENT, /* another may be asked, and it costs nobody a second request */
-    VERDICT_FAILED
-};
-
-/* A token that a client sent. */
-struct had {
-    uint64_t token;
-    bool is_there;
-};
-
-struct attempt {
-    struct exchange *exchange;
-    const struct conf_rule *rule;
-    struct balancer *balancer;
-    struct member *member;
-    struct upstream *upstream;
-    struct upload upload;
-    struct response_head response;
-    int64_t began_us, answered_us; /* of this try; 0: no response's head yet */
-    bool wants_latency;
-    struct own_cookies cookies;
-    struct had split, own;  /* what the client's cookies say: of the group, and of the target */
-    unsigned retry_after_s; /* to tell the client; 0: nothing */
-    unsigned status;        /* to answer with when it failed */
-    const char *why;
-};
-
-static enum verdict fail(struct attempt *attempt, enum verdict verdict, unsigned status,
-                         const char *why)
-{
-    attempt->status = status;
-    attempt->why = why;
-    return verdict;
-}
-
-static bool is_idempotent(const struct attempt *attempt)
-{
-    return http_method_is_idempotent(attempt->exchange->request.method);
-}
-
-/* Nothing of the request's body is gone, and nothing of a response was sent. */
-static bool is_repeatable(const struct attempt *attempt)
-{
-    const struct exchange *exchange = attempt->exchange;
-    return exchange->request_bytes == 0 &&
-           (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD);
-}
-
-static void suspect_target(struct attempt *attempt)
-{
-    atomic_store(&attempt->member->target->suspect_until_ms, loop_now_ms() + SUSPECT_MS);
-}
 
 static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
 {
     struct client_pool *pool = &attempt->member->pool;
     if (!must_be_new)
-        attempt->upstream = client_take_idle(pool, is_idempotent(attempt) ? 0 : FRESH_MS);
+        attempt->upstream = client_take_idle(pool, attempt_is_idempotent(attempt) ? 0 : FRESH_MS);
     if (attempt->upstream != NULL)
         return VERDICT_DONE;
     int64_t deadline_ms = loop_deadline(attempt->rule->timeouts.connect_ms);
@@ -101,63 +36,50 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
     if (rc == 0)
         return VERDICT_DONE;
     if (rc == -ECANCELED)
-        return fail(attempt, VERDICT_FAILED, 499, "the client left");
+        return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
     if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
-        return fail(attempt, VERDICT_FAILED, 503, "no memory or descriptor for a connection");
-    suspect_target(attempt);
-    return fail(attempt, VERDICT_NOT_SENT, rc == -ETIMEDOUT ? 504 : 502,
-                rc == -ETIMEDOUT ? "the target did not accept in time"
-                                 : "the target refused the connection");
-}
-
-/* What a broken connection means for the request. */
-static enum verdict judge_loss(struct attempt *attempt, int rc, const char *why)
-{
-    if (rc == -ECANCELED)
-        return fail(attempt, VERDICT_FAILED, 499, "the client left");
-    if (attempt->upload.error == -EFBIG)
-        return fail(attempt, VERDICT_FAILED, 413, "the request's body is larger than body_max");
-    if (attempt->upload.error == -EBADMSG)
-        return fail(attempt, VERDICT_FAILED, 400, "the request's body is malformed");
-    if (attempt->upload.error == -ETIMEDOUT)
-        return fail(attempt, VERDICT_FAILED, 408, "the request's body did not arrive in time");
-    if (attempt->upload.error < 0)
-        return fail(attempt, VERDICT_FAILED, 499, "the client left");
-    if (rc == -ETIMEDOUT)
-        return fail(attempt, VERDICT_FAILED, 504, "the target did not answer in time");
-    bool was_untouched =
-        attempt->upstream->is_reused && rc != -EBADMSG && attempt->exchange->state == RESPONSE_NONE;
-    if (!was_untouched)
-        suspect_target(attempt);
-    if (is_repeatable(attempt) && is_idempotent(attempt))
-        return fail(attempt, was_untouched ? VERDICT_RETRY_SAME : VERDICT_RETRY_OTHER, 502, why);
-    return fail(attempt, VERDICT_FAILED, 502, why);
+        return attempt_fail(attempt, VERDICT_FAILED, 503,
+                            "no memory or descriptor for a connection");
+    attempt_suspect(attempt);
+    bool may_retry = (attempt->rule->retries.causes & CONF_RETRY_CONNECT) != 0;
+    return attempt_fail(attempt, may_retry ? VERDICT_NOT_SENT : VERDICT_FAILED,
+                        rc == -ETIMEDOUT ? 504 : 502,
+                        rc == -ETIMEDOUT ? "the target did not accept in time"
+                                         : "the target refused the connection");
 }
 
 static enum verdict send_request(struct attempt *attempt)
 {
     char *block = block_take(BLOCK_LARGE);
     if (block == NULL)
-        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+        return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     struct writer head;
     writer_init(&head, block, BLOCK_LARGE_BYTES);
     forward_write_request(&head, attempt->exchange, &attempt->cookies);
     int rc = head.overflown ? -EMSGSIZE
                             : upload_begin(&attempt->upload, attempt->exchange, attempt->upstream,
-                                           writer_slice(&head), attempt->rule->timeouts.idle_ms);
+                                           writer_slice(&head), attempt->rule->timeouts.idle_ms,
+                                           &attempt->kept);
     block_give(block, BLOCK_LARGE);
     if (rc == -EMSGSIZE)
-        return fail(attempt, VERDICT_FAILED, 431, "the request's head is too large to pass on");
+        return attempt_fail(attempt, VERDICT_FAILED, 431,
+                            "the request's head is too large to pass on");
     if (rc < 0)
-        return judge_loss(attempt, rc, "the connection to the target broke");
+        return attempt_judge_loss(attempt, rc, "the connection to the target broke");
     return VERDICT_DONE;
+}
+
+static int64_t response_deadline(const struct conf_rule *rule)
+{
+    int64_t timeout_ms = rule->timeouts.response_ms, try_ms = rule->retries.timeout_ms;
+    return loop_deadline(try_ms > 0 && try_ms < timeout_ms ? try_ms : timeout_ms);
 }
 
 /* The final response's head, or 101; interim ones are passed on. */
 static enum verdict read_response(struct attempt *attempt)
 {
     struct exchange *exchange = attempt->exchange;
-    int64_t deadline_ms = loop_deadline(attempt->rule->timeouts.response_ms);
+    int64_t deadline_ms = response_deadline(attempt->rule);
     for (;;) {
         struct response_head *response = &attempt->response;
         response->fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
@@ -165,155 +87,20 @@ static enum verdict read_response(struct attempt *attempt)
         int rc = client_read_head(attempt->upstream, exchange->request.method, deadline_ms,
                                   response, &why);
         if (rc < 0)
-            return judge_loss(
+            return attempt_judge_loss(
                 attempt, rc,
                 rc == -EBADMSG && why != NULL ? why : "the target closed before it answered");
         if (response->status == 101 && !exchange->request.wants_upgrade)
-            return fail(attempt, VERDICT_FAILED, 502, "the target upgraded without being asked");
+            return attempt_fail(attempt, VERDICT_FAILED, 502,
+                                "the target upgraded without being asked");
         if (response->status >= 200 || response->status == 101)
             return VERDICT_DONE;
         if (response->status == 100)
             continue;
         rc = exchange_send_interim(exchange, response);
         if (rc < 0)
-            return fail(attempt, VERDICT_FAILED, 499, "the client left");
+            return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
     }
-}
-
-static bool is_event_stream(const struct response_head *response)
-{
-    return slice_starts_with(fields_value(&response->fields, FIELD_CONTENT_TYPE),
-                             SLICE("text/event-stream"));
-}
-
-/* Fields of the response that Weir sets itself. */
-static const struct field_set own_fields = {{FIELD_BIT(X_REQUEST_ID)}};
-
-/* With a ttl it is renewed by each response, else told when it is new. */
-static void write_cookie(struct writer *head, const struct exchange *exchange,
-                         const struct conf_sticky *sticky, const struct had *had, uint64_t token)
-{
-    if (sticky->ttl_ms > 0 || !had->is_there || had->token != token)
-        sticky_write(head, exchange, sticky, token);
-}
-
-static void write_cookies(struct writer *head, const struct attempt *attempt)
-{
-    const struct exchange *exchange = attempt->exchange;
-    const struct conf_group *group = attempt->balancer->conf;
-    const struct conf_sticky *split = &attempt->rule->forward.sticky;
-    if (split->enabled)
-        write_cookie(head, exchange, split, &attempt->split, sticky_token(split, group->name));
-    if (group->sticky.enabled)
-        write_cookie(head, exchange, &group->sticky, &attempt->own, attempt->member->token);
-}
-
-static struct writer *begin_response(struct attempt *attempt)
-{
-    const struct response_head *response = &attempt->response;
-    uint64_t length = response->framing.has_content_length ? response->framing.content_length
-                                                           : EXCHANGE_LENGTH_UNKNOWN;
-    if (response->framing.kind == BODY_NONE && !response->framing.has_content_length &&
-        attempt->exchange->request.method != METHOD_HEAD)
-        length = 0;
-    struct writer *head =
-        exchange_begin(attempt->exchange, response->status, response->reason, length);
-    if (head == NULL)
-        return NULL;
-    h1_write_forwarded(head, &response->fields, &own_fields);
-    if (fields_find(&response->fields, FIELD_DATE) == NULL)
-        h1_write_field(head, field_name(FIELD_DATE), worker_date());
-    write_literal(head, "Via: 1.1 weir\r\n");
-    if (UNLIKELY(attempt->cookies.count > 0))
-        write_cookies(head, attempt);
-    return head;
-}
-
-static int end_body(struct exchange *exchange, const struct inflow *inflow)
-{
-    if (exchange->state == RESPONSE_COMPLETE)
-        return 0;
-    struct fields trailers;
-    inflow_trailers(inflow, &trailers);
-    return exchange_end(exchange, &trailers);
-}
-
-/* The next part of the response's body. What only a close ends has not ended when the connection
- * broke: the upload may have been told of a reset that the reader sees as an end. */
-static int read_part(struct attempt *attempt, struct slice *ret_data)
-{
-    struct upstream *upstream = attempt->upstream;
-    int rc = inflow_read_body(&upstream->inflow, &upstream->io, attempt->rule->timeouts.idle_ms,
-                              ret_data);
-    bool is_closed = rc == 0 && attempt->response.framing.kind == BODY_UNTIL_CLOSE;
-    return is_closed && attempt->upload.target_error < 0 ? attempt->upload.target_error : rc;
-}
-
-/* The body, part by part. The head waits for the first one, but for event streams. */
-static enum verdict relay_body(struct attempt *attempt, bool head_first)
-{
-    struct exchange *exchange = attempt->exchange;
-    struct upstream *upstream = attempt->upstream;
-    struct slice data;
-    int rc = head_first ? exchange_flush(exchange) : 0;
-    while (rc == 0) {
-        rc = read_part(attempt, &data);
-        if (rc == 0) {
-            rc = end_body(exchange, &upstream->inflow);
-            return rc < 0 ? fail(attempt, VERDICT_FAILED, 499, "the client left") : VERDICT_DONE;
-        }
-        if (rc < 0) {
-            const char *why = rc == -ETIMEDOUT ? "the target stalled in the response's body"
-                                               : "the target broke off in the response's body";
-            if (exchange->state == RESPONSE_HEAD)
-                return judge_loss(attempt, rc, why);
-            exchange_break(exchange);
-            return fail(attempt, VERDICT_FAILED, exchange->status, why);
-        }
-        rc = exchange_send(exchange, data, !inflow_at_last_part(&upstream->inflow));
-    }
-    return fail(attempt, VERDICT_FAILED, 499, "the client left");
-}
-
-static enum verdict upgrade(struct attempt *attempt)
-{
-    struct exchange *exchange = attempt->exchange;
-    struct session *session = exchange->session;
-    struct writer *head =
-        exchange_begin(exchange, 101, attempt->response.reason, EXCHANGE_LENGTH_UNKNOWN);
-    if (head == NULL)
-        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
-    write_literal(head, "Connection: Upgrade\r\n");
-    h1_write_field(head, field_name(FIELD_UPGRADE),
-                   fields_value(&attempt->response.fields, FIELD_UPGRADE));
-    h1_write_forwarded(head, &attempt->response.fields, &own_fields);
-    if (UNLIKELY(attempt->cookies.count > 0))
-        write_cookies(head, attempt);
-    if (exchange_flush(exchange) < 0)
-        return fail(attempt, VERDICT_FAILED, 499, "the client left");
-    int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
-                         &attempt->upstream->inflow, attempt->rule->timeouts.idle_ms, NULL, NULL);
-    if (rc < 0) {
-        exchange_break(exchange);
-        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
-    }
-    exchange->state = RESPONSE_UPGRADED;
-    return VERDICT_DONE;
-}
-
-static enum verdict relay_response(struct attempt *attempt)
-{
-    struct exchange *exchange = attempt->exchange;
-    exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
-    if (attempt->response.status == 101)
-        return upgrade(attempt);
-    if (begin_response(attempt) == NULL)
-        return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
-    if (attempt->response.framing.kind == BODY_NONE)
-        return exchange_send(exchange, (struct slice){0}, false) < 0
-                   ? fail(attempt, VERDICT_FAILED, 499, "the client left")
-                   : VERDICT_DONE;
-    return relay_body(attempt, is_event_stream(&attempt->response));
 }
 
 static void release_connection(struct attempt *attempt, enum verdict verdict)
@@ -325,6 +112,21 @@ static void release_connection(struct attempt *attempt, enum verdict verdict)
     else
         client_drop(attempt->upstream);
     attempt->upstream = NULL;
+}
+
+/* An answer that the rule wants another one for, while there is somebody to give it. */
+static enum verdict judge_status(struct attempt *attempt)
+{
+    unsigned status = attempt->response.status;
+    enum conf_retry_cause cause = status == 429   ? CONF_RETRY_429
+                                  : status == 500 ? CONF_RETRY_500
+                                  : status == 502 ? CONF_RETRY_502
+                                  : status == 503 ? CONF_RETRY_503
+                                  : status == 504 ? CONF_RETRY_504
+                                                  : CONF_RETRY_NEVER;
+    if (!attempt_wants_retry(attempt, cause) || !take_is_possible(attempt))
+        return VERDICT_DONE;
+    return attempt_fail(attempt, VERDICT_RETRY_OTHER, status, http_status_reason(status));
 }
 
 /* A target that fails at once is not a fast one. */
@@ -346,8 +148,9 @@ static void observe_latency(const struct attempt *attempt, enum verdict verdict)
 static void record_result(const struct attempt *attempt, enum verdict verdict)
 {
     const struct balancer *balancer = attempt->balancer;
-    bool has_failed = verdict != VERDICT_DONE && attempt->status != 499;
     bool is_answered = attempt->answered_us != 0;
+    bool has_failed = verdict != VERDICT_DONE && attempt->status != 499 &&
+                      attempt->status != attempt->response.status;
     unsigned status = is_answered ? attempt->response.status : attempt->status;
     enum result result = RESULT_GOOD;
     if (!is_answered && status != 502 && status != 504)
@@ -375,7 +178,10 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
         verdict = read_response(attempt);
     if (verdict == VERDICT_DONE) {
         attempt->answered_us = loop_now_us();
-        verdict = relay_response(attempt);
+        verdict = UNLIKELY(attempt->response.status >= 429) ? judge_status(attempt) : VERDICT_DONE;
+    }
+    if (verdict == VERDICT_DONE) {
+        verdict = response_relay(attempt);
     }
     if (attempt->wants_latency)
         observe_latency(attempt, verdict);
@@ -385,139 +191,6 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     if (verdict != VERDICT_DONE && attempt->status != 499)
         atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
     return verdict;
-}
-
-/* Whether another member may be asked. Only what was sent twice draws on the budget. */
-static bool goes_on(const struct attempt *attempt, enum verdict verdict)
-{
-    if (verdict == VERDICT_NOT_SENT)
-        return is_repeatable(attempt);
-    return verdict == VERDICT_RETRY_OTHER && is_repeatable(attempt) &&
-           balancer_may_retry(attempt->balancer);
-}
-
-/* No member took the request. */
-static enum verdict refuse(struct attempt *attempt)
-{
-    if (fiber_is_cancelled(fiber_current()))
-        return fail(attempt, VERDICT_FAILED, 499, "the client left");
-    if (attempt->retry_after_s > 0) {
-        atomic_fetch_add(&attempt->balancer->group->refused, 1);
-        return fail(attempt, VERDICT_FAILED, 503, attempt->why);
-    }
-    bool is_unresolved = atomic_load(&attempt->balancer->group->unresolved) > 0;
-    return fail(attempt, VERDICT_FAILED, 503,
-                is_unresolved ? "no target can take requests: a host name of the group is not "
-                                "resolved yet"
-                              : "no target can take requests");
-}
-
-static struct member *take_now(struct attempt *attempt, struct choice *choice, bool *ret_is_full)
-{
-    choice->now_ms = loop_now_ms();
-    return balancer_take(attempt->balancer, choice, ret_is_full);
-}
-
-/*
- * Nobody can take the request, but that may be because nobody knows yet: an edge that has just
- * begun asks its targets first, and those who came to it meanwhile need not hear of that.
- */
-static struct member *await_decision(struct attempt *attempt, struct choice *choice,
-                                     bool *ret_is_full)
-{
-    int64_t deadline_ms = loop_deadline(UNDECIDED_MS);
-    struct target_group *group = attempt->balancer->group;
-    struct member *member;
-    unsigned version;
-    do {
-        version = atomic_load(&group->version);
-        member = take_now(attempt, choice, ret_is_full);
-    } while (member == NULL && !*ret_is_full && target_group_is_undecided(group) &&
-             target_group_await(group, version, deadline_ms) == 0);
-    return member;
-}
-
-static void note_full(struct attempt *attempt, const char *why)
-{
-    const struct conf_queue *queue = &attempt->balancer->conf->queue;
-    int64_t after_ms = queue->enabled ? queue->timeout_ms : 1;
-    attempt->retry_after_s = (unsigned)((after_ms + 999) / 1000);
-    attempt->why = why;
-}
-
-/* In line behind those who came before. */
-static struct member *await_slot(struct attempt *attempt, struct choice *choice)
-{
-    struct balancer *balancer = attempt->balancer;
-    struct target_group *group = balancer->group;
-    const struct conf_queue *queue = &balancer->conf->queue;
-    struct member *member = NULL;
-    struct queue_place place;
-    bool is_full = true;
-    note_full(attempt, "every target has as many requests as it may have");
-    if (!queue->enabled)
-        return NULL;
-    int64_t deadline_ms = loop_deadline(queue->timeout_ms);
-    int rc = queue_enter(group, queue->max, &place);
-    if (rc < 0) {
-        note_full(attempt, "as many requests wait for a target as may");
-        return NULL;
-    }
-    if (rc == 1)
-        member = take_now(attempt, choice, &is_full);
-    for (rc = 0; rc == 0 && member == NULL && is_full;) {
-        rc = queue_wait(group, &place, deadline_ms);
-        if (rc == 0)
-            member = take_now(attempt, choice, &is_full);
-    }
-    queue_leave(group, &place, member != NULL);
-    if (rc == -ETIMEDOUT)
-        note_full(attempt, "no target had room in time");
-    else if (!is_full)
-        attempt->retry_after_s = 0;
-    /* When a target came, not a slot, there is room for more. */
-    if (member != NULL && !queue_is_empty(group) && balancer_has_room(balancer))
-        queue_wake(group);
-    return member;
-}
-
-/* For the first try. A request does not overtake those that wait. */
-static struct member *take_first(struct attempt *attempt, struct choice *choice)
-{
-    bool is_full = true;
-    struct member *member = NULL;
-    if (LIKELY(queue_is_empty(attempt->balancer->group)))
-        member = take_now(attempt, choice, &is_full);
-    if (UNLIKELY(member == NULL && !is_full))
-        member = await_decision(attempt, choice, &is_full);
-    if (UNLIKELY(member == NULL && is_full))
-        member = await_slot(attempt, choice);
-    return member;
-}
-
-/* For a further one: nobody waits for it. */
-static struct member *take_next(struct attempt *attempt, struct choice *choice,
-                                enum verdict verdict)
-{
-    bool is_full;
-    struct member *member = take_now(attempt, choice, &is_full);
-    if (member == NULL || goes_on(attempt, verdict))
-        return member;
-    target_leave(attempt->balancer->group, member->target);
-    member_unref(member);
-    return NULL;
-}
-
-static struct choice begin_choice(const struct attempt *attempt, struct member *const *tried)
-{
-    const struct conf_balancing *balance = &attempt->balancer->conf->balance;
-    struct choice choice = {.prng = &worker_current()->prng,
-                            .tried = tried,
-                            .token = attempt->own.token,
-                            .has_token = attempt->own.is_there};
-    if (balance->algorithm == CONF_BALANCE_RING_HASH)
-        choice.key = forward_hash_key(attempt->exchange, &balance->by, choice.prng);
-    return choice;
 }
 
 /* On one member, and where its idle connection had died on a new one. */
@@ -530,35 +203,44 @@ static enum verdict try_fully(struct attempt *attempt)
     return verdict;
 }
 
+static void count_tries(struct attempt *attempt)
+{
+    unsigned tries_max = attempt->rule->retries.max + 1;
+    attempt->tries_max = tries_max < BALANCER_TRIES_MAX ? tries_max : BALANCER_TRIES_MAX;
+    /* What may be sent again is kept, as far as it is small. */
+    attempt->kept.is_wanted |= tries_max > 1 && attempt_is_idempotent(attempt);
+}
+
+static void end_tries(struct attempt *attempt)
+{
+    /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
+    attempt->exchange->notes.target =
+        arena_copy(&attempt->exchange->arena, attempt->member->target->id);
+    for (unsigned i = 0; i < attempt->tried_count; i++)
+        member_unref(attempt->tried[i]);
+}
+
 /* Tries members in turn until one answers, trying again is not allowed or all were tried. */
 static enum verdict try_members(struct attempt *attempt)
 {
-    struct member *tried[BALANCER_TRIES_MAX] = {0};
-    unsigned tried_count = 0, tries_max = attempt->rule->retries + 1;
-    struct choice choice = begin_choice(attempt, tried);
     enum verdict verdict = VERDICT_FAILED;
-    if (tries_max > BALANCER_TRIES_MAX)
-        tries_max = BALANCER_TRIES_MAX;
-    while (tried_count < tries_max) {
-        choice.tried_count = tried_count;
-        struct member *member =
-            tried_count == 0 ? take_first(attempt, &choice) : take_next(attempt, &choice, verdict);
+    count_tries(attempt);
+    take_begin(attempt);
+    while (attempt->tried_count < attempt->tries_max) {
+        bool is_first = attempt->tried_count == 0;
+        struct member *member = is_first ? take_first(attempt) : take_next(attempt, verdict);
         if (member == NULL)
             break;
-        if (tried_count > 0)
+        if (!is_first)
             counter_add(&worker_current()->counters.upstream_retries, 1);
-        tried[tried_count++] = attempt->member = member;
+        attempt->tried[attempt->tried_count++] = attempt->member = member;
         verdict = try_fully(attempt);
         if (verdict == VERDICT_DONE || verdict == VERDICT_FAILED)
             break;
     }
-    if (tried_count == 0)
-        return refuse(attempt);
-    /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
-    attempt->exchange->notes.target =
-        arena_copy(&attempt->exchange->arena, tried[tried_count - 1]->target->id);
-    for (unsigned i = 0; i < tried_count; i++)
-        member_unref(tried[i]);
+    if (attempt->tried_count == 0)
+        return take_refuse(attempt);
+    end_tries(attempt);
     return verdict;
 }
 
@@ -633,6 +315,7 @@ void forward_run(struct exchange *exchange, const struct route *route, struct vi
     }
     balancer_pay_in(attempt.balancer);
     enum verdict verdict = try_members(&attempt);
+    kept_body_finish(&attempt.kept);
     if (verdict == VERDICT_DONE)
         return;
     exchange->notes.reason = attempt.why;

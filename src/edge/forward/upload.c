@@ -6,6 +6,26 @@
 #include <assert.h>
 #include <errno.h>
 
+void kept_body_finish(struct kept_body *kept)
+{
+    block_give(kept->block, BLOCK_LARGE);
+    kept->block = NULL;
+}
+
+static void keep(struct kept_body *kept, struct slice data)
+{
+    if (!kept->is_wanted || kept->is_lost || data.len == 0)
+        return;
+    if (kept->block == NULL)
+        kept->block = block_take(BLOCK_LARGE);
+    if (kept->block == NULL || data.len > KEPT_BODY_BYTES_MAX - kept->len) {
+        kept->is_lost = true;
+        return;
+    }
+    memcpy(kept->block + kept->len, data.at, data.len);
+    kept->len += data.len;
+}
+
 /* A part of the body, framed as the target was told. */
 static int write_part(struct upload *upload, struct slice head, struct slice data)
 {
@@ -59,6 +79,8 @@ static int pump(struct upload *upload)
             return rc;
         }
         bool is_last = rc == 0 || at_end(upload->exchange);
+        keep(upload->kept, data);
+        upload->kept->is_ended = is_last;
         rc = rc == 0 ? write_end(upload) : write_part(upload, (struct slice){0}, data);
         if (rc < 0) {
             upload->target_error = rc;
@@ -82,18 +104,37 @@ static void upload_main(void *arg)
         fiber_wake(upload->waiter);
 }
 
-int upload_begin(struct upload *upload, struct exchange *exchange, struct upstream *upstream,
-                 struct slice head, int64_t idle_ms)
+/* What is there of the body without waiting: 1, 0 at its end, -EAGAIN, or the client's error. */
+static int first_part(struct upload *upload, struct slice *ret_data)
 {
-    *upload = (struct upload){.exchange = exchange, .upstream = upstream, .idle_ms = idle_ms};
+    struct exchange *exchange = upload->exchange;
+    struct kept_body *kept = upload->kept;
+    *ret_data = slice_of(kept->block, kept->len);
+    if (!exchange_has_body(exchange) || kept->is_ended)
+        return 0;
+    if (kept->len > 0)
+        return 1;
+    int rc = exchange_try_body(exchange, ret_data);
+    if (rc < 0)
+        *ret_data = (struct slice){0};
+    keep(kept, *ret_data);
+    kept->is_ended = rc == 0 || (rc == 1 && at_end(exchange));
+    return rc;
+}
+
+int upload_begin(struct upload *upload, struct exchange *exchange, struct upstream *upstream,
+                 struct slice head, int64_t idle_ms, struct kept_body *kept)
+{
+    *upload = (struct upload){
+        .exchange = exchange, .upstream = upstream, .kept = kept, .idle_ms = idle_ms};
     upload->is_chunked = exchange->request.framing.kind == BODY_CHUNKED;
-    struct slice data = {0};
-    int rc = exchange_has_body(exchange) ? exchange_try_body(exchange, &data) : 0;
+    struct slice data;
+    int rc = first_part(upload, &data);
     if (rc < 0 && rc != -EAGAIN) {
         upload->error = rc;
         return rc;
     }
-    bool is_last = rc == 0 || (rc == 1 && at_end(exchange));
+    bool is_last = rc == 0 || kept->is_ended;
     rc = write_part(upload, head, data);
     if (rc == 0 && is_last && upload->is_chunked)
         rc = write_end(upload);

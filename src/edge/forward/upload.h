@@ -8,11 +8,31 @@
 #include "http/client.h"
 #include "http/exchange.h"
 
+/* Of a request's body what went up, as long as it is small: to be sent again. */
+#define KEPT_BODY_BYTES_MAX BLOCK_LARGE_BYTES
+
+struct kept_body {
+    char *block; /* pooled; NULL while nothing is kept */
+    size_t len;
+    bool is_wanted;
+    bool is_lost;  /* it was larger, or there was no memory */
+    bool is_ended; /* nothing follows */
+};
+
+/* Is all that was received of it here? */
+static inline bool kept_body_is_whole(const struct kept_body *kept, const struct exchange *exchange)
+{
+    return kept->is_wanted && !kept->is_lost && kept->len == exchange->request_bytes;
+}
+
+void kept_body_finish(struct kept_body *kept);
+
 struct upload {
     struct exchange *exchange;
     struct upstream *upstream;
-    struct fiber *fiber;  /* NULL when none runs */
-    struct fiber *waiter; /* the caller in upload_end */
+    struct kept_body *kept; /* borrowed */
+    struct fiber *fiber;    /* NULL when none runs */
+    struct fiber *waiter;   /* the caller in upload_end */
     int64_t idle_ms;
     bool is_chunked;
     bool is_complete;
@@ -20,10 +40,12 @@ struct upload {
     int target_error; /* of writing to the target; a socket tells it once, so not to who reads */
 };
 
-/* Returns 0, or the error of writing to the target; then `error` tells whether it was the client.
+/*
+ * What `kept` holds goes up first, and what follows is added to it where it is wanted. Returns 0,
+ * or the error of writing to the target; then `error` tells whether it was the client.
  */
 int upload_begin(struct upload *upload, struct exchange *exchange, struct upstream *upstream,
-                 struct slice head, int64_t idle_ms);
+                 struct slice head, int64_t idle_ms, struct kept_body *kept);
 
 /* Stops the fiber when it still runs. Returns whether the whole request went up. */
 bool upload_end(struct upload *upload);

@@ -165,6 +165,11 @@ static const struct bad_file values_files[] = {
     {"workers: 0x10\n", "1:10: \"0x10\" is not a number: digits, without a sign\n"},
     {"workers: 99999999999999999999\n",
      "1:10: \"99999999999999999999\" is not a number: digits, without a sign\n"},
+    {RULES "      - { forward: api, retries: { max: 1, on: [connect, 504, 404], timeout: 0s } }\n",
+     "5:62: \"404\" is no value of \"on\", which is one of connect, reset, timeout, 429, 500, 502, "
+     "503, "
+     "504\n"
+     "5:77: \"timeout\" must be from 1ms to 1d, not 0s\n"},
     {RULES "      - forward: { api: 90, ohter: 10 }\n",
      "5:29: no service or target group is called \"ohter\"; did you mean \"other\"?\n"},
     {RULES "      - forward: { api: 0, other: 0 }\n",
@@ -193,7 +198,7 @@ static const struct bad_file values_files[] = {
      "6:27: \"idle\" must be from 1ms to 1d, not 2d\n"},
     {RULES "      - forward: api\n"
            "        retries: 11\n",
-     "6:18: \"retries\" must be from 0 to 10, not 11\n"},
+     "6:18: \"max\" must be from 0 to 10, not 11\n"},
     {RULES "      - forward: api\n"
            "        body_max: 1 MB\n",
      "6:19: \"1 MB\" is not a size: bytes, or a number with its unit, as in 64KiB, 10MiB, 1GiB or "

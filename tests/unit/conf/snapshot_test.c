@@ -117,14 +117,15 @@ static void check_rules(const struct conf_site *site)
     assert_int_equal(rule[0].timeouts.connect_ms, 100);
     assert_int_equal(rule[0].timeouts.response_ms, 120000);
     assert_int_equal(rule[0].timeouts.idle_ms, 60000);
-    assert_int_equal(rule[0].retries, 0);
+    assert_int_equal(rule[0].retries.max, 0);
     assert_true(rule[0].body_max == 1048576);
     check_match(&rule[1].match);
     assert_int_equal(rule[1].action, CONF_ACTION_RESPOND);
     assert_int_equal(rule[1].respond.status, 410);
     EXPECT(rule[1].respond.body, "gone");
     EXPECT(rule[1].respond.content_type, "text/html");
-    assert_int_equal(rule[1].retries, 2);
+    assert_int_equal(rule[1].retries.max, 2);
+    assert_int_equal(rule[1].retries.causes, CONF_RETRY_CONNECT | CONF_RETRY_RESET);
     assert_int_equal(rule[2].action, CONF_ACTION_REDIRECT);
     assert_int_equal(rule[2].redirect.status, 308);
     EXPECT(rule[2].redirect.to, "https://{host}{path}{query}");

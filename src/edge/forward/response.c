@@ -1,0 +1,149 @@
+/*
+ * A target's response on its way to the client: its head serialised anew, its body part by part, or
+ * the connection as a whole after an upgrade.
+ */
+#include "edge/forward/response.h"
+
+#include "base/cleanup.h"
+#include "edge/forward/sticky.h"
+#include "http/relay.h"
+#include "http/session_internal.h"
+
+#include <errno.h>
+
+static bool is_event_stream(const struct response_head *response)
+{
+    return slice_starts_with(fields_value(&response->fields, FIELD_CONTENT_TYPE),
+                             SLICE("text/event-stream"));
+}
+
+/* Fields of the response that Weir sets itself. */
+static const struct field_set own_fields = {{FIELD_BIT(X_REQUEST_ID)}};
+
+/* With a ttl it is renewed by each response, else told when it is new. */
+static void write_cookie(struct writer *head, const struct exchange *exchange,
+                         const struct conf_sticky *sticky, const struct had *had, uint64_t token)
+{
+    if (sticky->ttl_ms > 0 || !had->is_there || had->token != token)
+        sticky_write(head, exchange, sticky, token);
+}
+
+static void write_cookies(struct writer *head, const struct attempt *attempt)
+{
+    const struct exchange *exchange = attempt->exchange;
+    const struct conf_group *group = attempt->balancer->conf;
+    const struct conf_sticky *split = &attempt->rule->forward.sticky;
+    if (split->enabled)
+        write_cookie(head, exchange, split, &attempt->split, sticky_token(split, group->name));
+    if (group->sticky.enabled)
+        write_cookie(head, exchange, &group->sticky, &attempt->own, attempt->member->token);
+}
+
+static struct writer *begin_response(struct attempt *attempt)
+{
+    const struct response_head *response = &attempt->response;
+    uint64_t length = response->framing.has_content_length ? response->framing.content_length
+                                                           : EXCHANGE_LENGTH_UNKNOWN;
+    if (response->framing.kind == BODY_NONE && !response->framing.has_content_length &&
+        attempt->exchange->request.method != METHOD_HEAD)
+        length = 0;
+    struct writer *head =
+        exchange_begin(attempt->exchange, response->status, response->reason, length);
+    if (head == NULL)
+        return NULL;
+    h1_write_forwarded(head, &response->fields, &own_fields);
+    if (fields_find(&response->fields, FIELD_DATE) == NULL)
+        h1_write_field(head, field_name(FIELD_DATE), worker_date());
+    write_literal(head, "Via: 1.1 weir\r\n");
+    if (UNLIKELY(attempt->cookies.count > 0))
+        write_cookies(head, attempt);
+    return head;
+}
+
+static int end_body(struct exchange *exchange, const struct inflow *inflow)
+{
+    if (exchange->state == RESPONSE_COMPLETE)
+        return 0;
+    struct fields trailers;
+    inflow_trailers(inflow, &trailers);
+    return exchange_end(exchange, &trailers);
+}
+
+/* The next part of the response's body. What only a close ends has not ended when the connection
+ * broke: the upload may have been told of a reset that the reader sees as an end. */
+static int read_part(struct attempt *attempt, struct slice *ret_data)
+{
+    struct upstream *upstream = attempt->upstream;
+    int rc = inflow_read_body(&upstream->inflow, &upstream->io, attempt->rule->timeouts.idle_ms,
+                              ret_data);
+    bool is_closed = rc == 0 && attempt->response.framing.kind == BODY_UNTIL_CLOSE;
+    return is_closed && attempt->upload.target_error < 0 ? attempt->upload.target_error : rc;
+}
+
+/* The body, part by part. The head waits for the first one, but for event streams. */
+static enum verdict relay_body(struct attempt *attempt, bool head_first)
+{
+    struct exchange *exchange = attempt->exchange;
+    struct upstream *upstream = attempt->upstream;
+    struct slice data;
+    int rc = head_first ? exchange_flush(exchange) : 0;
+    while (rc == 0) {
+        rc = read_part(attempt, &data);
+        if (rc == 0) {
+            rc = end_body(exchange, &upstream->inflow);
+            return rc < 0 ? attempt_fail(attempt, VERDICT_FAILED, 499, "the client left")
+                          : VERDICT_DONE;
+        }
+        if (rc < 0) {
+            const char *why = rc == -ETIMEDOUT ? "the target stalled in the response's body"
+                                               : "the target broke off in the response's body";
+            if (exchange->state == RESPONSE_HEAD)
+                return attempt_judge_loss(attempt, rc, why);
+            exchange_break(exchange);
+            return attempt_fail(attempt, VERDICT_FAILED, exchange->status, why);
+        }
+        rc = exchange_send(exchange, data, !inflow_at_last_part(&upstream->inflow));
+    }
+    return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
+}
+
+static enum verdict upgrade(struct attempt *attempt)
+{
+    struct exchange *exchange = attempt->exchange;
+    struct session *session = exchange->session;
+    struct writer *head =
+        exchange_begin(exchange, 101, attempt->response.reason, EXCHANGE_LENGTH_UNKNOWN);
+    if (head == NULL)
+        return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+    write_literal(head, "Connection: Upgrade\r\n");
+    h1_write_field(head, field_name(FIELD_UPGRADE),
+                   fields_value(&attempt->response.fields, FIELD_UPGRADE));
+    h1_write_forwarded(head, &attempt->response.fields, &own_fields);
+    if (UNLIKELY(attempt->cookies.count > 0))
+        write_cookies(head, attempt);
+    if (exchange_flush(exchange) < 0)
+        return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
+    int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
+                         &attempt->upstream->inflow, attempt->rule->timeouts.idle_ms, NULL, NULL);
+    if (rc < 0) {
+        exchange_break(exchange);
+        return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+    }
+    exchange->state = RESPONSE_UPGRADED;
+    return VERDICT_DONE;
+}
+
+enum verdict response_relay(struct attempt *attempt)
+{
+    struct exchange *exchange = attempt->exchange;
+    exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
+    if (attempt->response.status == 101)
+        return upgrade(attempt);
+    if (begin_response(attempt) == NULL)
+        return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
+    if (attempt->response.framing.kind == BODY_NONE)
+        return exchange_send(exchange, (struct slice){0}, false) < 0
+                   ? attempt_fail(attempt, VERDICT_FAILED, 499, "the client left")
+                   : VERDICT_DONE;
+    return relay_body(attempt, is_event_stream(&attempt->response));
+}

@@ -1,0 +1,155 @@
+/* The first member for a request, and further ones. */
+#include "edge/forward/take.h"
+
+#include "base/cleanup.h"
+#include "edge/forward/hash_key.h"
+#include "edge/forward/queue.h"
+#include "http/worker.h"
+
+#include <errno.h>
+
+/* How long a request waits for the first word on who can take it. */
+#define UNDECIDED_MS 2000
+
+/* Whether another member may be asked. Only what was sent twice draws on the budget. */
+static bool goes_on(const struct attempt *attempt, enum verdict verdict)
+{
+    if (verdict == VERDICT_NOT_SENT)
+        return attempt_is_repeatable(attempt);
+    return verdict == VERDICT_RETRY_OTHER && attempt_is_repeatable(attempt) &&
+           balancer_may_retry(attempt->balancer);
+}
+
+/* No member took the request. */
+enum verdict take_refuse(struct attempt *attempt)
+{
+    if (fiber_is_cancelled(fiber_current()))
+        return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
+    if (attempt->retry_after_s > 0) {
+        atomic_fetch_add(&attempt->balancer->group->refused, 1);
+        return attempt_fail(attempt, VERDICT_FAILED, 503, attempt->why);
+    }
+    bool is_unresolved = atomic_load(&attempt->balancer->group->unresolved) > 0;
+    return attempt_fail(attempt, VERDICT_FAILED, 503,
+                        is_unresolved
+                            ? "no target can take requests: a host name of the group is not "
+                              "resolved yet"
+                            : "no target can take requests");
+}
+
+static struct member *take_now(struct attempt *attempt, bool *ret_is_full)
+{
+    struct choice *choice = &attempt->choice;
+    choice->now_ms = loop_now_ms();
+    choice->tried_count = attempt->tried_count;
+    return balancer_take(attempt->balancer, choice, ret_is_full);
+}
+
+/*
+ * Nobody can take the request, but that may be because nobody knows yet: an edge that has just
+ * begun asks its targets first, and those who came to it meanwhile need not hear of that.
+ */
+static struct member *await_decision(struct attempt *attempt, bool *ret_is_full)
+{
+    int64_t deadline_ms = loop_deadline(UNDECIDED_MS);
+    struct target_group *group = attempt->balancer->group;
+    struct member *member;
+    unsigned version;
+    do {
+        version = atomic_load(&group->version);
+        member = take_now(attempt, ret_is_full);
+    } while (member == NULL && !*ret_is_full && target_group_is_undecided(group) &&
+             target_group_await(group, version, deadline_ms) == 0);
+    return member;
+}
+
+static void note_full(struct attempt *attempt, const char *why)
+{
+    const struct conf_queue *queue = &attempt->balancer->conf->queue;
+    int64_t after_ms = queue->enabled ? queue->timeout_ms : 1;
+    attempt->retry_after_s = (unsigned)((after_ms + 999) / 1000);
+    attempt->why = why;
+}
+
+/* In line behind those who came before. */
+static struct member *await_slot(struct attempt *attempt)
+{
+    struct balancer *balancer = attempt->balancer;
+    struct target_group *group = balancer->group;
+    const struct conf_queue *queue = &balancer->conf->queue;
+    struct member *member = NULL;
+    struct queue_place place;
+    bool is_full = true;
+    note_full(attempt, "every target has as many requests as it may have");
+    if (!queue->enabled)
+        return NULL;
+    int64_t deadline_ms = loop_deadline(queue->timeout_ms);
+    int rc = queue_enter(group, queue->max, &place);
+    if (rc < 0) {
+        note_full(attempt, "as many requests wait for a target as may");
+        return NULL;
+    }
+    if (rc == 1)
+        member = take_now(attempt, &is_full);
+    for (rc = 0; rc == 0 && member == NULL && is_full;) {
+        rc = queue_wait(group, &place, deadline_ms);
+        if (rc == 0)
+            member = take_now(attempt, &is_full);
+    }
+    queue_leave(group, &place, member != NULL);
+    if (rc == -ETIMEDOUT)
+        note_full(attempt, "no target had room in time");
+    else if (!is_full)
+        attempt->retry_after_s = 0;
+    /* When a target came, not a slot, there is room for more. */
+    if (member != NULL && !queue_is_empty(group) && balancer_has_room(balancer))
+        queue_wake(group);
+    return member;
+}
+
+/* For the first try. A request does not overtake those that wait. */
+struct member *take_first(struct attempt *attempt)
+{
+    bool is_full = true;
+    struct member *member = NULL;
+    if (LIKELY(queue_is_empty(attempt->balancer->group)))
+        member = take_now(attempt, &is_full);
+    if (UNLIKELY(member == NULL && !is_full))
+        member = await_decision(attempt, &is_full);
+    if (UNLIKELY(member == NULL && is_full))
+        member = await_slot(attempt);
+    return member;
+}
+
+/* For a further one: nobody waits for it. */
+struct member *take_next(struct attempt *attempt, enum verdict verdict)
+{
+    bool is_full;
+    struct member *member = take_now(attempt, &is_full);
+    if (member == NULL || goes_on(attempt, verdict))
+        return member;
+    target_leave(attempt->balancer->group, member->target);
+    member_unref(member);
+    return NULL;
+}
+
+bool take_is_possible(const struct attempt *attempt)
+{
+    struct choice choice = attempt->choice;
+    choice.now_ms = loop_now_ms();
+    choice.tried_count = attempt->tried_count;
+    return attempt->tried_count < attempt->tries_max && balancer_has_retry(attempt->balancer) &&
+           balancer_has_other(attempt->balancer, &choice);
+}
+
+void take_begin(struct attempt *attempt)
+{
+    const struct conf_balancing *balance = &attempt->balancer->conf->balance;
+    struct choice *choice = &attempt->choice;
+    *choice = (struct choice){.prng = &worker_current()->prng,
+                              .tried = attempt->tried,
+                              .token = attempt->own.token,
+                              .has_token = attempt->own.is_there};
+    if (balance->algorithm == CONF_BALANCE_RING_HASH)
+        choice->key = forward_hash_key(attempt->exchange, &balance->by, choice->prng);
+}
