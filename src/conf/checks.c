@@ -182,6 +182,10 @@ static void check_shares(struct reading *reading, const struct tree_node *node,
     if (rule->shares_count > 0 && sum == 0)
         reading_error(reading, tree_place(forward),
                       "all weights are 0: at least one group must take requests");
+    const struct tree_node *mirror = tree_get(node, "mirror");
+    if (mirror != NULL && forward == NULL)
+        reading_error(reading, mirror->key_place,
+                      "\"mirror\" belongs to \"forward\", and this rule has none");
     if (sticky != NULL && rule->shares_count < 2)
         reading_error(reading, sticky->key_place,
                       "\"sticky\" on a rule is for a \"forward\" to several groups; one client's "

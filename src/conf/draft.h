@@ -12,6 +12,11 @@ struct draft_share {
     unsigned weight;
 };
 
+struct draft_mirror {
+    struct named to;
+    unsigned sample;
+};
+
 struct draft_rule {
     struct conf_place place;
     struct conf_rule rule; /* its action is set by link.c */
@@ -19,6 +24,7 @@ struct draft_rule {
     struct draft_share *shares; /* of a forward */
     unsigned shares_count;
     struct conf_sticky sticky;
+    struct draft_mirror mirror;
     struct conf_files files;
     struct conf_redirect redirect;
     struct conf_respond respond;

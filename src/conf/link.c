@@ -324,6 +324,16 @@ static struct conf_group *link_group(struct linking *linking, const struct draft
     return group;
 }
 
+static void link_mirror(struct linking *linking, const struct draft_site *site,
+                        const struct draft_rule *from, struct conf_rule *rule)
+{
+    if (from->mirror.to.name.len == 0)
+        return;
+    const struct conf_group *group = link_group(linking, site, &from->mirror.to);
+    if (group != NULL)
+        rule->mirror = (struct conf_mirror){true, group->name, from->mirror.sample};
+}
+
 static void link_forward(struct linking *linking, const struct draft_site *site,
                          const struct draft_rule *from, struct conf_rule *rule)
 {
@@ -410,6 +420,7 @@ static void link_rule(struct linking *linking, const struct draft_site *site,
     switch (from->action) {
     case CONF_ACTION_FORWARD:
         link_forward(linking, site, from, rule);
+        link_mirror(linking, site, from, rule);
         break;
     case CONF_ACTION_FILES:
         rule->files = from->files;

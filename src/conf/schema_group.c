@@ -2,6 +2,7 @@
 #include "conf/schema_group.h"
 
 #include "conf/checks.h"
+#include "conf/draft.h"
 
 static const struct schema_word balance_words[] = {
     {"least_requests", CONF_BALANCE_LEAST_REQUESTS, false,
@@ -256,4 +257,27 @@ const struct schema_struct schema_retries = {
            "was made. At most a fifth of the requests of a group are tried again.",
     ROWS(retries_rows),
     .shorthand = "max",
+};
+
+static const struct schema_row mirror_rows[] = {
+    {.name = "to",
+     .kind = SCHEMA_NAMED,
+     .is_required = true,
+     AT(struct draft_mirror, to),
+     .doc = "the service or target group"},
+    {.name = "sample",
+     .kind = SCHEMA_PERCENT,
+     .min = 1,
+     .max = 10000,
+     AT(struct draft_mirror, sample),
+     .standard = "100%",
+     .doc = "the share of the requests"},
+};
+
+const struct schema_struct schema_mirror = {
+    .noun = "mirror",
+    .doc = "Copies of requests for another group. The original is answered first and never waits; "
+           "upgrades and bodies over 64 KiB are not copied.",
+    ROWS(mirror_rows),
+    .shorthand = "to",
 };

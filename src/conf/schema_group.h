@@ -12,6 +12,7 @@ extern const struct schema_struct schema_queue;
 
 /* A rule's. */
 extern const struct schema_struct schema_retries;
+extern const struct schema_struct schema_mirror;
 extern const struct schema_word schema_none_words[];
 
 /* The rows that both have; `at` is the way to the struct conf_group in `type`, with its dot. */

@@ -189,6 +189,13 @@ struct conf_retries {
     int64_t timeout_ms; /* of each try, to the head of its response; 0: the rule's alone */
 };
 
+/* Copies of requests for another group. */
+struct conf_mirror {
+    bool enabled;
+    struct slice group;
+    unsigned sample; /* hundredths of a percent */
+};
+
 struct conf_rule {
     struct conf_place place;
     unsigned number; /* from 1, within its site */
@@ -202,6 +209,7 @@ struct conf_rule {
     };
     struct conf_timeouts timeouts;
     struct conf_retries retries;
+    struct conf_mirror mirror; /* of a forward */
     uint64_t body_max; /* of a request; UINT64_MAX for no limit */
     /* The path that the action gets. */
     bool has_rewrite;          /* either of these */

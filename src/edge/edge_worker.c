@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "edge/access_log.h"
 #include "edge/files/cache.h"
+#include "edge/forward/mirror.h"
 #include "http/relay.h"
 
 #include <errno.h>
@@ -49,6 +50,7 @@ int edge_worker_begin(struct edge_worker *worker, uint64_t seed)
     struct edge *edge = worker->edge;
     worker_init(&worker->http, (unsigned)(worker - edge->workers), seed, BLOCK_BYTES_MAX);
     list_init(&worker->listeners);
+    list_init(&worker->mirrors);
     int rc = view_create(edge->plane, NULL, &worker->view);
     if (rc == 0)
         rc = access_lines_begin(edge->access_log, &worker->access_lines);
@@ -96,13 +98,17 @@ static void cut_off(struct edge_worker *worker)
     worker->drain_deadline_ms = loop_deadline(CUT_OFF_MS);
     sessions_close();
     relays_close();
+    mirrors_cancel(worker);
 }
 
 /* Open connections end one by one; at the deadline the rest is cancelled. */
 static void check_drained(struct timer *timer)
 {
     struct edge_worker *worker = CONTAINER_OF(timer, struct edge_worker, drain_timer);
-    bool is_over = worker->http.counters.connections_open == 0;
+    bool has_connections = worker->http.counters.connections_open > 0;
+    if (!has_connections)
+        mirrors_cancel(worker);
+    bool is_over = !has_connections && list_is_empty(&worker->mirrors);
     if (!is_over && loop_now_ms() >= worker->drain_deadline_ms) {
         is_over = worker->is_cut_off;
         if (!is_over)

@@ -36,6 +36,8 @@ struct edge_worker {
     struct access_lines *access_lines; /* the access log's; NULL: off */
     struct worker_report report;
     struct files_cache *files_cache; /* owned */
+    struct list mirrors;             /* of struct mirror, owned by their fibers */
+    unsigned mirrors_count;
     struct loop *loop;
     struct lock loop_lock; /* of `loop` for other threads, which may outlive it */
     struct kernel *kernel;

@@ -31,6 +31,8 @@ struct worker_counters {
     uint64_t upstream_connects;
     uint64_t upstream_reuses;
     uint64_t upstream_retries;
+    uint64_t mirrors_sent;
+    uint64_t mirrors_skipped;
     uint64_t blocks_refused;
     uint64_t sessions_refused; /* no memory, no fiber, or over the limit */
 };

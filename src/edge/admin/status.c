@@ -101,6 +101,8 @@ static void write_counters(struct json_writer *json, const struct edge_report *r
     json_put_u64(json, "upstream_connects", sum->upstream_connects);
     json_put_u64(json, "upstream_reuses", sum->upstream_reuses);
     json_put_u64(json, "upstream_retries", sum->upstream_retries);
+    json_put_u64(json, "mirrored", sum->mirrors_sent);
+    json_put_u64(json, "mirrored_skipped", sum->mirrors_skipped);
     json_put_u64(json, "access_log_dropped", access_log_dropped(report->edge->access_log));
     json_close_object(json);
 }

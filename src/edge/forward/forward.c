@@ -9,6 +9,7 @@
 #include "edge/forward/attempt.h"
 #include "edge/forward/ejection.h"
 #include "edge/forward/ewma.h"
+#include "edge/forward/mirror.h"
 #include "edge/forward/queue.h"
 #include "edge/forward/response.h"
 #include "edge/forward/sticky.h"
@@ -203,12 +204,20 @@ static enum verdict try_fully(struct attempt *attempt)
     return verdict;
 }
 
+/* A body that is known to be larger is not copied in vain. */
+static bool may_be_kept(const struct exchange *exchange)
+{
+    const struct framing *framing = &exchange->request.framing;
+    return !framing->has_content_length || framing->content_length <= KEPT_BODY_BYTES_MAX;
+}
+
 static void count_tries(struct attempt *attempt)
 {
     unsigned tries_max = attempt->rule->retries.max + 1;
     attempt->tries_max = tries_max < BALANCER_TRIES_MAX ? tries_max : BALANCER_TRIES_MAX;
     /* What may be sent again is kept, as far as it is small. */
-    attempt->kept.is_wanted |= tries_max > 1 && attempt_is_idempotent(attempt);
+    attempt->kept.is_wanted |=
+        tries_max > 1 && attempt_is_idempotent(attempt) && may_be_kept(attempt->exchange);
 }
 
 static void end_tries(struct attempt *attempt)
@@ -313,8 +322,12 @@ void forward_run(struct exchange *exchange, const struct route *route, struct vi
         exchange_respond_error(exchange, 413, "the request's body is larger than body_max");
         return;
     }
+    bool is_mirrored = UNLIKELY(rule->mirror.enabled) && mirror_draws(&rule->mirror);
+    attempt.kept.is_wanted = is_mirrored && may_be_kept(exchange);
     balancer_pay_in(attempt.balancer);
     enum verdict verdict = try_members(&attempt);
+    if (is_mirrored)
+        mirror_send(exchange, route, view, &attempt.kept, &attempt.cookies);
     kept_body_finish(&attempt.kept);
     if (verdict == VERDICT_DONE)
         return;

@@ -22,6 +22,8 @@ static bool add_groups(struct route *route, const struct snapshot *snapshot, str
     route->groups = memory_alloc_array(forward->shares_count, sizeof *route->groups);
     for (unsigned i = 0; route->groups != NULL && i < forward->shares_count; i++)
         route->groups[i] = group_index(snapshot, groups, forward->shares[i].group);
+    if (route->rule->mirror.enabled)
+        route->mirror = group_index(snapshot, groups, route->rule->mirror.group);
     return route->groups != NULL;
 }
 

@@ -17,6 +17,7 @@ struct exchange;
 struct route {
     const struct conf_site *site;
     const struct conf_rule *rule;
+    unsigned mirror;  /* index of its group, where the rule has one */
     unsigned *groups; /* owned; of a forward: indexes into the snapshot's groups, by its shares */
 };
 

@@ -95,7 +95,8 @@ static const struct bad_file keys_files[] = {
     {"listeners: { a: { adress: \":80\" } }\n",
      "1:19: unknown key \"adress\" in a listener; did you mean \"address\"?\n"},
     {GROUPS "sites: { s: { rules: [ { forward: api, colour: red } ] } }\n",
-     "2:40: unknown key \"colour\" in a rule, which may have match, forward, sticky, files, "
+     "2:40: unknown key \"colour\" in a rule, which may have match, forward, sticky, mirror, "
+     "files, "
      "redirect, "
      "respond, fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
     {SERVICE "    command: x\n"
@@ -166,10 +167,15 @@ static const struct bad_file values_files[] = {
     {"workers: 99999999999999999999\n",
      "1:10: \"99999999999999999999\" is not a number: digits, without a sign\n"},
     {RULES "      - { forward: api, retries: { max: 1, on: [connect, 504, 404], timeout: 0s } }\n",
-     "5:62: \"404\" is no value of \"on\", which is one of connect, reset, timeout, 429, 500, 502, "
-     "503, "
-     "504\n"
-     "5:77: \"timeout\" must be from 1ms to 1d, not 0s\n"},
+     "5:63: \"404\" is no value of \"on\", which is one of connect, reset, timeout, 429, 500, 502, "
+     "503, 504; did you mean \"504\"?\n"
+     "5:78: \"timeout\" must be from 1ms to 1d, not 0s\n"},
+    {RULES "      - { forward: api, mirror: { to: nobody, sample: 0% } }\n"
+           "      - { respond: 200, mirror: other }\n",
+     "5:57: \"sample\" must be from 1/100% to 100%, not 0%\n"
+     "6:25: \"mirror\" belongs to \"forward\", and this rule has none\n"},
+    {RULES "      - { forward: api, mirror: nobody }\n",
+     "5:33: no service or target group is called \"nobody\"; there are: api, other\n"},
     {RULES "      - forward: { api: 90, ohter: 10 }\n",
      "5:29: no service or target group is called \"ohter\"; did you mean \"other\"?\n"},
     {RULES "      - forward: { api: 0, other: 0 }\n",
@@ -298,7 +304,8 @@ static const struct bad_file values_files[] = {
            "        foo: 1\n",
      "5:24: \"/a%zz\" is not a path pattern: \"%\" stands before two hexadecimal digits, and "
      "\"\\\" never in a path\n"
-     "7:9: unknown key \"foo\" in a rule, which may have match, forward, sticky, files, redirect, "
+     "7:9: unknown key \"foo\" in a rule, which may have match, forward, sticky, mirror, files, "
+     "redirect, "
      "respond, "
      "fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
     {RULES "      - match: { path: [] }\n"
