@@ -210,7 +210,7 @@ struct conf_rule {
     struct conf_timeouts timeouts;
     struct conf_retries retries;
     struct conf_mirror mirror; /* of a forward */
-    uint64_t body_max; /* of a request; UINT64_MAX for no limit */
+    uint64_t body_max;         /* of a request; UINT64_MAX for no limit */
     /* The path that the action gets. */
     bool has_rewrite;          /* either of these */
     struct slice strip_prefix; /* "/api", no slash at its end, in normal form; empty: nothing */

@@ -20,6 +20,43 @@
 #define DRAINERS_MAX 6
 #define SHORTAGES    40
 
+/* What is judged once all is calm; the group has the settings for it during the storm, too. */
+enum trial {
+    TRIAL_BALANCE,
+    TRIAL_HEALTH,
+    TRIAL_EJECTION,
+    TRIAL_SLOW_START,
+    TRIAL_QUEUE,
+    TRIAL_RETRIES,
+    TRIAL_SHORTAGE,
+    TRIALS
+};
+
+#define EJECTION_MS   3000
+#define SLOW_START_MS 20000
+#define LIMIT         2
+
+static const char *const group_settings[TRIALS] = {
+    [TRIAL_BALANCE] = "",
+    [TRIAL_HEALTH] = "",
+    [TRIAL_EJECTION] = "    ejection: { consecutive_errors: 3, gateway_errors: off, success_rate: "
+                       "off, interval: 1h, time: 3s, time_max: 12s }\n",
+    [TRIAL_SLOW_START] = "    slow_start: 20s\n",
+    [TRIAL_QUEUE] = "    limit: 2\n    queue: { max: 100, timeout: 100s }\n",
+    [TRIAL_RETRIES] = "",
+    [TRIAL_SHORTAGE] = "",
+};
+
+static const char *const retries[TRIALS] = {
+    [TRIAL_BALANCE] = "5",
+    [TRIAL_HEALTH] = "5",
+    [TRIAL_EJECTION] = "{ max: 5, on: [connect, reset, 503] }",
+    [TRIAL_SLOW_START] = "5",
+    [TRIAL_QUEUE] = "5",
+    [TRIAL_RETRIES] = "{ max: 5, on: [connect, reset, timeout, 502, 503, 504], timeout: 1s }",
+    [TRIAL_SHORTAGE] = "5",
+};
+
 static struct {
     struct prng *prng;
     struct ledger ledger;
@@ -27,6 +64,7 @@ static struct {
     unsigned targets_count;
     unsigned weights;
     enum conf_balance balance;
+    enum trial trial;
     bool is_in_trouble;
     bool is_reloading;
     struct edge_host edge;
@@ -48,11 +86,11 @@ static void write_yaml(void)
     size_t used = (size_t)snprintf(
         yaml, max,
         "listeners: { main: \"" EDGE_IP ":80\" }\naccess_log: off\nworkers: 1\n"
-        "sites:\n  s: { rules: [{ forward: g, retries: 5, "
+        "sites:\n  s: { rules: [{ forward: g, retries: %s, "
         "timeouts: { connect: 2s, response: 5s, idle: 5s } }] }\n"
-        "target_groups:\n  g:\n    balance: %s\n"
+        "target_groups:\n  g:\n    balance: %s\n%s"
         "    health: { path: /health, interval: %dms, timeout: 300ms }\n    targets:\n",
-        balance_names[test.balance], INTERVAL_MS);
+        retries[test.trial], balance_names[test.balance], group_settings[test.trial], INTERVAL_MS);
     for (unsigned i = 0; i < test.targets_count; i++)
         used += (size_t)snprintf(yaml + used, max - used,
                                  "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
@@ -173,6 +211,8 @@ static void run_clients_in_trouble(enum weather weather)
 static void storm(const struct sim_faults *drawn)
 {
     static const struct manners retryable = {.reset_first = 5, .leave = 20, .wait_ms = 20};
+    static const struct manners retryable_more = {
+        .reset_first = 3, .leave = 20, .wait_ms = 20, .refuse = 3, .stall = 1};
     static const struct manners any = {
         .reset_first = 5, .cut_body = 8, .leave = 10, .early = 20, .stall = 2, .wait_ms = 50};
     switch (prng_below(test.prng, 3)) {
@@ -191,7 +231,7 @@ static void storm(const struct sim_faults *drawn)
         break;
     default:
         make_network_harmless(drawn);
-        set_manners(&retryable, 1);
+        set_manners(test.trial == TRIAL_RETRIES ? &retryable_more : &retryable, 1);
         run_clients_in_trouble(WEATHER_RETRYABLE);
     }
 }
@@ -211,6 +251,20 @@ static void await_idle(void)
     }
 }
 
+static bool is_ejected(unsigned number)
+{
+    return atomic_load(&edge_host_target(&test.edge, number)->is_ejected);
+}
+
+/* Until it is so, or no longer. */
+static void await_ejected(unsigned number, bool wanted)
+{
+    for (int64_t until_ms = loop_deadline(20000); is_ejected(number) != wanted;) {
+        CHECK(loop_now_ms() < until_ms);
+        CHECK(fiber_sleep(10) == 0);
+    }
+}
+
 static void calm_down(void)
 {
     bool may_hang = test.clients.weather == WEATHER_NETWORK;
@@ -220,6 +274,8 @@ static void calm_down(void)
     set_manners(&(struct manners){0}, 0);
     CHECK(fiber_sleep(may_hang ? 130000 : 1000) == 0); /* until it times out */
     await_all(TARGET_HEALTHY);
+    for (unsigned i = 0; i < test.targets_count; i++)
+        await_ejected(i, false);
     await_idle();
 }
 
@@ -292,6 +348,114 @@ static void judge_health(void)
     await_all(TARGET_HEALTHY);
 }
 
+/* Left out after three errors in a row, each of which cost a retry and nobody an answer; for longer
+ * with each time; and back when it is well. */
+static void judge_ejection(void)
+{
+    unsigned number = (unsigned)prng_below(test.prng, test.targets_count);
+    struct target_host *bad = &test.targets[number];
+    struct target *target = edge_host_target(&test.edge, number);
+    unsigned before = target->ejections_in_row;
+    bad->manners.refuse = 100;
+    for (unsigned i = 1; i <= 3; i++) {
+        uint64_t refused = bad->refused;
+        for (unsigned asked = 0; !is_ejected(number); asked++) {
+            CHECK(asked < 100);
+            ask_calmly(1);
+        }
+        int64_t since_ms = loop_now_ms();
+        /* An error of the storm may have been its last answer before. */
+        CHECK(bad->refused - refused == 3 || (i == 1 && bad->refused - refused < 3));
+        uint64_t served = bad->served;
+        ask_calmly(20);
+        CHECK(bad->served == served);
+        await_ejected(number, false);
+        int64_t times = before + i > 4 ? 4 : before + i;
+        CHECK(loop_now_ms() - since_ms >= times * EJECTION_MS - 20);
+        CHECK(loop_now_ms() - since_ms <= times * EJECTION_MS + 300);
+    }
+    bad->manners.refuse = 0;
+    uint64_t served = bad->served;
+    ask_calmly(60);
+    CHECK(bad->served > served && !is_ejected(number));
+}
+
+/* In each quarter of its slow start a target gets more than in the one before. */
+static void judge_slow_start(void)
+{
+    enum { QUARTERS = 4, ASKS = 60 };
+    struct target_host *fresh = &test.targets[prng_below(test.prng, test.targets_count)];
+    const struct target *target = edge_host_target(&test.edge, (unsigned)(fresh - test.targets));
+    CHECK(fiber_sleep(SLOW_START_MS) == 0); /* all others are warm */
+    fresh->is_sick = true;
+    while (atomic_load(&target->health) == TARGET_HEALTHY)
+        CHECK(fiber_sleep(10) == 0);
+    fresh->is_sick = false;
+    while (atomic_load(&target->health) != TARGET_HEALTHY)
+        CHECK(fiber_sleep(10) == 0);
+    double due = (double)ASKS * fresh->weight / test.weights, all = 0;
+    for (int quarter = 0; quarter < QUARTERS; quarter++) {
+        uint64_t served = fresh->served;
+        for (unsigned i = 0; i < ASKS; i++) {
+            ask_calmly(1);
+            CHECK(fiber_sleep(SLOW_START_MS / QUARTERS / ASKS) == 0);
+        }
+        double got = (double)(fresh->served - served), share = (quarter + 0.5) / QUARTERS;
+        CHECK(got <= due * share * 1.7 + 10);
+        all += got;
+    }
+    CHECK(all >= due * QUARTERS / 2 * 0.4 - 5);
+}
+
+static void ask_one(void *arg)
+{
+    unsigned *left = arg;
+    CHECK(clients_ask(&test.clients, clients_request(&test.clients, false, 200)) == 200);
+    (*left)--;
+}
+
+/* Many at once: none is refused, no target has more than its limit, and all slots are used. */
+static void judge_queue(void)
+{
+    unsigned count = 20 + (unsigned)prng_below(test.prng, 60), left = count;
+    for (unsigned i = 0; i < test.targets_count; i++)
+        test.targets[i].serving_most = 0;
+    int64_t since_ms = loop_now_ms();
+    for (unsigned i = 0; i < count; i++)
+        CHECK(fiber_start(ask_one, &left, NULL) == 0);
+    while (left > 0)
+        CHECK(fiber_sleep(10) == 0);
+    unsigned slots = LIMIT * test.targets_count, rounds = (count + slots - 1) / slots;
+    CHECK(loop_now_ms() - since_ms >= (int64_t)(rounds - 1) * 200);
+    CHECK(loop_now_ms() - since_ms <= (int64_t)rounds * 250 + 100);
+    for (unsigned i = 0; i < test.targets_count; i++)
+        CHECK(test.targets[i].serving_most == LIMIT);
+    CHECK(atomic_load(&test.edge.edge.plane->groups[0].group->queued) == 0);
+}
+
+/* One target is silent and another refuses: every request that may be sent twice is answered. */
+static void judge_retries(void)
+{
+    ask_calmly(50); /* which fill the budget */
+    test.targets[0].manners.stall = 100;
+    if (test.targets_count > 2)
+        test.targets[1].manners.refuse = 100;
+    ask_calmly(4); /* of two tries more at most */
+    test.targets[0].manners.stall = test.targets[1].manners.refuse = 0;
+    ask_calmly(20);
+}
+
+static void judge(void)
+{
+    static void (*const judges[TRIALS])(void) = {
+        [TRIAL_BALANCE] = judge_balance,   [TRIAL_HEALTH] = judge_health,
+        [TRIAL_EJECTION] = judge_ejection, [TRIAL_SLOW_START] = judge_slow_start,
+        [TRIAL_SHORTAGE] = judge_shortage, [TRIAL_QUEUE] = judge_queue,
+        [TRIAL_RETRIES] = judge_retries,
+    };
+    judges[test.trial]();
+}
+
 /* A client with an open request while the drain begins. */
 struct drainer {
     struct peer peer;
@@ -326,6 +490,8 @@ static void judge_drain(void)
     struct peer *idle = NEW(struct peer);
     CHECK(drainers != NULL && idle != NULL);
     unsigned count = 1 + (unsigned)prng_below(test.prng, DRAINERS_MAX);
+    if (test.trial == TRIAL_QUEUE && count > LIMIT * test.targets_count)
+        count = LIMIT * test.targets_count;
     for (unsigned i = 0; i < count; i++) {
         struct request *request = clients_request(&test.clients, i % 2 == 1, 1000);
         drainers[i].request = request;
@@ -362,6 +528,12 @@ static void scenario(void *arg)
     test.clients = (struct clients){.ledger = &test.ledger, .prng = test.prng};
     test.clients.len_max = run->faults.short_ppm > 0 ? 2000 : 70000;
     test.edge.seed = prng_next(test.prng);
+    test.trial = (enum trial)prng_below(test.prng, TRIALS);
+    /* Latencies, and the one address of these clients, go their own ways. */
+    bool is_even = test.balance <= CONF_BALANCE_RANDOM;
+    if (!is_even && (test.trial == TRIAL_BALANCE || test.trial == TRIAL_EJECTION ||
+                     test.trial == TRIAL_SLOW_START))
+        test.trial = TRIAL_HEALTH;
     draw_targets();
     write_yaml();
     edge_host_start(&test.edge);
@@ -374,18 +546,7 @@ static void scenario(void *arg)
     while (test.is_reloading)
         CHECK(fiber_sleep(50) == 0);
     calm_down();
-    /* The last two follow latencies, and the client's one address. */
-    bool is_even = test.balance <= CONF_BALANCE_RANDOM;
-    switch (prng_below(test.prng, 3)) {
-    case 0:
-        is_even ? judge_balance() : judge_health();
-        break;
-    case 1:
-        judge_health();
-        break;
-    default:
-        judge_shortage();
-    }
+    judge();
     judge_drain();
 }
 

@@ -86,11 +86,22 @@ static int take_body(struct visit *visit, const struct peer_head *head,
     return rc;
 }
 
+static int refuse(struct visit *visit)
+{
+    static const char answer[] = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
+    visit->host->refused++;
+    return peer_write(&visit->peer, answer, sizeof answer - 1);
+}
+
 static int serve_request(struct visit *visit, const struct peer_head *head, struct request *request)
 {
     struct target_host *host = visit->host;
     request->reached++;
     host->served++;
+    if (draw(host, host->manners.refuse)) {
+        int rc = take_body(visit, head, request);
+        return rc < 0 ? rc : refuse(visit);
+    }
     if (draw(host, host->manners.stall)) {
         (void)io_wait(&visit->peer.io, IO_PEER_DONE, loop_deadline(PEER_PATIENCE_MS));
         return -ETIMEDOUT;
@@ -130,7 +141,11 @@ static int serve_next(struct visit *visit)
     CHECK(sscanf(head.line, "%*s " PATH_OF_REQUEST " HTTP/1.1", &id, &response_len, &request_len,
                  &pause_ms) == 4);
     CHECK(id < host->ledger->count);
-    return serve_request(visit, &head, &host->ledger->requests[id]);
+    if (++host->serving > host->serving_most)
+        host->serving_most = host->serving;
+    rc = serve_request(visit, &head, &host->ledger->requests[id]);
+    host->serving--;
+    return rc;
 }
 
 static void visit_main(void *arg)

@@ -37,6 +37,7 @@ struct manners {
     unsigned leave;   /* close after a response, without having said so */
     unsigned early;   /* answer before the request's body */
     unsigned stall;   /* never answer */
+    unsigned refuse;  /* answer 503 */
     unsigned wait_ms; /* at most, before the response */
 };
 
@@ -46,9 +47,11 @@ struct target_host {
     struct ledger *ledger; /* borrowed, as is the next */
     struct prng *prng;
     struct manners manners;
-    bool is_sick;      /* fails its health checks, but serves */
-    bool takes_no_new; /* wanted: does not listen, and closes what is idle */
-    uint64_t served;   /* requests whose head arrived */
+    bool is_sick;                   /* fails its health checks, but serves */
+    bool takes_no_new;              /* wanted: does not listen, and closes what is idle */
+    uint64_t served;                /* requests whose head arrived */
+    uint64_t refused;               /* of them answered 503 */
+    unsigned serving, serving_most; /* at one time */
     struct sim_machine *machine;
     struct list visits; /* open connections */
 };

@@ -71,38 +71,49 @@ static void note_full(struct attempt *attempt, const char *why)
     attempt->why = why;
 }
 
+/* A place in line was had; what came of it. */
+static struct member *stand_in_line(struct attempt *attempt, struct queue_place *place,
+                                    bool is_first, int64_t deadline_ms)
+{
+    struct target_group *group = attempt->balancer->group;
+    struct member *member = NULL;
+    bool is_full = true;
+    int rc = 0;
+    if (is_first)
+        member = take_now(attempt, &is_full);
+    while (rc == 0 && member == NULL && is_full) {
+        rc = queue_wait(group, place, deadline_ms);
+        if (rc == 0)
+            member = take_now(attempt, &is_full);
+    }
+    queue_leave(group, place, member != NULL);
+    if (rc == -ETIMEDOUT)
+        attempt->why = "no target had room in time";
+    if (!is_full)
+        attempt->retry_after_s = 0;
+    return member;
+}
+
 /* In line behind those who came before. */
 static struct member *await_slot(struct attempt *attempt)
 {
     struct balancer *balancer = attempt->balancer;
     struct target_group *group = balancer->group;
     const struct conf_queue *queue = &balancer->conf->queue;
-    struct member *member = NULL;
+    int64_t deadline_ms = loop_deadline(queue->timeout_ms);
     struct queue_place place;
-    bool is_full = true;
     note_full(attempt, "every target has as many requests as it may have");
     if (!queue->enabled)
         return NULL;
-    int64_t deadline_ms = loop_deadline(queue->timeout_ms);
     int rc = queue_enter(group, queue->max, &place);
-    if (rc < 0) {
-        note_full(attempt, "as many requests wait for a target as may");
+    if (rc < 0)
+        attempt->why = "as many requests wait for a target as may";
+    struct member *member = rc < 0 ? NULL : stand_in_line(attempt, &place, rc == 1, deadline_ms);
+    if (member == NULL)
         return NULL;
-    }
-    if (rc == 1)
-        member = take_now(attempt, &is_full);
-    for (rc = 0; rc == 0 && member == NULL && is_full;) {
-        rc = queue_wait(group, &place, deadline_ms);
-        if (rc == 0)
-            member = take_now(attempt, &is_full);
-    }
-    queue_leave(group, &place, member != NULL);
-    if (rc == -ETIMEDOUT)
-        note_full(attempt, "no target had room in time");
-    else if (!is_full)
-        attempt->retry_after_s = 0;
+    attempt->retry_after_s = 0;
     /* When a target came, not a slot, there is room for more. */
-    if (member != NULL && !queue_is_empty(group) && balancer_has_room(balancer))
+    if (!queue_is_empty(group) && balancer_has_room(balancer))
         queue_wake(group);
     return member;
 }
@@ -121,14 +132,23 @@ struct member *take_first(struct attempt *attempt)
     return member;
 }
 
-/* For a further one: nobody waits for it. */
 struct member *take_next(struct attempt *attempt, enum verdict verdict)
 {
     bool is_full;
+    const char *why = attempt->why;
     struct member *member = take_now(attempt, &is_full);
-    if (member == NULL || goes_on(attempt, verdict))
+    bool may_wait = is_full && attempt->balancer->conf->queue.enabled;
+    if (member == NULL && !may_wait)
+        return NULL;
+    if (goes_on(attempt, verdict)) {
+        if (member == NULL)
+            member = await_slot(attempt);
+        attempt->retry_after_s = 0;
+        attempt->why = why;
         return member;
-    target_leave(attempt->balancer->group, member->target);
+    }
+    if (member != NULL)
+        target_leave(attempt->balancer->group, member->target);
     member_unref(member);
     return NULL;
 }

@@ -12,7 +12,7 @@ void take_begin(struct attempt *attempt);
  */
 struct member *take_first(struct attempt *attempt);
 
-/* For a further one after that verdict, if it is allowed; waits for nothing. NULL: the verdict
+/* For a further one after that verdict, if it is allowed; it waits in line too. NULL: the verdict
  * stands. */
 struct member *take_next(struct attempt *attempt, enum verdict verdict);
 

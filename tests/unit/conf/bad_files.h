@@ -170,9 +170,9 @@ static const struct bad_file values_files[] = {
      "5:63: \"404\" is no value of \"on\", which is one of connect, reset, timeout, 429, 500, 502, "
      "503, 504; did you mean \"504\"?\n"
      "5:78: \"timeout\" must be from 1ms to 1d, not 0s\n"},
-    {RULES "      - { forward: api, mirror: { to: nobody, sample: 0% } }\n"
+    {RULES "      - { forward: api, mirror: { to: other, sample: 0% } }\n"
            "      - { respond: 200, mirror: other }\n",
-     "5:57: \"sample\" must be from 1/100% to 100%, not 0%\n"
+     "5:54: \"sample\" must be from 1/100% to 100%, not 0%\n"
      "6:25: \"mirror\" belongs to \"forward\", and this rule has none\n"},
     {RULES "      - { forward: api, mirror: nobody }\n",
      "5:33: no service or target group is called \"nobody\"; there are: api, other\n"},
