@@ -277,3 +277,51 @@ def test_the_limit_holds_over_all_workers(weir, backends):
         wait.until(lambda: edge.metrics()["weir_requests_total"] > 300, "300 requests")
     assert work.failures == []
     assert 1 <= most[0] <= 3
+
+
+RELOADED = """\
+listeners:
+  http: {{ address: "127.0.0.1:@PORT@" }}
+access_log: off
+workers: 2
+sites:
+  all: {{ forward: targets }}
+target_groups:
+  targets:
+    targets: [{{ address: "@one@", weight: {weight} }}, "@two@"]
+    {settings}
+"""
+
+
+def reload(weir, edge, **values):
+    edge.write(RELOADED.format(**values))
+    result = weir.run("reload", "-f", edge.file)
+    assert result.code == 0, result.stderr
+
+
+def test_a_reload_keeps_what_is_known_of_the_targets(weir, backends):
+    one = backends.serve(lambda *_: Response(b"bad", 500))
+    settings = "ejection: { consecutive_errors: 2, time: 1h, time_max: 1h }"
+    edge = weir.edge(RELOADED.format(weight=1, settings=settings), one=one,
+                     two=backends.text("good"))
+    wait.until(lambda: bodies(edge, 10) == {"good": 10}, "one is left out")
+    before = status_of(edge, one)
+    reload(weir, edge, weight=7, settings=settings)
+    after = status_of(edge, one)
+    assert after == {**before, "weight": 7} and after["ejected"]
+    assert bodies(edge, 10) == {"good": 10}
+    reload(weir, edge, weight=7, settings="")
+    assert not status_of(edge, one)["ejected"]
+
+
+def test_a_reload_that_lifts_the_limit_lets_those_in_line_go_on(weir, backends):
+    one, two = backends.slow(), backends.slow()
+    edge = weir.edge(RELOADED.format(
+        weight=1, settings="limit: 1\n    queue: { max: 10, timeout: 60s }"), one=one, two=two)
+    asked = ask_all(edge, 6)
+    assert edge.status()["groups"][0]["queued"] == 4
+    reload(weir, edge, weight=1, settings="balance: random")
+    wait.until(lambda: one.waiting + two.waiting == 6, "all are sent")
+    one.release()
+    two.release()
+    assert [each.response().status for each in asked] == [200] * 6

@@ -114,7 +114,8 @@ def test_a_name_without_an_address_is_a_503_until_it_has_one(weir, backends, hos
     target = backends.text("here")
     edge = _edge(weir, [f"app.internal:{target.port}"], hosts)
     edge.wait_for_log("it takes no requests yet")
-    assert _group(edge) == {"name": "t", "epoch": 0, "unresolved": 1, "targets": []}
+    assert _group(edge) == {"name": "t", "epoch": 0, "unresolved": 1, "queued": 0,
+                            "refused": 0, "targets": []}
     assert raw.get(edge.port).status == 503
     shown = weir.run("status", "-f", edge.file)
     assert re.search(r"^t +1 host name +unresolved", shown.stdout, re.MULTILINE), shown
