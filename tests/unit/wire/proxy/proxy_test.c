@@ -228,6 +228,8 @@ static void what_is_written_is_what_the_specification_shows(void **state)
         PROXY_V2, &v4,
         SLICE(SIGNATURE "\x21\x11\0\x0c\xc0\x00\x02\x07\xc6\x33\x64\x01\xdc\x04\x01\xbb"));
     expect_written(PROXY_V2, &none, SLICE(SIGNATURE "\x21\x00\0\0"));
+    none.family = PROXY_UNKNOWN;
+    expect_written(PROXY_V2, &none, SLICE(SIGNATURE "\x20\x00\0\0"));
     expect_written(PROXY_NONE, &v4, SLICE(""));
     memset(v6.source.address, 0xff, 16);
     memset(v6.destination.address, 0xff, 16);
