@@ -222,6 +222,17 @@ void check_respond(struct reading *reading, const struct tree_node *node, void *
                       "a response with status %u has no body", respond->status);
 }
 
+void check_proxy_protocol(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct conf_proxy_protocol *proxy = object;
+    const struct tree_node *required = tree_get(node, "required");
+    if (node->kind == TREE_MAP && required == NULL)
+        proxy->is_required = 1;
+    if (!proxy->is_required && proxy->from_count > 0)
+        reading_error(reading, required->place,
+                      "\"from\" says who may send the header, and \"required\" that nobody does");
+}
+
 void check_health(struct reading *reading, const struct tree_node *node, void *object)
 {
     (void)reading;

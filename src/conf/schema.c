@@ -49,6 +49,19 @@ static const struct schema_word service_protocols[] = {
     {NULL},
 };
 
+static const struct schema_word bool_words[] = {
+    {"true", 1, false, NULL},
+    {"false", 0, false, NULL},
+    {NULL},
+};
+
+static const struct schema_word proxy_versions[] = {
+    {"off", PROXY_NONE, false, "none"},
+    {"v1", PROXY_V1, false, "a line of text"},
+    {"v2", PROXY_V2, false, "binary"},
+    {NULL},
+};
+
 static const struct schema_word log_words[] = {
     {"json", CONF_LOG_JSON, false, "one JSON object a line"},
     {"combined", CONF_LOG_COMBINED, false, "as Apache and nginx write it"},
@@ -63,6 +76,34 @@ static const struct schema_word no_limit_words[] = {
 
 /* Listeners. */
 
+static const struct schema_row network_row = {.name = "networks", .kind = SCHEMA_NETWORK};
+
+static const struct schema_row proxy_protocol_rows[] = {
+    {.name = "required",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct conf_proxy_protocol, is_required),
+     .doc = "whether connections begin with it; a map alone says so too"},
+    {.name = "from",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_proxy_protocol, from),
+     .element = &network_row,
+     .element_size = sizeof(struct network),
+     .min = 1,
+     .max = 1000,
+     .doc = "who may connect and send it: addresses, networks, `private`, `loopback`; others are "
+            "closed at once; without it whoever can connect"},
+};
+
+static const struct schema_struct proxy_protocol_type = {
+    .noun = "the PROXY protocol",
+    .doc = "A header by which a balancer in front tells who the client is. Where it is required, a "
+           "connection without it is closed.",
+    ROWS(proxy_protocol_rows),
+    .shorthand = "required",
+    .check = check_proxy_protocol,
+};
+
 static const struct schema_row listener_rows[] = {
     {.name = "address",
      .kind = SCHEMA_LISTENER_ADDRESS,
@@ -71,9 +112,21 @@ static const struct schema_row listener_rows[] = {
      .doc = "where to listen, on both IPv4 and IPv6 when only a "
             "port is given"},
     LATER_BUT_OFF("tls", "HTTPS"),
-    LATER("proxy_protocol", "the client's address from a balancer in front"),
+    {.name = "proxy_protocol",
+     .kind = SCHEMA_STRUCT,
+     .type = &proxy_protocol_type,
+     AT(struct conf_listener, proxy_protocol),
+     .doc = "the client's address from a balancer in front: `true`, or who may tell it"},
     LATER("protocol", "TCP passed on as it is"),
-    LATER("trusted_proxies", "whose X-Forwarded-For is believed"),
+    {.name = "trusted_proxies",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_listener, trusted_proxies),
+     .element = &network_row,
+     .element_size = sizeof(struct network),
+     .min = 1,
+     .max = 1000,
+     .doc = "whose X-Forwarded-For, -Proto, -Host and Forwarded are believed: addresses, networks, "
+            "`private`, `loopback`"},
 };
 
 static const struct schema_struct listener_type = {
@@ -422,6 +475,18 @@ static const struct schema_row group_rows[] = {
      AT(struct conf_group, protocol),
      .standard = "http",
      .doc = "what the targets speak"},
+    {.name = "proxy_protocol",
+     .kind = SCHEMA_WORD,
+     .words = proxy_versions,
+     AT(struct conf_group, proxy_protocol),
+     .standard = "off",
+     .doc = "the version of the PROXY protocol that each connection to a target begins with"},
+    {.name = "forwarded",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct conf_group, sends_forwarded),
+     .standard = "false",
+     .doc = "send Forwarded (RFC 7239) beside X-Forwarded-*"},
     LATER("sticky", "one client always at one target"),
     LATER("tls", "HTTPS to the targets"),
     LATER("slow_start", "little load for new targets"),
@@ -551,6 +616,18 @@ static const struct schema_row service_rows[] = {
      AT(struct draft_service, group.protocol),
      .standard = "http",
      .doc = "what the tasks speak"},
+    {.name = "proxy_protocol",
+     .kind = SCHEMA_WORD,
+     .words = proxy_versions,
+     AT(struct draft_service, group.proxy_protocol),
+     .standard = "off",
+     .doc = "the version of the PROXY protocol that each connection to a task begins with"},
+    {.name = "forwarded",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct draft_service, group.sends_forwarded),
+     .standard = "false",
+     .doc = "send Forwarded (RFC 7239) beside X-Forwarded-*"},
     {.name = "deploy",
      .kind = SCHEMA_STRUCT,
      .type = &deploy_type,

@@ -12,6 +12,7 @@
 #include "os/network.h"
 #include "wire/http/encoding.h"
 #include "wire/http/message.h"
+#include "wire/proxy/proxy.h"
 
 #include <stdatomic.h>
 
@@ -31,10 +32,20 @@ struct conf_address {
     uint16_t port;     /* 0 for Unix sockets */
 };
 
+/* The PROXY protocol at a listener: required or not there. */
+struct conf_proxy_protocol {
+    unsigned is_required;
+    struct network *from; /* who may send it; none: whoever can connect */
+    unsigned from_count;
+};
+
 struct conf_listener {
     struct conf_place place;
     struct slice name;
     struct conf_address address;
+    struct conf_proxy_protocol proxy_protocol;
+    struct network *trusted_proxies; /* whose X-Forwarded-For and Forwarded are believed */
+    unsigned trusted_proxies_count;
 };
 
 enum conf_pattern_kind { CONF_PATTERN_EXACT, CONF_PATTERN_PREFIX, CONF_PATTERN_WILDCARD };
@@ -186,6 +197,8 @@ struct conf_group {
     bool is_service;
     enum conf_protocol protocol;
     enum conf_balance balance;
+    enum proxy_version proxy_protocol; /* sent at the beginning of each connection */
+    unsigned sends_forwarded;          /* Forwarded beside X-Forwarded-* */
     struct conf_health health;
     struct conf_target *targets;
     unsigned targets_count;

@@ -330,6 +330,9 @@ const struct metric metrics_table[] = {
             "Requests that were not valid HTTP, or over a limit."),
     COUNTED("weir_head_timeouts_total", head_timeouts,
             "Requests whose head did not arrive in time."),
+    COUNTED("weir_proxy_headers_refused_total", proxy_headers_refused,
+            "Connections closed because their PROXY protocol header was missing, malformed, or from "
+            "a peer that may not send one."),
     {"weir_responses_total", METRIC_COUNTER, "class",
      "Responses by the hundreds of their status; none: the client left before there was one.",
      write_responses, 0},

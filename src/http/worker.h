@@ -28,6 +28,7 @@ struct worker_counters {
     uint64_t bytes_received;   /* bodies of requests */
     uint64_t bytes_sent;       /* bodies of responses */
     uint64_t head_timeouts;
+    uint64_t proxy_headers_refused;
     uint64_t upstream_connects;
     uint64_t upstream_reuses;
     uint64_t upstream_retries;

@@ -34,6 +34,7 @@ enum verdict {
 struct attempt {
     struct exchange *exchange;
     const struct conf_rule *rule;
+    const struct conf_group *group;
     struct member *member;
     struct upstream *upstream;
     struct upload upload;
@@ -68,10 +69,16 @@ static void suspect_target(struct attempt *attempt)
     atomic_store(&attempt->member->target->suspect_until_ms, loop_now_ms() + SUSPECT_MS);
 }
 
+/* A connection that begins with one client's address is not for another. */
+static bool is_private(const struct attempt *attempt)
+{
+    return UNLIKELY(attempt->group->proxy_protocol != PROXY_NONE);
+}
+
 static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
 {
     struct client_pool *pool = &attempt->member->pool;
-    if (!must_be_new)
+    if (!must_be_new && !is_private(attempt))
         attempt->upstream = client_take_idle(pool, is_idempotent(attempt) ? 0 : FRESH_MS);
     if (attempt->upstream != NULL)
         return VERDICT_DONE;
@@ -120,7 +127,7 @@ static enum verdict send_request(struct attempt *attempt)
         return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     struct writer head;
     writer_init(&head, block, BLOCK_LARGE_BYTES);
-    forward_write_request(&head, attempt->exchange);
+    forward_write_request(&head, attempt->exchange, attempt->group);
     int rc = head.overflown ? -EMSGSIZE
                             : upload_begin(&attempt->upload, attempt->exchange, attempt->upstream,
                                            writer_slice(&head), attempt->rule->timeouts.idle_ms);
@@ -276,7 +283,7 @@ static void release_connection(struct attempt *attempt, enum verdict verdict)
 {
     bool upload_ended = upload_end(&attempt->upload);
     if (verdict == VERDICT_DONE && upload_ended && attempt->response.keep_alive &&
-        attempt->upstream != NULL)
+        attempt->upstream != NULL && !is_private(attempt))
         client_give_back(attempt->upstream);
     else
         client_drop(attempt->upstream);
@@ -381,7 +388,7 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
 
 void forward_run(struct exchange *exchange, const struct conf_rule *rule, struct balancer *balancer)
 {
-    struct attempt attempt = {.exchange = exchange, .rule = rule};
+    struct attempt attempt = {.exchange = exchange, .rule = rule, .group = balancer->conf};
     exchange->notes.group = balancer->conf->name;
     exchange->body_max = rule->body_max;
     if (exchange->request.framing.has_content_length &&

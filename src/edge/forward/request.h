@@ -3,7 +3,13 @@
 
 #include "base/writer.h"
 
+struct conf_group;
 struct exchange;
 
-/* Writes the whole head; ask the writer for overflow. The body's framing follows the client's. */
-void forward_write_request(struct writer *writer, const struct exchange *exchange);
+/*
+ * Writes the whole head; ask the writer for overflow. The body's framing follows the client's.
+ * Where the group's connections begin with a PROXY header, that stands before it: they serve one
+ * request.
+ */
+void forward_write_request(struct writer *writer, const struct exchange *exchange,
+                           const struct conf_group *group);

@@ -271,7 +271,7 @@ static void write_v2(struct writer *writer, const struct proxy_header *header)
     bool is_v4 = header->family == PROXY_IPV4, is_v6 = header->family == PROXY_IPV6;
     size_t len = is_v4 ? 4 : is_v6 ? 16 : 0;
     write_slice(writer, v2_signature);
-    write_char(writer, 2 << 4 | COMMAND_PROXY);
+    write_char(writer, 2 << 4 | (header->family == PROXY_UNKNOWN ? COMMAND_LOCAL : COMMAND_PROXY));
     write_char(writer, is_v4 ? 0x11 : is_v6 ? 0x21 : 0);
     write_u16(writer, len == 0 ? 0 : (unsigned)(2 * len + 4));
     if (len == 0)

@@ -39,8 +39,9 @@ struct proxy_header {
 int proxy_parse(struct slice bytes, struct proxy_header *ret_header, const char **ret_why);
 
 /*
- * Writes one. What version 1 cannot tell is UNKNOWN there: only IPv4 and IPv6 can. For PROXY_NONE
- * nothing is written. Ask the writer for overflow: at most PROXY_V1_BYTES_MAX bytes are written.
+ * Writes one. Only IPv4 and IPv6 can be told: else version 1 says UNKNOWN, version 2 LOCAL for
+ * PROXY_UNKNOWN, as checks of Weir's own, and UNSPEC for PROXY_UNIX. For PROXY_NONE nothing is
+ * written. Ask the writer for overflow: at most PROXY_V1_BYTES_MAX bytes are written.
  */
 void proxy_write(struct writer *writer, enum proxy_version version,
                  const struct proxy_header *header);
