@@ -222,6 +222,52 @@ void check_respond(struct reading *reading, const struct tree_node *node, void *
                       "a response with status %u has no body", respond->status);
 }
 
+/* Notes a key that is not for this protocol. */
+static void refuse_beside(struct reading *reading, const struct tree_node *node, const char *key,
+                          const char *why)
+{
+    const struct tree_node *child = tree_get(node, key);
+    if (child != NULL)
+        reading_error(reading, child->key_place, "\"%s\" %s", key, why);
+}
+
+void check_listener(struct reading *reading, const struct tree_node *node, void *object)
+{
+    const struct conf_listener *listener = object;
+    if (listener->protocol == CONF_PROTOCOL_TCP) {
+        if (tree_get(node, "forward") == NULL)
+            reading_error(reading, tree_get(node, "protocol")->key_place,
+                          "a listener with protocol tcp needs \"forward\": the target group or "
+                          "service that gets its connections");
+        refuse_beside(reading, node, "trusted_proxies",
+                      "believes fields of requests, and tcp has none: \"proxy_protocol\" tells the "
+                      "client's address");
+        return;
+    }
+    refuse_beside(
+        reading, node, "forward",
+        "is for listeners with protocol tcp; requests are forwarded by the rules of sites");
+    refuse_beside(reading, node, "timeouts",
+                  "is for listeners with protocol tcp; those of requests stand in rules");
+}
+
+/* What asks by HTTP, or writes into requests, is not for what speaks tcp. */
+static void check_tcp_group(struct reading *reading, const struct tree_node *node)
+{
+    const struct tree_node *health = tree_get(node, "health");
+    if (health != NULL && health->kind == TREE_MAP)
+        refuse_beside(reading, health, "path",
+                      "is asked by HTTP, and what speaks tcp is checked by a connection");
+    refuse_beside(reading, node, "forwarded", "is a field of requests, and tcp has none");
+}
+
+void check_group(struct reading *reading, const struct tree_node *node, void *object)
+{
+    const struct conf_group *group = object;
+    if (group->protocol == CONF_PROTOCOL_TCP)
+        check_tcp_group(reading, node);
+}
+
 void check_proxy_protocol(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct conf_proxy_protocol *proxy = object;
@@ -268,7 +314,6 @@ static void check_env(struct reading *reading, const struct tree_node *env)
 void check_service(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_service *service = object;
-    bool is_http = service->group.protocol == CONF_PROTOCOL_HTTP;
     const struct tree_node *health = tree_get(node, "health");
     const struct tree_node *env = tree_get(node, "env");
     if (env != NULL)
@@ -278,13 +323,11 @@ void check_service(struct reading *reading, const struct tree_node *node, void *
     if (service->tasks.max == 0)
         service->tasks.max = service->tasks.min;
     if (health == NULL) {
-        service->group.health.enabled = is_http;
+        service->group.health.enabled = true;
         service->group.health.any_below_500 = true;
-    } else if (!is_http && service->group.health.enabled) {
-        reading_error(reading, health->key_place,
-                      "\"health\" asks by HTTP, and this service speaks tcp: it is healthy when it "
-                      "listens");
     }
+    if (service->group.protocol == CONF_PROTOCOL_TCP)
+        check_tcp_group(reading, node);
 }
 
 /* Only a site that is alone has all domains without saying so. */

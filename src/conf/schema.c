@@ -9,22 +9,6 @@
 #include "conf/schema_match.h"
 #include "conf/schema_rows.h"
 
-#define LATER(key, meaning)                                                                        \
-    {                                                                                              \
-        .name = key, .kind = SCHEMA_LATER, .doc = meaning                                          \
-    }
-
-#define LATER_BUT_OFF(key, meaning)                                                                \
-    {                                                                                              \
-        .name = key, .kind = SCHEMA_LATER, .words = only_off_words, .doc = meaning                 \
-    }
-
-/* Where nothing but the absence of a thing can be said yet. */
-static const struct schema_word only_off_words[] = {
-    {"off", 0, false, "without it"},
-    {NULL},
-};
-
 static const struct schema_word balance_words[] = {
     {"least_requests", CONF_BALANCE_LEAST_REQUESTS, false,
      "of two targets taken at random the one with fewer open requests"},
@@ -37,21 +21,16 @@ static const struct schema_word balance_words[] = {
 
 static const struct schema_word group_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1"},
-    {"tcp", 0, true, "connections passed on as they are"},
+    {"tcp", CONF_PROTOCOL_TCP, false, "anything; for listeners with that protocol"},
     {"h2", 0, true, "HTTP/2"},
     {NULL},
 };
 
 static const struct schema_word service_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1; rules may forward to it"},
-    {"tcp", CONF_PROTOCOL_TCP, false, "something else, such as Redis; no rule forwards to it"},
+    {"tcp", CONF_PROTOCOL_TCP, false,
+     "something else, such as Redis; listeners with that protocol may forward to it"},
     {"h2", 0, true, "HTTP/2"},
-    {NULL},
-};
-
-static const struct schema_word bool_words[] = {
-    {"true", 1, false, NULL},
-    {"false", 0, false, NULL},
     {NULL},
 };
 
@@ -73,72 +52,6 @@ static const struct schema_word no_limit_words[] = {
     {"off", 0, false, "no limit"},
     {NULL},
 };
-
-/* Listeners. */
-
-static const struct schema_row network_row = {.name = "networks", .kind = SCHEMA_NETWORK};
-
-static const struct schema_row proxy_protocol_rows[] = {
-    {.name = "required",
-     .kind = SCHEMA_WORD,
-     .words = bool_words,
-     AT(struct conf_proxy_protocol, is_required),
-     .doc = "whether connections begin with it; a map alone says so too"},
-    {.name = "from",
-     .kind = SCHEMA_ONE_OR_LIST,
-     LIST_AT(struct conf_proxy_protocol, from),
-     .element = &network_row,
-     .element_size = sizeof(struct network),
-     .min = 1,
-     .max = 1000,
-     .doc = "who may connect and send it: addresses, networks, `private`, `loopback`; others are "
-            "closed at once; without it whoever can connect"},
-};
-
-static const struct schema_struct proxy_protocol_type = {
-    .noun = "the PROXY protocol",
-    .doc = "A header by which a balancer in front tells who the client is. Where it is required, a "
-           "connection without it is closed.",
-    ROWS(proxy_protocol_rows),
-    .shorthand = "required",
-    .check = check_proxy_protocol,
-};
-
-static const struct schema_row listener_rows[] = {
-    {.name = "address",
-     .kind = SCHEMA_LISTENER_ADDRESS,
-     .is_required = true,
-     AT(struct conf_listener, address),
-     .doc = "where to listen, on both IPv4 and IPv6 when only a "
-            "port is given"},
-    LATER_BUT_OFF("tls", "HTTPS"),
-    {.name = "proxy_protocol",
-     .kind = SCHEMA_STRUCT,
-     .type = &proxy_protocol_type,
-     AT(struct conf_listener, proxy_protocol),
-     .doc = "the client's address from a balancer in front: `true`, or who may tell it"},
-    LATER("protocol", "TCP passed on as it is"),
-    {.name = "trusted_proxies",
-     .kind = SCHEMA_ONE_OR_LIST,
-     LIST_AT(struct conf_listener, trusted_proxies),
-     .element = &network_row,
-     .element_size = sizeof(struct network),
-     .min = 1,
-     .max = 1000,
-     .doc = "whose X-Forwarded-For, -Proto, -Host and Forwarded are believed: addresses, networks, "
-            "`private`, `loopback`"},
-};
-
-static const struct schema_struct listener_type = {
-    .noun = "a listener",
-    .doc = "Where requests come in.",
-    ROWS(listener_rows),
-    .has_place = true,
-    .shorthand = "address",
-};
-
-static const struct schema_row listener_row = {
-    .name = "listener", .kind = SCHEMA_STRUCT, .type = &listener_type};
 
 /* Rules: what they do. */
 
@@ -501,6 +414,7 @@ static const struct schema_struct group_type = {
     ROWS(group_rows),
     .has_place = true,
     .shorthand = "targets",
+    .check = check_group,
 };
 
 static const struct schema_row group_row = {

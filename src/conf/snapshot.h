@@ -22,6 +22,12 @@ struct conf_place {
     unsigned column;
 };
 
+/* A name of something else in the file, with its place. */
+struct named {
+    struct conf_place place;
+    struct slice name;
+};
+
 enum conf_address_kind { CONF_ADDRESS_IP, CONF_ADDRESS_NAME, CONF_ADDRESS_UNIX };
 
 /* "127.0.0.1:80", "[::1]:80", ":80" (all addresses, both families), "name:80", "unix:/path". */
@@ -39,10 +45,23 @@ struct conf_proxy_protocol {
     unsigned from_count;
 };
 
+enum conf_protocol { CONF_PROTOCOL_HTTP, CONF_PROTOCOL_TCP };
+
+/* 0 is not "none": every timeout has a value. */
+struct conf_timeouts {
+    int64_t connect_ms;
+    int64_t response_ms; /* to the head of the response */
+    int64_t idle_ms;     /* without a byte in a body, either way */
+};
+
 struct conf_listener {
     struct conf_place place;
     struct slice name;
     struct conf_address address;
+    enum conf_protocol protocol;
+    struct named forward;          /* TCP: its group; it exists and speaks tcp */
+    unsigned group;                /* TCP: the number of that in `groups` */
+    struct conf_timeouts timeouts; /* TCP; response_ms: unused */
     struct conf_proxy_protocol proxy_protocol;
     struct network *trusted_proxies; /* whose X-Forwarded-For and Forwarded are believed */
     unsigned trusted_proxies_count;
@@ -129,13 +148,6 @@ struct conf_respond {
     struct slice content_type;
 };
 
-/* 0 is not "none": every timeout has a value. */
-struct conf_timeouts {
-    int64_t connect_ms;
-    int64_t response_ms; /* to the head of the response */
-    int64_t idle_ms;     /* without a byte in a body, either way */
-};
-
 struct conf_rule {
     struct conf_place place;
     unsigned number; /* from 1, within its site */
@@ -187,8 +199,6 @@ struct conf_health {
     unsigned healthy_threshold;
     unsigned unhealthy_threshold;
 };
-
-enum conf_protocol { CONF_PROTOCOL_HTTP, CONF_PROTOCOL_TCP };
 
 /* A target group: of `target_groups:`, or made by a service, whose targets control fills in. */
 struct conf_group {

@@ -64,6 +64,7 @@ static void configure(struct worker_listener *self)
     server->idle_timeout_ms = snapshot->client_timeouts.idle_ms;
     server->body_max = UINT64_MAX;
     server->name = conf->name;
+    server->serve = conf->protocol == CONF_PROTOCOL_TCP ? edge_serve : NULL;
     server->expects_proxy_header = conf->proxy_protocol.is_required != 0;
     server->senders = conf->proxy_protocol.from;
     server->senders_count = conf->proxy_protocol.from_count;

@@ -25,18 +25,20 @@ struct relay {
     struct task task;
     struct timer timer;
     int64_t idle_ms;
-    void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes);
+    void (*on_end)(void *arg, const struct relay_result *result);
     void *arg;
 };
 
-static void destroy(struct relay *relay)
+static void destroy(struct relay *relay, int error)
 {
+    const struct relay_result result = {relay->pumps[TO_TARGET].bytes,
+                                        relay->pumps[TO_CLIENT].bytes, error};
     list_remove(&relay->link);
     counter_subtract(&worker_current()->counters.connections_open, 1);
     list_remove(&relay->task.link);
     timer_cancel(&relay->timer);
     if (relay->on_end != NULL)
-        relay->on_end(relay->arg, relay->pumps[TO_TARGET].bytes, relay->pumps[TO_CLIENT].bytes);
+        relay->on_end(relay->arg, &result);
     for (int i = 0; i < 2; i++) {
         block_give(relay->pumps[i].block, relay->pumps[i].block_size);
         io_close(&relay->pumps[i].io);
@@ -113,7 +115,7 @@ static void run_relay(struct task *task)
     int down = run_pump(to_client, &to_target->io);
     int up = down < 0 ? down : run_pump(to_target, &to_client->io);
     if (up < 0 || down < 0 || (to_target->end_passed_on && to_client->end_passed_on)) {
-        destroy(relay);
+        destroy(relay, down < 0 ? down : up < 0 ? up : 0);
         return;
     }
     timer_arm(&relay->timer, loop_deadline(relay->idle_ms));
@@ -133,7 +135,7 @@ static void target_ready(struct io *io)
 
 static void idle_too_long(struct timer *timer)
 {
-    destroy(CONTAINER_OF(timer, struct relay, timer));
+    destroy(CONTAINER_OF(timer, struct relay, timer), -ETIMEDOUT);
 }
 
 /* Takes over what was received already; pinned bytes are copied, since their block is not ours. */
@@ -153,8 +155,7 @@ static int take_received(struct pump *pump, struct inflow *inflow)
 
 int relay_start(struct io *client, struct inflow *from_client, struct io *target,
                 struct inflow *from_target, int64_t idle_ms,
-                void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes),
-                void *arg)
+                void (*on_end)(void *arg, const struct relay_result *result), void *arg)
 {
     struct relay *relay = NEW(struct relay);
     if (relay == NULL)
@@ -184,5 +185,5 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
 void relays_close(void)
 {
     LIST_FOR_EACH (&worker_current()->relays, link)
-        destroy(CONTAINER_OF(link, struct relay, link));
+        destroy(CONTAINER_OF(link, struct relay, link), -ECANCELED);
 }

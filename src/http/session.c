@@ -466,7 +466,7 @@ static void serve_main(void *arg)
 {
     struct session *session = arg;
     if (session->server->serve != NULL)
-        session->server->serve(session);
+        session->server->serve(session, session->server);
     destroy(session);
 }
 

@@ -30,7 +30,7 @@ struct server {
     const struct network *trusted; /* proxies whose word about clients is taken; borrowed */
     unsigned trusted_count;
     /* In place of requests, on the connection's fiber; what it does not take is closed then. */
-    void (*serve)(struct session *session);
+    void (*serve)(struct session *session, struct server *server);
     unsigned sessions;
     bool is_retired;                         /* its sessions end as if they drained */
     void (*on_empty)(struct server *server); /* the last session has ended; may be NULL */

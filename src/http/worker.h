@@ -29,6 +29,10 @@ struct worker_counters {
     uint64_t bytes_sent;       /* bodies of responses */
     uint64_t head_timeouts;
     uint64_t proxy_headers_refused;
+    uint64_t tcp_connections;    /* passed on as they are, that have ended */
+    uint64_t tcp_failures;       /* of them those for which there was no target */
+    uint64_t tcp_bytes_received; /* from clients */
+    uint64_t tcp_bytes_sent;
     uint64_t upstream_connects;
     uint64_t upstream_reuses;
     uint64_t upstream_retries;

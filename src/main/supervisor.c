@@ -96,10 +96,12 @@ static void signals_main(void *arg)
 static void tell_listeners(const struct supervisor *self)
 {
     for (unsigned i = 0; i < self->configuration.snapshot->listeners_count; i++) {
-        const struct conf_address *address = &self->configuration.snapshot->listeners[i].address;
+        const struct conf_listener *listener = &self->configuration.snapshot->listeners[i];
+        const struct conf_address *address = &listener->address;
         const char *host = address->kind != CONF_ADDRESS_UNIX && address->host.len == 0 ? "*" : "";
         bool is_unix = address->kind == CONF_ADDRESS_UNIX;
-        log_info("listening on %s%s%.*s", is_unix ? "" : "http://", host, SLICE_ARG(address->text));
+        const char *scheme = listener->protocol == CONF_PROTOCOL_TCP ? "tcp://" : "http://";
+        log_info("listening on %s%s%.*s", is_unix ? "" : scheme, host, SLICE_ARG(address->text));
     }
 }
 

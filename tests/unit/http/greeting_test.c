@@ -227,8 +227,9 @@ static void a_drain_does_not_wait_for_it(void **state)
 }
 
 /* Reads what is there, as a relay would take it, and says it back. */
-static void echo(struct session *session)
+static void echo(struct session *session, struct server *of)
 {
+    assert_ptr_equal(of, &server);
     served++;
     session_origin(session, &origin);
     (void)snprintf(client_text, sizeof client_text, "%.*s", (int)session->client_len,
