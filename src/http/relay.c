@@ -14,6 +14,7 @@ struct pump {
     char *block;  /* owned; NULL while nothing waits */
     uint8_t block_size;
     uint32_t start, end;
+    bool is_bulk; /* bytes come faster than a large block at a time */
     bool source_ended;
     bool end_passed_on;
     uint64_t bytes;
@@ -64,15 +65,24 @@ static void drop_block(struct pump *pump)
     pump->start = pump->end = 0;
 }
 
-static ssize_t read_more(struct pump *pump)
+static int take_block(struct pump *pump)
 {
-    if (pump->block == NULL) {
+    if (pump->is_bulk) {
+        pump->block = block_take_bulk(&pump->block_size);
+    } else {
         pump->block = block_take(BLOCK_LARGE);
         pump->block_size = BLOCK_LARGE;
-        if (pump->block == NULL)
-            return -ENOMEM;
     }
-    ssize_t got = io_read(&pump->io, pump->block, BLOCK_LARGE_BYTES);
+    return pump->block == NULL ? -ENOMEM : 0;
+}
+
+static ssize_t read_more(struct pump *pump)
+{
+    if (pump->block == NULL && take_block(pump) < 0)
+        return -ENOMEM;
+    ssize_t got = io_read(&pump->io, pump->block, block_bytes((enum block_size)pump->block_size));
+    if (got != -EAGAIN)
+        pump->is_bulk = got >= BLOCK_LARGE_BYTES;
     if (got > 0) {
         pump->start = 0;
         pump->end = (uint32_t)got;
@@ -144,10 +154,10 @@ static int take_received(struct pump *pump, struct inflow *inflow)
     struct slice bytes = inflow_bytes(inflow);
     if (bytes.len == 0)
         return 0;
-    pump->block = block_take(BLOCK_LARGE);
+    pump->block_size = bytes.len > BLOCK_LARGE_BYTES ? BLOCK_HUGE : BLOCK_LARGE;
+    pump->block = block_take((enum block_size)pump->block_size);
     if (pump->block == NULL)
         return -ENOMEM;
-    pump->block_size = BLOCK_LARGE;
     memcpy(pump->block, bytes.at, bytes.len);
     pump->end = (uint32_t)bytes.len;
     return 0;
@@ -162,7 +172,7 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
         return -ENOMEM;
     if (take_received(&relay->pumps[TO_TARGET], from_client) < 0 ||
         take_received(&relay->pumps[TO_CLIENT], from_target) < 0) {
-        block_give(relay->pumps[TO_TARGET].block, BLOCK_LARGE);
+        block_give(relay->pumps[TO_TARGET].block, relay->pumps[TO_TARGET].block_size);
         memory_free(relay);
         return -ENOMEM;
     }

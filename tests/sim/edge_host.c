@@ -78,7 +78,8 @@ static void check_nothing_is_left(struct edge_host *host)
     const struct worker *worker = &host->worker.http;
     CHECK(worker->counters.connections_open == 0 && list_is_empty(&worker->sessions));
     CHECK(worker->block_bytes == worker->idle_count[BLOCK_SMALL] * BLOCK_SMALL_BYTES +
-                                     worker->idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES);
+                                     worker->idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES +
+                                     worker->idle_count[BLOCK_HUGE] * BLOCK_HUGE_BYTES);
     const struct target_set *set = host->edge.plane->groups[0].group->set;
     for (unsigned i = 0; i < set->count; i++)
         CHECK(atomic_load(&set->targets[i]->in_flight) == 0);
