@@ -175,3 +175,29 @@ sites:
     for text in ('"from" says who may send the header', '"yes" is no value of "required"',
                  "10.0.0.0/8 is all that begins with 10"):
         assert text in result.stderr
+
+
+def test_a_reload_makes_new_connections_begin_with_it(weir, backends):
+    target = backends.text("ok")
+    text = """\
+listeners:
+  http: {{ address: "127.0.0.1:@PORT@", {listener} }}
+workers: 1
+access_log: off
+sites:
+  all: {{ domains: ["*"], forward: t }}
+target_groups:
+  t: {{ targets: ["@target@"], {group} }}
+"""
+    edge = weir.edge(text.format(listener="", group=""), target=target)
+    assert raw.get(edge.port).body == b"ok"
+    edge.write(text.format(listener="proxy_protocol: true", group="proxy_protocol: v1"))
+    target.wants_proxy = True
+    assert weir.run("reload", "-f", edge.file).code == 0
+    with raw.connect(edge.port) as connection:
+        header = proxy_protocol.v1(ports=(1000, 443))
+        assert connection.send(header + raw.request()).response().body == b"ok"
+    # Not on the connection that was kept.
+    assert target.proxy_headers[1] == proxy_protocol.Header(1, "192.0.2.7", 1000, "198.51.100.1",
+                                                            443)
+    assert target.connections == 2

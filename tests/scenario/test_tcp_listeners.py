@@ -288,3 +288,52 @@ services:
         except OSError:
             return False
     wait.until(echoes, "an echo", deadline_s=20)
+
+
+RELOADED = """\
+listeners:
+  one: {{ address: "127.0.0.1:@PORT@", {one} }}
+  web: "127.0.0.1:@PORT2@"
+workers: 2
+access_log: {{ format: json, path: "@FOLDER@/access.log" }}
+sites:
+  all: {{ domains: ["*"], respond: "hello" }}
+target_groups:
+  {group}: {{ targets: ["{target}"], protocol: tcp }}
+"""
+
+
+def test_a_connection_goes_on_over_a_reload(weir, servers):
+    server, other = servers(), servers()
+    tcp = "protocol: tcp, forward: {}".format
+    edge = weir.edge(RELOADED.format(one=tcp("a"), group="a", target=server.address))
+    with raw.connect(edge.port) as connection:
+        assert connection.send(b"before").exactly(6) == b"before"
+        edge.write(RELOADED.format(one=tcp("b"), group="b", target=other.address))
+        assert weir.run("reload", "-f", edge.file).code == 0
+        with raw.connect(edge.port) as late:
+            assert late.send(b"x").exactly(1) == b"x"
+        assert connection.send(b"after").exactly(5) == b"after"
+    assert (server.accepted, other.accepted) == (1, 1)
+    lines = {line["group"]: line for line in edge.access_log(count=2)}
+    assert lines["a"]["target"] == server.address and lines["a"]["bytes"] == 11
+    assert lines["b"]["target"] == other.address
+
+
+def test_a_listener_may_change_its_protocol(weir, servers):
+    server = servers(lambda connection, _: connection.sendall(b"220 hello\r\n"))
+
+    def text(one):
+        return RELOADED.format(one=one, group="a", target=server.address)
+    edge = weir.edge(text("protocol: http"))
+    with raw.connect(edge.port) as kept:
+        assert kept.send(raw.request()).response().body == b"hello"
+        edge.write(text("protocol: tcp, forward: a"))
+        assert weir.run("reload", "-f", edge.file).code == 0
+        with raw.connect(edge.port) as connection:
+            assert connection.rest() == b"220 hello\r\n"
+        # Connections of before still speak HTTP: they are not passed on in their middle.
+        assert kept.send(raw.request()).response().status in (200, 404)
+    edge.write(text("protocol: http"))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    assert raw.get(edge.port).body == b"hello"

@@ -82,7 +82,7 @@ class Backend:
     def __init__(self, handler, reads_body=True, unix_path=None, port=None, host="127.0.0.1",
                  wants_proxy=False):
         self._handler = handler
-        self._wants_proxy = wants_proxy
+        self.wants_proxy = wants_proxy
         self.proxy_headers = []    # of connections with requests, in the order of those
         self.health_proxy_headers = []
         self._reads_body = reads_body
@@ -121,7 +121,7 @@ class Backend:
 
     def _serve(self, connection):
         try:
-            if self._wants_proxy:
+            if self.wants_proxy:
                 connection.proxy = proxy_protocol.read(connection.reader)
             while connection.is_open and self._serve_one(connection):
                 pass
