@@ -261,6 +261,8 @@ target_groups:
     assert raw.get(edge.port).body == b"hello"
     with raw.connect(port) as connection:
         assert connection.send(raw.request()).exactly(4) == b"GET "
+    told = weir.run("status", "-f", edge.file).stdout
+    assert f"http://127.0.0.1:{edge.port}" in told and f"tcp://127.0.0.1:{port}" in told
     log = edge.folder / "access.log"
     wait.until(lambda: log.exists() and '"-" 000 ' in log.read_text(), "the line of the connection")
 
