@@ -176,8 +176,10 @@ static int find_target(struct tcp_connection *connection, const struct session *
     int rc = -EAGAIN;
     while (rc != 0 && rc != -ECANCELED && count < TRIES_MAX) {
         struct member *member = pick(connection->route.balancer, tried, count);
-        if (member == NULL)
+        if (member == NULL) {
+            rc = fiber_is_cancelled(fiber_current()) ? -ECANCELED : rc;
             break;
+        }
         if (count > 0)
             counter_add(&worker_current()->counters.upstream_retries, 1);
         tried[count++] = connection->member = member;

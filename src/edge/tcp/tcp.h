@@ -10,8 +10,6 @@
 #include "edge/forward/balance.h"
 #include "http/session.h"
 
-struct tcp_connection;
-
 /* What a connection is served with, borrowed until `ended`. */
 struct tcp_route {
     const struct conf_listener *listener;
