@@ -201,3 +201,39 @@ target_groups:
     assert target.proxy_headers[1] == proxy_protocol.Header(1, "192.0.2.7", 1000, "198.51.100.1",
                                                             443)
     assert target.connections == 2
+
+
+def test_a_listener_of_both_families_tells_each_client_in_its_own(weir, backends):
+    target = backends.text("ok", wants_proxy=True)
+    edge = weir.edge("""\
+listeners:
+  http: { address: ":@PORT@", trusted_proxies: loopback }
+access_log: off
+sites:
+  all: { domains: ["*"], forward: t }
+target_groups:
+  t: { targets: ["@target@"], proxy_protocol: v1 }
+""", target=target)
+    for host in ("127.0.0.1", "::1"):
+        with raw.connect(edge.port, host=host) as connection:
+            connection.send(raw.request()).response()
+            connection.send(raw.request(headers=["X-Forwarded-For: 192.0.2.1"])).response()
+        told = target.proxy_headers[-2:]
+        assert (told[0].source, told[0].destination) == (host, host)
+        assert told[1].source.removeprefix("::ffff:") == "192.0.2.1"
+        assert target.requests[-1].get("X-Forwarded-For") == f"192.0.2.1, {host}"
+
+
+def test_an_upgraded_connection_begins_with_it_too(weir, backends):
+    def echo(_request, connection):
+        connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                        b"Upgrade: echo\r\n\r\n")
+        while data := connection.receive():
+            connection.send(data)
+    target = backends.serve(echo, wants_proxy=True)
+    edge = weir.proxy(target, group="proxy_protocol: v2")
+    with raw.connect(edge.port) as connection:
+        connection.send(raw.request(headers=["Connection: Upgrade", "Upgrade: echo"]))
+        assert connection.response().status == 101
+        assert connection.send(b"hello").exactly(5) == b"hello"
+    assert target.proxy_headers[0].source == "127.0.0.1"
