@@ -25,9 +25,7 @@ struct relay {
     struct pump pumps[2]; /* by direction */
     struct task task;
     struct timer timer;
-    int64_t idle_ms;
-    void (*on_end)(void *arg, const struct relay_result *result);
-    void *arg;
+    struct relay_terms terms;
 };
 
 static void destroy(struct relay *relay, int error)
@@ -38,11 +36,15 @@ static void destroy(struct relay *relay, int error)
     counter_subtract(&worker_current()->counters.connections_open, 1);
     list_remove(&relay->task.link);
     timer_cancel(&relay->timer);
-    if (relay->on_end != NULL)
-        relay->on_end(relay->arg, &result);
+    bool is_reset = error < 0 && (error != -ETIMEDOUT || relay->terms.resets_idle);
+    if (relay->terms.on_end != NULL)
+        relay->terms.on_end(relay->terms.arg, &result);
     for (int i = 0; i < 2; i++) {
         block_give(relay->pumps[i].block, relay->pumps[i].block_size);
-        io_close(&relay->pumps[i].io);
+        if (is_reset)
+            io_reset(&relay->pumps[i].io);
+        else
+            io_close(&relay->pumps[i].io);
     }
     memory_free(relay);
 }
@@ -128,7 +130,7 @@ static void run_relay(struct task *task)
         destroy(relay, down < 0 ? down : up < 0 ? up : 0);
         return;
     }
-    timer_arm(&relay->timer, loop_deadline(relay->idle_ms));
+    timer_arm(&relay->timer, loop_deadline(relay->terms.idle_ms));
     if (up == 1 || down == 1)
         task_queue(task);
 }
@@ -164,8 +166,7 @@ static int take_received(struct pump *pump, struct inflow *inflow)
 }
 
 int relay_start(struct io *client, struct inflow *from_client, struct io *target,
-                struct inflow *from_target, int64_t idle_ms,
-                void (*on_end)(void *arg, const struct relay_result *result), void *arg)
+                struct inflow *from_target, const struct relay_terms *terms)
 {
     struct relay *relay = NEW(struct relay);
     if (relay == NULL)
@@ -183,9 +184,7 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
     counter_add(&worker_current()->counters.connections_open, 1);
     task_init(&relay->task, run_relay);
     timer_init(&relay->timer, idle_too_long);
-    relay->idle_ms = idle_ms;
-    relay->on_end = on_end;
-    relay->arg = arg;
+    relay->terms = *terms;
     io_move(&relay->pumps[TO_TARGET].io, client, client_ready);
     io_move(&relay->pumps[TO_CLIENT].io, target, target_ready);
     task_queue(&relay->task);

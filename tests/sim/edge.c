@@ -32,23 +32,35 @@ static struct {
     struct clients clients;
 } test;
 
+static size_t write_targets(size_t used)
+{
+    char *yaml = test.edge.yaml;
+    size_t max = sizeof test.edge.yaml;
+    for (unsigned i = 0; i < test.targets_count; i++)
+        used += (size_t)snprintf(yaml + used, max - used,
+                                 "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
+                                 TARGET_PORT, test.targets[i].weight);
+    CHECK(used < max);
+    return used;
+}
+
 static void write_yaml(void)
 {
     char *yaml = test.edge.yaml;
     size_t max = sizeof test.edge.yaml;
     size_t used = (size_t)snprintf(
         yaml, max,
-        "listeners: { main: \"" EDGE_IP ":80\" }\naccess_log: off\nworkers: 1\n"
+        "listeners:\n  main: \"" EDGE_IP ":80\"\n  tunnel: { address: \"" EDGE_IP ":81\", "
+        "protocol: tcp, forward: t, timeouts: { connect: 2s, idle: 5s } }\n"
+        "access_log: off\nworkers: 1\n"
         "sites:\n  s: { rules: [{ forward: g, retries: 5, "
         "timeouts: { connect: 2s, response: 5s, idle: 5s } }] }\n"
         "target_groups:\n  g:\n    balance: %s\n"
         "    health: { path: /health, interval: %dms, timeout: 300ms }\n    targets:\n",
         test.is_in_turn ? "round_robin" : "least_requests", INTERVAL_MS);
-    for (unsigned i = 0; i < test.targets_count; i++)
-        used += (size_t)snprintf(yaml + used, max - used,
-                                 "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
-                                 TARGET_PORT, test.targets[i].weight);
-    CHECK(used < max);
+    used = write_targets(used);
+    used += (size_t)snprintf(yaml + used, max - used, "  t:\n    protocol: tcp\n    targets:\n");
+    (void)write_targets(used);
 }
 
 /*
@@ -217,7 +229,8 @@ static void calm_down(void)
 static void ask_calmly(unsigned times)
 {
     for (unsigned i = 0; i < times; i++)
-        CHECK(clients_ask(&test.clients, clients_request(&test.clients, false, 0)) == 200);
+        CHECK(clients_ask(&test.clients, EDGE_PORT, clients_request(&test.clients, false, 0)) ==
+              200);
 }
 
 static void judge_balance(void)
@@ -241,9 +254,10 @@ static void judge_shortage(void)
 {
     for (long nth = 1; nth <= SHORTAGES; nth++) {
         struct request *request = clients_request(&test.clients, nth % 2 == 0, 0);
+        uint16_t port = nth % 3 == 0 ? TUNNEL_PORT : EDGE_PORT;
         edge_host_starve(&test.edge, nth, 0);
         test.clients.weather = WEATHER_NETWORK;
-        unsigned status = clients_ask(&test.clients, request);
+        unsigned status = clients_ask(&test.clients, port, request);
         test.clients.weather = WEATHER_CALM;
         edge_host_starve(&test.edge, 0, 0);
         CHECK(status == 200 || status == 503 || status == 0);

@@ -254,8 +254,9 @@ static enum verdict upgrade(struct attempt *attempt)
     h1_write_forwarded(head, &attempt->response.fields, &own_fields);
     if (exchange_flush(exchange) < 0)
         return fail(attempt, VERDICT_FAILED, 499, "the client left");
+    const struct relay_terms terms = {.idle_ms = attempt->rule->timeouts.idle_ms};
     int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
-                         &attempt->upstream->inflow, attempt->rule->timeouts.idle_ms, NULL, NULL);
+                         &attempt->upstream->inflow, &terms);
     if (rc < 0) {
         exchange_break(exchange);
         return fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");

@@ -194,8 +194,11 @@ static int begin_relay(struct tcp_connection *connection, struct session *sessio
                        struct upstream *upstream)
 {
     connection->facts.connect_us = loop_now_us() - connection->started_us;
-    int rc = relay_start(&session->io, &session->inflow, &upstream->io, &upstream->inflow,
-                         connection->route.listener->timeouts.idle_ms, relay_ended, connection);
+    const struct relay_terms terms = {.idle_ms = connection->route.listener->timeouts.idle_ms,
+                                      .resets_idle = true,
+                                      .on_end = relay_ended,
+                                      .arg = connection};
+    int rc = relay_start(&session->io, &session->inflow, &upstream->io, &upstream->inflow, &terms);
     if (rc < 0)
         leave_target(connection);
     client_drop(upstream);
@@ -216,6 +219,7 @@ void tcp_serve(struct session *session, const struct tcp_route *route)
         rc = begin_relay(connection, session, upstream);
     if (rc == 0)
         return;
+    io_reset(&session->io); /* as if it had been refused */
     connection->facts.reason = why_none(rc);
     counter_add(&worker_current()->counters.tcp_failures, 1);
     end(connection);

@@ -77,10 +77,14 @@ static void open_sides(void)
     open_side(TARGET);
 }
 
+static bool resets_idle;
+
 static int join(void)
 {
+    const struct relay_terms terms = {
+        .idle_ms = 5000, .resets_idle = resets_idle, .on_end = told, .arg = &ended};
     return relay_start(&sides[CLIENT].far, &received[CLIENT], &sides[TARGET].far, &received[TARGET],
-                       5000, told, &ended);
+                       &terms);
 }
 
 static void close_sides(void)
@@ -111,10 +115,10 @@ static void expect_at(int side, const char *text)
     assert_memory_equal(bytes, text, len);
 }
 
-static void expect_end_at(int side)
+static void expect_end_at(int side, int expected)
 {
     char byte;
-    assert_true(io_read_wait(&sides[side].near, &byte, 1, loop_deadline(ENOUGH_MS)) <= 0);
+    assert_int_equal(io_read_wait(&sides[side].near, &byte, 1, loop_deadline(ENOUGH_MS)), expected);
 }
 
 static void await_end(int error)
@@ -141,11 +145,11 @@ static void both_ways(void)
     put(TARGET, "answer");
     expect_at(CLIENT, "answer");
     io_shutdown_write(&sides[CLIENT].near);
-    expect_end_at(TARGET);
+    expect_end_at(TARGET, 0);
     put(TARGET, "late"); /* the other half is still open */
     expect_at(CLIENT, "late");
     io_shutdown_write(&sides[TARGET].near);
-    expect_end_at(CLIENT);
+    expect_end_at(CLIENT, 0);
     await_end(0);
     assert_int_equal(ended.result.to_target_bytes, 5);
     assert_int_equal(ended.result.to_client_bytes, 10);
@@ -217,14 +221,22 @@ static void idle(void)
     assert_nothing_is_held(); /* while nothing waits to be passed on */
     await_end(-ETIMEDOUT);
     assert_in_range(loop_now_ms() - began_ms, 4900, 5100);
-    expect_end_at(CLIENT);
-    expect_end_at(TARGET);
+    expect_end_at(CLIENT, resets_idle ? -ECONNRESET : 0);
+    expect_end_at(TARGET, resets_idle ? -ECONNRESET : 0);
     close_sides();
 }
 
 static void without_a_byte_it_ends(void **state)
 {
     (void)state;
+    resets_idle = false;
+    world_run(idle);
+}
+
+static void where_only_an_end_tells_the_end_a_time_out_is_a_reset(void **state)
+{
+    (void)state;
+    resets_idle = true;
     world_run(idle);
 }
 
@@ -236,7 +248,7 @@ static void broken(void)
     expect_at(TARGET, "x");
     io_reset(&sides[CLIENT].near);
     await_end(-ECONNRESET);
-    expect_end_at(TARGET);
+    expect_end_at(TARGET, -ECONNRESET);
     close_sides();
 }
 
@@ -252,7 +264,7 @@ static void cut_off(void)
     assert_int_equal(join(), 0);
     relays_close();
     await_end(-ECANCELED);
-    expect_end_at(CLIENT);
+    expect_end_at(CLIENT, -ECONNRESET);
     close_sides();
 }
 
@@ -328,6 +340,7 @@ int main(void)
         TEST(much_goes_by_whole_and_in_order),
         HOSTILE(much_goes_by_whole_and_in_order),
         TEST(without_a_byte_it_ends),
+        TEST(where_only_an_end_tells_the_end_a_time_out_is_a_reset),
         TEST(a_reset_ends_both_sides),
         TEST(it_can_be_cut_off),
         TEST(all_that_was_received_before_goes_by),
