@@ -139,3 +139,21 @@ def test_the_proxy_header_tells_who_is_asked_for_trust(weir, backends):
         assert target.proxy_headers[-1] == proxy_protocol.Header(1, client, port, "198.51.100.1", 443)
     assert [request.get("X-Forwarded-For") for request in target.requests] == [
         "192.0.2.1, 10.0.0.9", "192.0.2.9"]
+
+
+def test_rules_go_by_the_client_that_is_believed(weir, backends):
+    edge = weir.edge("""\
+listeners:
+  http: { address: "127.0.0.1:@PORT@", trusted_proxies: loopback }
+access_log: off
+sites:
+  all:
+    domains: ["*"]
+    rules:
+      - match: { source_ip: "192.0.2.0/24" }
+        respond: near
+      - respond: far
+""")
+    assert raw.get(edge.port, headers=["X-Forwarded-For: 192.0.2.1"]).body == b"near"
+    assert raw.get(edge.port, headers=["X-Forwarded-For: 198.51.100.1"]).body == b"far"
+    assert raw.get(edge.port).body == b"far"
