@@ -142,8 +142,18 @@ static void make_network_harmless(const struct sim_faults *drawn)
     sim_set_faults(sim_world_sim(), &faults);
 }
 
+/* Ten years on, or an hour back: only what is written down may notice. */
+static void jump_clock(void)
+{
+    static const int64_t hour_us = INT64_C(3600000000);
+    if (prng_below(test.prng, 4) == 0)
+        sim_jump_wall_clock(sim_world_sim(),
+                            prng_below(test.prng, 2) == 0 ? 87600 * hour_us : -hour_us);
+}
+
 static void run_clients(enum weather weather)
 {
+    jump_clock();
     test.clients.weather = weather;
     clients_run(&test.clients, 2 + (int)prng_below(test.prng, 5));
 }
