@@ -108,7 +108,11 @@ static int write_listeners(struct view *view)
         struct slice address = text_of(listener, "address");
         bool is_port = slice_starts_with(address, SLICE(":"));
         bool is_path = slice_starts_with(address, SLICE("unix:"));
-        struct slice url = arena_format(&view->status->arena, "%s%s%.*s", is_path ? "" : "http://",
+        bool is_tcp = slice_equal(text_of(listener, "protocol"), SLICE("tcp"));
+        struct slice url = arena_format(&view->status->arena, "%s%s%.*s",
+                                        is_path  ? ""
+                                        : is_tcp ? "tcp://"
+                                                 : "http://",
                                         is_port ? "*" : "", SLICE_ARG(address));
         int rc = table_add(&table, (struct slice[]){text_of(listener, "name"), url});
         if (rc < 0)

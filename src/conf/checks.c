@@ -252,6 +252,75 @@ void check_respond(struct reading *reading, const struct tree_node *node, void *
                       "a response with status %u has no body", respond->status);
 }
 
+/* Notes a key that is not for this protocol. */
+static void refuse_beside(struct reading *reading, const struct tree_node *node, const char *key,
+                          const char *why)
+{
+    const struct tree_node *child = tree_get(node, key);
+    if (child != NULL)
+        reading_error(reading, child->key_place, "\"%s\" %s", key, why);
+}
+
+void check_listener(struct reading *reading, const struct tree_node *node, void *object)
+{
+    const struct conf_listener *listener = object;
+    if (listener->protocol == CONF_PROTOCOL_TCP) {
+        if (tree_get(node, "forward") == NULL)
+            reading_error(reading, tree_get(node, "protocol")->key_place,
+                          "a listener with protocol tcp needs \"forward\": the target group or "
+                          "service that gets its connections");
+        refuse_beside(reading, node, "trusted_proxies",
+                      "believes fields of requests, and tcp has none: \"proxy_protocol\" tells the "
+                      "client's address");
+        return;
+    }
+    refuse_beside(
+        reading, node, "forward",
+        "is for listeners with protocol tcp; requests are forwarded by the rules of sites");
+    refuse_beside(reading, node, "timeouts",
+                  "is for listeners with protocol tcp; those of requests stand in rules");
+}
+
+/* What asks by HTTP, or writes into requests, is not for what speaks tcp. */
+static void check_tcp_group(struct reading *reading, const struct tree_node *node)
+{
+    const struct tree_node *health = tree_get(node, "health");
+    if (health != NULL && health->kind == TREE_MAP)
+        refuse_beside(reading, health, "path",
+                      "is asked by HTTP, and what speaks tcp is checked by a connection");
+    refuse_beside(reading, node, "forwarded", "is a field of requests, and tcp has none");
+    refuse_beside(reading, node, "sticky", "is a cookie, and tcp has none");
+    refuse_beside(reading, node, "ejection", "judges answers to requests, and tcp has none");
+    refuse_beside(reading, node, "queue", "is for requests: connections over a limit are refused");
+}
+
+static void check_line(struct reading *reading, const struct tree_node *node,
+                       const struct conf_group *group)
+{
+    if (group->queue.enabled && tree_get(node, "limit") == NULL)
+        reading_error(reading, tree_get(node, "queue")->key_place,
+                      "\"queue\" is for requests over a \"limit\", and there is none here");
+}
+
+void check_group(struct reading *reading, const struct tree_node *node, void *object)
+{
+    const struct conf_group *group = object;
+    check_line(reading, node, group);
+    if (group->protocol == CONF_PROTOCOL_TCP)
+        check_tcp_group(reading, node);
+}
+
+void check_proxy_protocol(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct conf_proxy_protocol *proxy = object;
+    const struct tree_node *required = tree_get(node, "required");
+    if (node->kind == TREE_MAP && required == NULL)
+        proxy->is_required = 1;
+    if (!proxy->is_required && proxy->from_count > 0)
+        reading_error(reading, required->place,
+                      "\"from\" says who may send the header, and \"required\" that nobody does");
+}
+
 void check_health(struct reading *reading, const struct tree_node *node, void *object)
 {
     (void)reading;
@@ -290,14 +359,6 @@ void check_queue(struct reading *reading, const struct tree_node *node, void *ob
     (void)reading;
     (void)node;
     ((struct conf_queue *)object)->enabled = true;
-}
-
-void check_group(struct reading *reading, const struct tree_node *node, void *object)
-{
-    const struct conf_group *group = object;
-    if (group->queue.enabled && tree_get(node, "limit") == NULL)
-        reading_error(reading, tree_get(node, "queue")->key_place,
-                      "\"queue\" is for requests over a \"limit\", and there is none here");
 }
 
 void check_balance(struct reading *reading, const struct tree_node *node, void *object)
@@ -339,10 +400,9 @@ static void check_env(struct reading *reading, const struct tree_node *env)
 void check_service(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_service *service = object;
-    bool is_http = service->group.protocol == CONF_PROTOCOL_HTTP;
     const struct tree_node *health = tree_get(node, "health");
     const struct tree_node *env = tree_get(node, "env");
-    check_group(reading, node, &service->group);
+    check_line(reading, node, &service->group);
     if (env != NULL)
         check_env(reading, env);
     if (service->service.directory.at == NULL)
@@ -350,13 +410,11 @@ void check_service(struct reading *reading, const struct tree_node *node, void *
     if (service->tasks.max == 0)
         service->tasks.max = service->tasks.min;
     if (health == NULL) {
-        service->group.health.enabled = is_http;
+        service->group.health.enabled = true;
         service->group.health.any_below_500 = true;
-    } else if (!is_http && service->group.health.enabled) {
-        reading_error(reading, health->key_place,
-                      "\"health\" asks by HTTP, and this service speaks tcp: it is healthy when it "
-                      "listens");
     }
+    if (service->group.protocol == CONF_PROTOCOL_TCP)
+        check_tcp_group(reading, node);
 }
 
 /* Only a site that is alone has all domains without saying so. */

@@ -34,7 +34,8 @@ struct linking {
     struct map listeners;    /* name → struct conf_listener */
     struct map domains;      /* domain → struct claim */
     struct map roots; /* a served folder → struct slice, where the configuration lies in it */
-    struct conf_listener **all_listeners;
+    struct conf_listener **http_listeners; /* where sites answer unless they say otherwise */
+    unsigned http_listeners_count;
 };
 
 static void set(struct linking *linking, struct map *map, struct slice key, void *value)
@@ -164,20 +165,43 @@ static void check_addresses(struct linking *linking)
     map_finish(&addresses);
 }
 
+/* Connections are passed on to a group that expects nothing else. Its number comes later. */
+static void link_tcp(struct linking *linking, const struct conf_listener *listener)
+{
+    const struct named *forward = &listener->forward;
+    struct destination *destination = map_get(&linking->destinations, forward->name);
+    if (forward->name.len == 0)
+        return;
+    if (destination == NULL) {
+        refuse_name(linking, forward, "service or target group", &linking->destinations);
+        return;
+    }
+    destination->is_used = true;
+    if (destination->group->protocol != CONF_PROTOCOL_TCP)
+        reading_error(linking->reading, forward->place,
+                      "\"%.*s\" speaks http, and a listener with protocol tcp passes on anything: "
+                      "give it protocol: tcp, or let a site forward to it",
+                      SLICE_ARG(forward->name));
+}
+
 static void link_listeners(struct linking *linking)
 {
     struct draft *draft = linking->draft;
     struct reading *reading = linking->reading;
     if (!draft->has_listeners && !make_default_listener(linking))
         return;
-    linking->all_listeners = reading_alloc(reading, reading->arena, draft->listeners_count,
-                                           sizeof(struct conf_listener *));
-    if (linking->all_listeners == NULL)
+    linking->http_listeners = reading_alloc(reading, reading->arena, draft->listeners_count,
+                                            sizeof(struct conf_listener *));
+    if (linking->http_listeners == NULL)
         return;
     for (unsigned i = 0; i < draft->listeners_count; i++) {
-        linking->all_listeners[i] = &draft->listeners[i];
-        if (draft->listeners[i].name.len > 0)
-            set(linking, &linking->listeners, draft->listeners[i].name, &draft->listeners[i]);
+        struct conf_listener *listener = &draft->listeners[i];
+        if (listener->protocol == CONF_PROTOCOL_TCP)
+            link_tcp(linking, listener);
+        else
+            linking->http_listeners[linking->http_listeners_count++] = listener;
+        if (listener->name.len > 0)
+            set(linking, &linking->listeners, listener->name, listener);
     }
     check_addresses(linking);
     linking->snapshot->listeners = draft->listeners;
@@ -207,6 +231,12 @@ static void link_own_listeners(struct linking *linking, const struct draft_site 
         if (listener != NULL && has_listener(site, listener))
             reading_error(reading, named->place, "the listener \"%.*s\" is given twice",
                           SLICE_ARG(named->name));
+        else if (listener != NULL && listener->protocol == CONF_PROTOCOL_TCP)
+            reading_error(
+                reading, named->place,
+                "the listener \"%.*s\" has protocol tcp: it passes connections on, and no "
+                "site answers there",
+                SLICE_ARG(named->name));
         else if (listener != NULL)
             site->listeners[site->listeners_count++] = listener;
         else if (named->name.len > 0)
@@ -221,9 +251,14 @@ static void link_site_listeners(struct linking *linking, const struct draft_site
         link_own_listeners(linking, from, site);
         return;
     }
-    site->listeners = linking->all_listeners;
-    site->listeners_count = linking->draft->listeners_count;
-    if (site->listeners_count == 0 && linking->draft->listeners != NULL)
+    site->listeners = linking->http_listeners;
+    site->listeners_count = linking->http_listeners_count;
+    if (site->listeners_count == 0 && linking->draft->listeners_count > 0)
+        reading_error(
+            linking->reading, site->place,
+            "nowhere to answer: all listeners have protocol tcp, which passes connections "
+            "on");
+    else if (site->listeners_count == 0 && linking->draft->listeners != NULL)
         reading_error(linking->reading, site->place,
                       "nowhere to answer: \"listeners\" is empty, or leave it out for :80");
 }
@@ -530,11 +565,32 @@ static void link_services(struct linking *linking)
     }
 }
 
+/* Once all groups that are used stand in their places. */
+static void number_groups(struct linking *linking)
+{
+    const struct snapshot *snapshot = linking->snapshot;
+    struct map groups;
+    map_init(&groups, (struct hash_key){1, 2});
+    for (unsigned i = 0; i < snapshot->groups_count; i++) {
+        if (snapshot->groups[i].name.len > 0)
+            set(linking, &groups, snapshot->groups[i].name, &snapshot->groups[i]);
+    }
+    for (unsigned i = 0; i < snapshot->listeners_count; i++) {
+        struct conf_listener *listener = &snapshot->listeners[i];
+        const struct conf_group *group = NULL;
+        if (listener->protocol == CONF_PROTOCOL_TCP && listener->forward.name.len > 0)
+            group = map_get(&groups, listener->forward.name);
+        if (group != NULL)
+            listener->group = (unsigned)(group - snapshot->groups);
+    }
+    map_finish(&groups);
+}
+
 void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot *snapshot)
 {
     struct linking linking = {.reading = reading, .draft = draft, .snapshot = snapshot};
     void (*const steps[])(struct linking *) = {add_destinations, link_listeners, link_sites,
-                                               link_groups, link_services};
+                                               link_groups,      link_services,  number_groups};
     snapshot->app = draft->app;
     snapshot->workers = draft->workers;
     snapshot->user = draft->user.name;

@@ -10,33 +10,25 @@
 #include "conf/schema_match.h"
 #include "conf/schema_rows.h"
 
-#define LATER(key, meaning)                                                                        \
-    {                                                                                              \
-        .name = key, .kind = SCHEMA_LATER, .doc = meaning                                          \
-    }
-
-#define LATER_BUT_OFF(key, meaning)                                                                \
-    {                                                                                              \
-        .name = key, .kind = SCHEMA_LATER, .words = only_off_words, .doc = meaning                 \
-    }
-
-/* Where nothing but the absence of a thing can be said yet. */
-static const struct schema_word only_off_words[] = {
-    {"off", 0, false, "without it"},
-    {NULL},
-};
-
 static const struct schema_word group_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1"},
-    {"tcp", 0, true, "connections passed on as they are"},
+    {"tcp", CONF_PROTOCOL_TCP, false, "anything; for listeners with that protocol"},
     {"h2", 0, true, "HTTP/2"},
     {NULL},
 };
 
 static const struct schema_word service_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1; rules may forward to it"},
-    {"tcp", CONF_PROTOCOL_TCP, false, "something else, such as Redis; no rule forwards to it"},
+    {"tcp", CONF_PROTOCOL_TCP, false,
+     "something else, such as Redis; listeners with that protocol may forward to it"},
     {"h2", 0, true, "HTTP/2"},
+    {NULL},
+};
+
+static const struct schema_word proxy_versions[] = {
+    {"off", PROXY_NONE, false, "none"},
+    {"v1", PROXY_V1, false, "a line of text"},
+    {"v2", PROXY_V2, false, "binary"},
     {NULL},
 };
 
@@ -51,32 +43,6 @@ static const struct schema_word no_limit_words[] = {
     {"off", 0, false, "no limit"},
     {NULL},
 };
-
-/* Listeners. */
-
-static const struct schema_row listener_rows[] = {
-    {.name = "address",
-     .kind = SCHEMA_LISTENER_ADDRESS,
-     .is_required = true,
-     AT(struct conf_listener, address),
-     .doc = "where to listen, on both IPv4 and IPv6 when only a "
-            "port is given"},
-    LATER_BUT_OFF("tls", "HTTPS"),
-    LATER("proxy_protocol", "the client's address from a balancer in front"),
-    LATER("protocol", "TCP passed on as it is"),
-    LATER("trusted_proxies", "whose X-Forwarded-For is believed"),
-};
-
-static const struct schema_struct listener_type = {
-    .noun = "a listener",
-    .doc = "Where requests come in.",
-    ROWS(listener_rows),
-    .has_place = true,
-    .shorthand = "address",
-};
-
-static const struct schema_row listener_row = {
-    .name = "listener", .kind = SCHEMA_STRUCT, .type = &listener_type};
 
 /* Rules: what they do. */
 
@@ -420,18 +386,30 @@ static const struct schema_row group_rows[] = {
      .min = 1,
      .max = 1000,
      .doc = "the servers, as addresses or as maps"},
-    BALANCE_ROWS(struct conf_group, ){
-        .name = "health",
-        .kind = SCHEMA_STRUCT,
-        .type = &health_type,
-        AT(struct conf_group, health),
-        .doc = "checks whether targets work; without it all count as working"},
+    BALANCE_ROWS(struct conf_group, ),
+    {.name = "health",
+     .kind = SCHEMA_STRUCT,
+     .type = &health_type,
+     AT(struct conf_group, health),
+     .doc = "checks whether targets work; without it all count as working"},
     {.name = "protocol",
      .kind = SCHEMA_WORD,
      .words = group_protocols,
      AT(struct conf_group, protocol),
      .standard = "http",
      .doc = "what the targets speak"},
+    {.name = "proxy_protocol",
+     .kind = SCHEMA_WORD,
+     .words = proxy_versions,
+     AT(struct conf_group, proxy_protocol),
+     .standard = "off",
+     .doc = "the version of the PROXY protocol that each connection to a target begins with"},
+    {.name = "forwarded",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct conf_group, sends_forwarded),
+     .standard = "false",
+     .doc = "send Forwarded (RFC 7239) beside X-Forwarded-*"},
     LATER("tls", "HTTPS to the targets"),
 };
 
@@ -545,12 +523,25 @@ static const struct schema_row service_rows[] = {
      .type = &health_type,
      AT(struct draft_service, group.health),
      .doc = "how to find out whether a task works"},
-    BALANCE_ROWS(struct draft_service, group.){.name = "protocol",
-                                               .kind = SCHEMA_WORD,
-                                               .words = service_protocols,
-                                               AT(struct draft_service, group.protocol),
-                                               .standard = "http",
-                                               .doc = "what the tasks speak"},
+    BALANCE_ROWS(struct draft_service, group.),
+    {.name = "protocol",
+     .kind = SCHEMA_WORD,
+     .words = service_protocols,
+     AT(struct draft_service, group.protocol),
+     .standard = "http",
+     .doc = "what the tasks speak"},
+    {.name = "proxy_protocol",
+     .kind = SCHEMA_WORD,
+     .words = proxy_versions,
+     AT(struct draft_service, group.proxy_protocol),
+     .standard = "off",
+     .doc = "the version of the PROXY protocol that each connection to a task begins with"},
+    {.name = "forwarded",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct draft_service, group.sends_forwarded),
+     .standard = "false",
+     .doc = "send Forwarded (RFC 7239) beside X-Forwarded-*"},
     {.name = "deploy",
      .kind = SCHEMA_STRUCT,
      .type = &deploy_type,

@@ -55,12 +55,6 @@ struct schema_word {
     const char *doc; /* may be NULL */
 };
 
-/* A name with its place, until it is looked up. */
-struct named {
-    struct conf_place place;
-    struct slice name;
-};
-
 struct schema_struct;
 
 struct schema_row {

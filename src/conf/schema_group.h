@@ -65,5 +65,5 @@ extern const struct schema_word schema_none_words[];
      .max = MS_PER_H,                                                                              \
      AT(type_name, at slow_start_ms),                                                              \
      .standard = "off",                                                                            \
-     .doc = "a target that has just become healthy gets a share of requests that grows so long"},
+     .doc = "a target that has just become healthy gets a share of requests that grows so long"}
 /* clang-format on */

@@ -79,7 +79,8 @@ static const char *title_of(const struct schema_struct *type)
 static void put_title(struct page *page, const struct schema_struct *type)
 {
     const char *title = title_of(type);
-    char first[2] = {(char)(title[0] - 'a' + 'A'), '\0'};
+    bool is_lower = title[0] >= 'a' && title[0] <= 'z';
+    char first[2] = {(char)(is_lower ? title[0] - 'a' + 'A' : title[0]), '\0'};
     put(page, first);
     put(page, title + 1);
 }
@@ -90,7 +91,7 @@ static void put_link(struct page *page, const struct schema_struct *type)
     put(page, type->noun);
     put(page, "](#");
     for (const char *c = title_of(type); *c != '\0'; c++) {
-        char letter[2] = {*c == ' ' ? '-' : *c, '\0'};
+        char letter[2] = {*c == ' ' ? '-' : ascii_lower(*c), '\0'};
         put(page, letter);
     }
     put(page, ")");

@@ -12,6 +12,7 @@
 #include "os/network.h"
 #include "wire/http/encoding.h"
 #include "wire/http/message.h"
+#include "wire/proxy/proxy.h"
 
 #include <stdatomic.h>
 
@@ -19,6 +20,12 @@
 struct conf_place {
     unsigned line; /* from 1 */
     unsigned column;
+};
+
+/* A name of something else in the file, with its place. */
+struct named {
+    struct conf_place place;
+    struct slice name;
 };
 
 enum conf_address_kind { CONF_ADDRESS_IP, CONF_ADDRESS_NAME, CONF_ADDRESS_UNIX };
@@ -31,10 +38,33 @@ struct conf_address {
     uint16_t port;     /* 0 for Unix sockets */
 };
 
+/* The PROXY protocol at a listener: required or not there. */
+struct conf_proxy_protocol {
+    unsigned is_required;
+    struct network *from; /* who may send it; none: whoever can connect */
+    unsigned from_count;
+};
+
+enum conf_protocol { CONF_PROTOCOL_HTTP, CONF_PROTOCOL_TCP };
+
+/* 0 is not "none": every timeout has a value. */
+struct conf_timeouts {
+    int64_t connect_ms;
+    int64_t response_ms; /* to the head of the response */
+    int64_t idle_ms;     /* without a byte in a body, either way */
+};
+
 struct conf_listener {
     struct conf_place place;
     struct slice name;
     struct conf_address address;
+    enum conf_protocol protocol;
+    struct named forward;          /* TCP: its group; it exists and speaks tcp */
+    unsigned group;                /* TCP: the number of that in `groups` */
+    struct conf_timeouts timeouts; /* TCP; response_ms: unused */
+    struct conf_proxy_protocol proxy_protocol;
+    struct network *trusted_proxies; /* whose X-Forwarded-For and Forwarded are believed */
+    unsigned trusted_proxies_count;
 };
 
 enum conf_pattern_kind { CONF_PATTERN_EXACT, CONF_PATTERN_PREFIX, CONF_PATTERN_WILDCARD };
@@ -161,13 +191,6 @@ struct conf_respond {
     struct slice content_type;
 };
 
-/* 0 is not "none": every timeout has a value. */
-struct conf_timeouts {
-    int64_t connect_ms;
-    int64_t response_ms; /* to the head of the response */
-    int64_t idle_ms;     /* without a byte in a body, either way */
-};
-
 /* After which a request may be tried again: bits. */
 enum conf_retry_cause {
     CONF_RETRY_NEVER = 0,
@@ -275,8 +298,6 @@ struct conf_health {
     unsigned unhealthy_threshold;
 };
 
-enum conf_protocol { CONF_PROTOCOL_HTTP, CONF_PROTOCOL_TCP };
-
 /* A target group: of `target_groups:`, or made by a service, whose targets control fills in. */
 struct conf_group {
     struct conf_place place;
@@ -290,6 +311,8 @@ struct conf_group {
     struct conf_queue queue;
     unsigned fail_open;    /* hundredths of a percent: with fewer healthy targets all are used */
     int64_t slow_start_ms; /* 0: none */
+    enum proxy_version proxy_protocol; /* sent at the beginning of each connection */
+    unsigned sends_forwarded;          /* Forwarded beside X-Forwarded-* */
     struct conf_health health;
     struct conf_target *targets;
     unsigned targets_count;

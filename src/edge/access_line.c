@@ -113,16 +113,23 @@ static void write_json_notes(struct writer *writer, const struct exchange_notes 
     WRITE_TEXT_IF_ANY(writer, ",\"reason\":", slice_of_cstr(notes->reason));
 }
 
-static void write_json(struct writer *writer, const struct exchange *exchange,
-                       const struct access_clock *clock, int64_t wall_us, int64_t duration_us)
+/* To within the id's value. */
+static void begin_json(struct writer *writer, const struct access_clock *clock, int64_t wall_us,
+                       uint64_t id)
 {
-    const struct fields *fields = &exchange->request.fields;
     write_literal(writer, "{\"time\":\"");
     write_bytes(writer, clock->rfc3339, sizeof clock->rfc3339 - 1);
     write_char(writer, '.');
     write_three_digits(writer, (unsigned)(wall_us / 1000 % 1000));
     write_literal(writer, "Z\",\"id\":\"");
-    write_hex(writer, exchange->id, 16);
+    write_hex(writer, id, 16);
+}
+
+static void write_json(struct writer *writer, const struct exchange *exchange,
+                       const struct access_clock *clock, int64_t wall_us, int64_t duration_us)
+{
+    const struct fields *fields = &exchange->request.fields;
+    begin_json(writer, clock, wall_us, exchange->id);
     write_json_request(writer, exchange);
     WRITE_NUMBER(writer, "\",\"status\":", exchange->status);
     WRITE_NUMBER(writer, ",\"bytes\":", exchange->response_bytes);
@@ -196,4 +203,47 @@ void access_line_write(struct writer *writer, enum conf_log_format format,
         write_combined(writer, exchange, clock);
     else
         write_json(writer, exchange, clock, wall_us, duration_us);
+}
+
+static void write_json_connection(struct writer *writer, const struct access_connection *connection)
+{
+    WRITE_TEXT(writer, "\",\"client\":", connection->client);
+    WRITE_NUMBER(writer, ",\"protocol\":\"tcp\",\"bytes\":", connection->bytes_sent);
+    WRITE_NUMBER(writer, ",\"request_bytes\":", connection->bytes_received);
+    write_literal(writer, ",\"duration_ms\":");
+    write_ms(writer, connection->duration_us);
+    WRITE_TEXT(writer, ",\"group\":", connection->group);
+    WRITE_TEXT_IF_ANY(writer, ",\"target\":", connection->target);
+    WRITE_NUMBER(writer, ",\"tries\":", connection->tries);
+    write_literal(writer, ",\"upstream_ms\":");
+    write_ms(writer, connection->connect_us);
+    WRITE_TEXT_IF_ANY(writer, ",\"reason\":", slice_of_cstr(connection->reason));
+    WRITE_TEXT(writer, ",\"listener\":", connection->listener);
+    write_literal(writer, "}\n");
+}
+
+/* There was no request and no status: as nginx writes both then. */
+static void write_combined_connection(struct writer *writer,
+                                      const struct access_connection *connection,
+                                      const struct access_clock *clock)
+{
+    write_slice(writer, connection->client);
+    write_literal(writer, " - - [");
+    write_bytes(writer, clock->combined, sizeof clock->combined - 1);
+    write_literal(writer, "] \"-\" 000 ");
+    write_u64(writer, connection->bytes_sent);
+    write_literal(writer, " \"-\" \"-\"\n");
+}
+
+void access_line_write_connection(struct writer *writer, enum conf_log_format format,
+                                  const struct access_connection *connection,
+                                  struct access_clock *clock, int64_t wall_us)
+{
+    refresh_clock(clock, wall_us);
+    if (format == CONF_LOG_COMBINED) {
+        write_combined_connection(writer, connection, clock);
+        return;
+    }
+    begin_json(writer, clock, wall_us, connection->id);
+    write_json_connection(writer, connection);
 }

@@ -9,6 +9,21 @@
 
 struct exchange;
 
+/* A connection that was passed on as it is, once it has ended. All is borrowed. */
+struct access_connection {
+    uint64_t id;
+    struct slice client;
+    struct slice listener;
+    struct slice group;
+    struct slice target; /* that had it, or was tried last; empty: none */
+    unsigned tries;
+    int64_t connect_us; /* until a target had accepted; 0: none did */
+    int64_t duration_us;
+    uint64_t bytes_received; /* from the client */
+    uint64_t bytes_sent;
+    const char *reason; /* why it did not end by itself; NULL otherwise */
+};
+
 /* The present second as text, made anew only when it changes. Starts zeroed. */
 struct access_clock {
     int64_t second; /* of the texts; meaningful once they are there */
@@ -23,3 +38,8 @@ struct access_clock {
 void access_line_write(struct writer *writer, enum conf_log_format format,
                        const struct exchange *exchange, struct access_clock *clock, int64_t wall_us,
                        int64_t duration_us);
+
+/* The same for a connection, which ended at `wall_us`. */
+void access_line_write_connection(struct writer *writer, enum conf_log_format format,
+                                  const struct access_connection *connection,
+                                  struct access_clock *clock, int64_t wall_us);

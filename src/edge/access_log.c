@@ -209,25 +209,32 @@ static void hand_over_in_time(struct timer *timer)
         timer_arm(timer, loop_deadline(HAND_OVER_MS));
 }
 
-/* False when there is no room for it. */
-static bool add_line(struct access_lines *lines, const struct exchange *exchange)
+/* Of one of the two. False when there is no room for it. */
+static bool add_line(struct access_lines *lines, const struct exchange *exchange,
+                     const struct access_connection *connection)
 {
     struct batch *batch = &lines->batches[lines->filling];
     struct writer writer;
     writer_init(&writer, batch->bytes + batch->len, BUFFER_BYTES - batch->len);
-    access_line_write(&writer, lines->log->format, exchange, &lines->clock, loop_wall_us(),
-                      loop_now_us() - exchange->started_us);
+    if (LIKELY(exchange != NULL))
+        access_line_write(&writer, lines->log->format, exchange, &lines->clock, loop_wall_us(),
+                          loop_now_us() - exchange->started_us);
+    else
+        access_line_write_connection(&writer, lines->log->format, connection, &lines->clock,
+                                     loop_wall_us());
     if (UNLIKELY(writer.overflown))
         return false;
     batch->len += writer_slice(&writer).len;
     return true;
 }
 
-void access_lines_add(struct access_lines *lines, const struct exchange *exchange)
+static void add(struct access_lines *lines, const struct exchange *exchange,
+                const struct access_connection *connection)
 {
     if (lines == NULL)
         return;
-    if (UNLIKELY(!add_line(lines, exchange)) && (!hand_over(lines) || !add_line(lines, exchange))) {
+    if (UNLIKELY(!add_line(lines, exchange, connection)) &&
+        (!hand_over(lines) || !add_line(lines, exchange, connection))) {
         drop(lines->log, 1);
         return;
     }
@@ -235,6 +242,17 @@ void access_lines_add(struct access_lines *lines, const struct exchange *exchang
         (void)hand_over(lines);
     else if (!timer_is_armed(&lines->timer))
         timer_arm(&lines->timer, loop_deadline(HAND_OVER_MS));
+}
+
+void access_lines_add(struct access_lines *lines, const struct exchange *exchange)
+{
+    add(lines, exchange, NULL);
+}
+
+void access_lines_add_connection(struct access_lines *lines,
+                                 const struct access_connection *connection)
+{
+    add(lines, NULL, connection);
 }
 
 static void free_lines(struct access_lines *lines)

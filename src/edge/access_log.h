@@ -38,5 +38,11 @@ int access_lines_begin(struct access_log *log, struct access_lines **ret_lines);
 /* Hands over what is buffered; `lines` (may be NULL) is not used again. */
 void access_lines_end(struct access_lines *lines);
 
+struct access_connection;
+
+/* Adds the line of a connection that has ended; NULL is fine. */
+void access_lines_add_connection(struct access_lines *lines,
+                                 const struct access_connection *connection);
+
 /* Adds the line of an exchange that has ended on this worker; NULL is fine. */
 void access_lines_add(struct access_lines *lines, const struct exchange *exchange);

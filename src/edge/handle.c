@@ -8,6 +8,7 @@
 #include "edge/respond.h"
 #include "edge/route/rewrite.h"
 #include "edge/state.h"
+#include "edge/tcp/tcp.h"
 
 static void run_action(struct exchange *exchange, const struct route *route, struct view *view)
 {
@@ -64,4 +65,23 @@ void edge_record(const struct exchange *exchange)
                 loop_now_us() - exchange->started_us);
     access_lines_add(worker->access_lines, exchange);
     view_unref(exchange->held);
+}
+
+static void record_connection(const struct access_connection *facts, void *held)
+{
+    if (facts != NULL)
+        access_lines_add_connection(edge_worker_current()->access_lines, facts);
+    view_unref(held);
+}
+
+void edge_serve(struct session *session, struct server *server)
+{
+    const struct worker_listener *self = CONTAINER_OF(server, struct worker_listener, server);
+    struct view *view = view_ref(self->view);
+    const struct conf_listener *listener = &view->plane->snapshot->listeners[self->index];
+    const struct tcp_route route = {.listener = listener,
+                                    .balancer = &view->balancers[listener->group]->balancer,
+                                    .held = view,
+                                    .ended = record_connection};
+    tcp_serve(session, &route);
 }

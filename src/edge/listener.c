@@ -64,6 +64,12 @@ static void configure(struct worker_listener *self)
     server->idle_timeout_ms = snapshot->client_timeouts.idle_ms;
     server->body_max = UINT64_MAX;
     server->name = conf->name;
+    server->serve = conf->protocol == CONF_PROTOCOL_TCP ? edge_serve : NULL;
+    server->expects_proxy_header = conf->proxy_protocol.is_required != 0;
+    server->senders = conf->proxy_protocol.from;
+    server->senders_count = conf->proxy_protocol.from_count;
+    server->trusted = conf->trusted_proxies;
+    server->trusted_count = conf->trusted_proxies_count;
 }
 
 int worker_listener_start(struct edge_worker *worker, struct view *view, unsigned index)

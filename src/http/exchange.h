@@ -54,6 +54,12 @@ struct exchange {
     int64_t timeout_idle_ms;    /* for reading and writing bodies on the client's side */
     uint64_t body_max;          /* of the request; exceeding it is -EFBIG */
 
+    /* What trusted proxies told (http/trust.h), or what is so without them. */
+    bool is_secure;              /* it came by TLS, to us or to one of them */
+    struct slice via;            /* those between the client and us, ", " between; or empty */
+    struct slice forwarded_host; /* what the client asked them for; empty: the same as us */
+    unsigned forwarded_port;     /* where it found them; 0: nobody said */
+
     enum response_state state;
     unsigned status;         /* 0 until decided */
     uint64_t request_bytes;  /* of body, received */

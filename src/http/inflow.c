@@ -12,7 +12,7 @@
 
 static uint32_t capacity(uint8_t block_size)
 {
-    return block_size == BLOCK_SMALL ? BLOCK_SMALL_BYTES : BLOCK_LARGE_BYTES;
+    return (uint32_t)block_bytes((enum block_size)block_size);
 }
 
 static void drop_block(struct inflow *inflow)
@@ -55,9 +55,8 @@ void inflow_unpin(struct inflow *inflow)
 }
 
 /* Moves what is unread to the front of a fresh block. */
-static int take_block(struct inflow *inflow, enum block_size size)
+static int adopt_block(struct inflow *inflow, char *block, uint8_t size)
 {
-    char *block = block_take(size);
     if (block == NULL)
         return -ENOMEM;
     uint32_t len = inflow->end - inflow->start;
@@ -65,19 +64,44 @@ static int take_block(struct inflow *inflow, enum block_size size)
         memcpy(block, inflow->block + inflow->start, len);
     drop_block(inflow);
     inflow->block = block;
-    inflow->block_size = (uint8_t)size;
+    inflow->block_size = size;
     inflow->end = len;
     return 0;
+}
+
+/* Of that size, or larger where what is unread needs it. */
+static int take_block(struct inflow *inflow, enum block_size size)
+{
+    if (inflow->end - inflow->start + ROOM_BYTES_MIN > block_bytes(size))
+        size = BLOCK_HUGE;
+    return adopt_block(inflow, block_take(size), (uint8_t)size);
+}
+
+/* Is so much of a body to come that a larger block spares calls? */
+static bool is_bulk(const struct inflow *inflow)
+{
+    return !inflow->body_ended && (inflow->is_bulk || inflow->body_left > BLOCK_LARGE_BYTES);
+}
+
+static int take_body_block(struct inflow *inflow)
+{
+    uint8_t size;
+    if (!is_bulk(inflow))
+        return take_block(inflow, BLOCK_LARGE);
+    char *block = block_take_bulk(&size);
+    return adopt_block(inflow, block, size);
 }
 
 static int make_room(struct inflow *inflow)
 {
     if (inflow->block == NULL)
-        return take_block(inflow, inflow->body_ended ? inflow->head_block_size : BLOCK_LARGE);
+        return inflow->body_ended ? take_block(inflow, inflow->head_block_size)
+                                  : take_body_block(inflow);
     bool is_pinned = inflow->block == inflow->pinned;
-    if (inflow_is_empty(inflow) && is_pinned) {
+    bool is_outgrown = is_bulk(inflow) && inflow->block_size != BLOCK_HUGE;
+    if (inflow_is_empty(inflow) && (is_pinned || is_outgrown)) {
         drop_block(inflow);
-        return take_block(inflow, BLOCK_LARGE);
+        return take_body_block(inflow);
     }
     if (inflow_is_empty(inflow))
         inflow->start = inflow->end = 0;
@@ -103,6 +127,7 @@ ssize_t inflow_fill(struct inflow *inflow, struct io *io)
     ssize_t got = io_read(io, inflow->block + inflow->end, room);
     if (got > 0)
         inflow->end += (uint32_t)got;
+    inflow->is_bulk |= got == (ssize_t)room && room >= BLOCK_LARGE_BYTES;
     return got;
 }
 
@@ -119,6 +144,7 @@ void inflow_begin_body(struct inflow *inflow, size_t head_len, const struct fram
     inflow->body_kind = (uint8_t)framing->kind;
     inflow->body_left = framing->kind == BODY_LENGTH ? framing->content_length : 0;
     inflow->body_ended = framing->kind == BODY_NONE;
+    inflow->is_bulk = false;
     inflow->unread = 0;
     inflow->trailers_len = 0;
 }

@@ -21,6 +21,7 @@ struct inflow {
     uint8_t head_block_size; /* of the block that a head is received in */
     uint8_t body_kind;       /* enum body_kind */
     bool body_ended;
+    bool is_bulk; /* its body comes faster than a large block at a time */
     struct h1_scan scan;
     struct h1_chunked chunked;
     uint64_t body_left; /* of BODY_LENGTH */

@@ -14,6 +14,7 @@ struct pump {
     char *block;  /* owned; NULL while nothing waits */
     uint8_t block_size;
     uint32_t start, end;
+    bool is_bulk; /* bytes come faster than a large block at a time */
     bool source_ended;
     bool end_passed_on;
     uint64_t bytes;
@@ -24,22 +25,26 @@ struct relay {
     struct pump pumps[2]; /* by direction */
     struct task task;
     struct timer timer;
-    int64_t idle_ms;
-    void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes);
-    void *arg;
+    struct relay_terms terms;
 };
 
-static void destroy(struct relay *relay)
+static void destroy(struct relay *relay, int error)
 {
+    const struct relay_result result = {relay->pumps[TO_TARGET].bytes,
+                                        relay->pumps[TO_CLIENT].bytes, error};
     list_remove(&relay->link);
     counter_subtract(&worker_current()->counters.connections_open, 1);
     list_remove(&relay->task.link);
     timer_cancel(&relay->timer);
-    if (relay->on_end != NULL)
-        relay->on_end(relay->arg, relay->pumps[TO_TARGET].bytes, relay->pumps[TO_CLIENT].bytes);
+    bool is_reset = error < 0 && (error != -ETIMEDOUT || relay->terms.resets_idle);
+    if (relay->terms.on_end != NULL)
+        relay->terms.on_end(relay->terms.arg, &result);
     for (int i = 0; i < 2; i++) {
         block_give(relay->pumps[i].block, relay->pumps[i].block_size);
-        io_close(&relay->pumps[i].io);
+        if (is_reset)
+            io_reset(&relay->pumps[i].io);
+        else
+            io_close(&relay->pumps[i].io);
     }
     memory_free(relay);
 }
@@ -62,15 +67,24 @@ static void drop_block(struct pump *pump)
     pump->start = pump->end = 0;
 }
 
-static ssize_t read_more(struct pump *pump)
+static int take_block(struct pump *pump)
 {
-    if (pump->block == NULL) {
+    if (pump->is_bulk) {
+        pump->block = block_take_bulk(&pump->block_size);
+    } else {
         pump->block = block_take(BLOCK_LARGE);
         pump->block_size = BLOCK_LARGE;
-        if (pump->block == NULL)
-            return -ENOMEM;
     }
-    ssize_t got = io_read(&pump->io, pump->block, BLOCK_LARGE_BYTES);
+    return pump->block == NULL ? -ENOMEM : 0;
+}
+
+static ssize_t read_more(struct pump *pump)
+{
+    if (pump->block == NULL && take_block(pump) < 0)
+        return -ENOMEM;
+    ssize_t got = io_read(&pump->io, pump->block, block_bytes((enum block_size)pump->block_size));
+    if (got != -EAGAIN)
+        pump->is_bulk = got >= BLOCK_LARGE_BYTES;
     if (got > 0) {
         pump->start = 0;
         pump->end = (uint32_t)got;
@@ -113,10 +127,10 @@ static void run_relay(struct task *task)
     int down = run_pump(to_client, &to_target->io);
     int up = down < 0 ? down : run_pump(to_target, &to_client->io);
     if (up < 0 || down < 0 || (to_target->end_passed_on && to_client->end_passed_on)) {
-        destroy(relay);
+        destroy(relay, down < 0 ? down : up < 0 ? up : 0);
         return;
     }
-    timer_arm(&relay->timer, loop_deadline(relay->idle_ms));
+    timer_arm(&relay->timer, loop_deadline(relay->terms.idle_ms));
     if (up == 1 || down == 1)
         task_queue(task);
 }
@@ -133,7 +147,7 @@ static void target_ready(struct io *io)
 
 static void idle_too_long(struct timer *timer)
 {
-    destroy(CONTAINER_OF(timer, struct relay, timer));
+    destroy(CONTAINER_OF(timer, struct relay, timer), -ETIMEDOUT);
 }
 
 /* Takes over what was received already; pinned bytes are copied, since their block is not ours. */
@@ -142,26 +156,24 @@ static int take_received(struct pump *pump, struct inflow *inflow)
     struct slice bytes = inflow_bytes(inflow);
     if (bytes.len == 0)
         return 0;
-    pump->block = block_take(BLOCK_LARGE);
+    pump->block_size = bytes.len > BLOCK_LARGE_BYTES ? BLOCK_HUGE : BLOCK_LARGE;
+    pump->block = block_take((enum block_size)pump->block_size);
     if (pump->block == NULL)
         return -ENOMEM;
-    pump->block_size = BLOCK_LARGE;
     memcpy(pump->block, bytes.at, bytes.len);
     pump->end = (uint32_t)bytes.len;
     return 0;
 }
 
 int relay_start(struct io *client, struct inflow *from_client, struct io *target,
-                struct inflow *from_target, int64_t idle_ms,
-                void (*on_end)(void *arg, uint64_t to_target_bytes, uint64_t to_client_bytes),
-                void *arg)
+                struct inflow *from_target, const struct relay_terms *terms)
 {
     struct relay *relay = NEW(struct relay);
     if (relay == NULL)
         return -ENOMEM;
     if (take_received(&relay->pumps[TO_TARGET], from_client) < 0 ||
         take_received(&relay->pumps[TO_CLIENT], from_target) < 0) {
-        block_give(relay->pumps[TO_TARGET].block, BLOCK_LARGE);
+        block_give(relay->pumps[TO_TARGET].block, relay->pumps[TO_TARGET].block_size);
         memory_free(relay);
         return -ENOMEM;
     }
@@ -172,9 +184,7 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
     counter_add(&worker_current()->counters.connections_open, 1);
     task_init(&relay->task, run_relay);
     timer_init(&relay->timer, idle_too_long);
-    relay->idle_ms = idle_ms;
-    relay->on_end = on_end;
-    relay->arg = arg;
+    relay->terms = *terms;
     io_move(&relay->pumps[TO_TARGET].io, client, client_ready);
     io_move(&relay->pumps[TO_CLIENT].io, target, target_ready);
     task_queue(&relay->task);
@@ -184,5 +194,5 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
 void relays_close(void)
 {
     LIST_FOR_EACH (&worker_current()->relays, link)
-        destroy(CONTAINER_OF(link, struct relay, link));
+        destroy(CONTAINER_OF(link, struct relay, link), -ECANCELED);
 }

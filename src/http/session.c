@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "http/session_internal.h"
+#include "http/trust.h"
 #include "wire/http/uri.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@
 #define SHIELD_MS         5000
 
 static void session_main(void *arg);
+static void serve_main(void *arg);
 
 static void destroy(struct session *session)
 {
@@ -47,7 +49,8 @@ static void start_fiber(struct session *session)
 {
     list_remove(&session->task.link);
     session->state = SESSION_ACTIVE;
-    if (fiber_start(session_main, session, &session->fiber) < 0) {
+    fiber_main *run = session->has_requests ? session_main : serve_main;
+    if (fiber_start(run, session, &session->fiber) < 0) {
         counter_add(&worker_current()->counters.sessions_refused, 1);
         destroy(session);
     }
@@ -78,15 +81,116 @@ static void read_head(struct session *session)
     }
 }
 
+/* 1: the next head is there. 0: it is not yet. */
+static int next_head(struct session *session)
+{
+    if (inflow_is_empty(&session->inflow))
+        return 0;
+    int rc = inflow_scan_head(&session->inflow, &session->refusal);
+    if (rc > 0)
+        session->refusal.status = 0;
+    return rc != 0;
+}
+
+/* From its first byte, or behind a PROXY header, which may have a request's bytes behind it. */
+static void begin(struct session *session)
+{
+    /* Once for all: the listener may become another before the next request. */
+    session->has_requests = session->server->serve == NULL;
+    if (!session->has_requests) {
+        timer_cancel(&session->timer);
+        start_fiber(session);
+        return;
+    }
+    await_request(session);
+    if (next_head(session))
+        start_fiber(session);
+    else if ((session->io.ready & IO_READABLE) != 0)
+        task_queue(&session->task);
+}
+
+static void session_ready(struct io *io);
+static void session_timed_out(struct timer *timer);
+static void run_session(struct task *task);
+
+static struct session *create(struct slice client, const struct proxy_header *origin,
+                              struct server *server)
+{
+    char packed[ORIGIN_PACKED_BYTES];
+    size_t packed_len = origin_pack(origin, packed);
+    struct session *session = memory_alloc_raw(sizeof *session + client.len + packed_len);
+    if (session == NULL)
+        return NULL;
+    *session = (struct session){
+        .server = server, .client_len = (uint8_t)client.len, .origin_len = (uint8_t)packed_len};
+    memcpy(session->client, client.at, client.len);
+    memcpy(session->client + client.len, packed, packed_len);
+    io_init(&session->io, session_ready);
+    inflow_init(&session->inflow, BLOCK_SMALL);
+    timer_init(&session->timer, session_timed_out);
+    task_init(&session->task, run_session);
+    list_init(&session->link);
+    return session;
+}
+
+/* The client is another than the peer: a session of the true length takes this one's place. */
+static int take_place(struct session **session, const struct proxy_header *origin)
+{
+    struct session *old = *session;
+    struct address client;
+    char text[ADDRESS_TEXT_BYTES];
+    if (origin_source(origin, &client) < 0)
+        return 0; /* the peer speaks for itself */
+    size_t len = address_format_host(&client, text);
+    struct session *new = create(slice_of(text, len), origin, old->server);
+    if (new == NULL)
+        return -ENOMEM;
+    io_move(&new->io, &old->io, session_ready);
+    new->inflow = old->inflow;
+    new->is_draining = old->is_draining;
+    list_append(&old->link, &new->link);
+    list_remove(&old->link);
+    list_remove(&old->task.link);
+    timer_cancel(&old->timer);
+    memory_free(old);
+    *session = new;
+    return 0;
+}
+
+static void read_greeting(struct session *session)
+{
+    struct worker_counters *counters = &worker_current()->counters;
+    struct proxy_header origin;
+    int rc = greeting_read(session, &origin);
+    if (rc == -EAGAIN)
+        return;
+    if (rc == 0)
+        rc = take_place(&session, &origin);
+    if (rc == 0) {
+        begin(session);
+        return;
+    }
+    if (rc == -EBADMSG)
+        counter_add(&counters->proxy_headers_refused, 1);
+    else if (rc == -ENOMEM)
+        counter_add(&counters->sessions_refused, 1);
+    destroy(session);
+}
+
 static void run_session(struct task *task)
 {
-    read_head(CONTAINER_OF(task, struct session, task));
+    struct session *session = CONTAINER_OF(task, struct session, task);
+    if (session->state == SESSION_GREETING)
+        read_greeting(session);
+    else
+        read_head(session);
 }
 
 static void session_ready(struct io *io)
 {
     struct session *session = CONTAINER_OF(io, struct session, io);
     switch (session->state) {
+    case SESSION_GREETING:
     case SESSION_IDLE:
     case SESSION_HEAD:
         if ((io->ready & IO_READABLE) != 0)
@@ -111,36 +215,31 @@ static void session_timed_out(struct timer *timer)
         return;
     }
     counter_add(&worker_current()->counters.head_timeouts, 1);
+    if (session->state == SESSION_GREETING) {
+        destroy(session);
+        return;
+    }
     session->refusal = (struct h1_refusal){408, "the head did not arrive in time"};
     start_fiber(session);
-}
-
-static struct session *create(struct server *server, const struct address *peer)
-{
-    char text[ADDRESS_TEXT_BYTES];
-    size_t len = address_format_host(peer, text);
-    struct session *session = memory_alloc_raw(sizeof *session + len);
-    if (session == NULL)
-        return NULL;
-    *session = (struct session){.server = server, .client_len = (uint8_t)len};
-    memcpy(session->client, text, len);
-    return session;
 }
 
 void session_accept(struct server *server, int fd, const struct address *peer)
 {
     struct worker *worker = worker_current();
-    struct session *session = create(server, peer);
+    static const struct proxy_header none;
+    if (UNLIKELY(server->expects_proxy_header) && !greeting_may_come_from(server, peer)) {
+        counter_add(&worker->counters.proxy_headers_refused, 1);
+        io_discard(fd);
+        return;
+    }
+    char client[ADDRESS_TEXT_BYTES];
+    size_t len = address_format_host(peer, client);
+    struct session *session = create(slice_of(client, len), &none, server);
     if (session == NULL) {
         counter_add(&worker->counters.sessions_refused, 1);
         io_discard(fd);
         return;
     }
-    io_init(&session->io, session_ready);
-    inflow_init(&session->inflow, BLOCK_SMALL);
-    timer_init(&session->timer, session_timed_out);
-    task_init(&session->task, run_session);
-    list_init(&session->link);
     counter_add(&worker->counters.connections_accepted, 1);
     counter_add(&worker->counters.connections_open, 1);
     server->sessions++;
@@ -150,7 +249,12 @@ void session_accept(struct server *server, int fd, const struct address *peer)
         destroy(session);
         return;
     }
-    await_request(session);
+    if (!server->expects_proxy_header) {
+        begin(session);
+        return;
+    }
+    session->state = SESSION_GREETING;
+    timer_arm(&session->timer, loop_deadline(server->head_timeout_ms));
 }
 
 /* Fields are parsed into the worker's room, then kept in the arena at their true number. */
@@ -202,6 +306,7 @@ static void begin_exchange(struct exchange *exchange, struct session *session, v
         .session = session,
         .server = session->server,
         .client = slice_of(session->client, session->client_len),
+        .is_secure = session->server->is_secure,
         .id = prng_next(&worker_current()->prng),
         .started_us = loop_now_us(),
         .timeout_idle_ms = session->server->idle_timeout_ms,
@@ -235,8 +340,11 @@ static int read_request(struct exchange *exchange)
                                    !exchange->request.wants_upgrade;
             rc = normalise(exchange, &refusal);
         }
-        if (rc == 0)
+        if (rc == 0) {
+            if (UNLIKELY(session->server->trusted_count > 0))
+                trust_apply(exchange);
             return 0;
+        }
         if (rc == -ENOMEM)
             refusal = (struct h1_refusal){503, "out of memory for this request"};
     }
@@ -329,17 +437,6 @@ static int linger(void *arg)
     return 0;
 }
 
-/* 1: the next head is there. 0: it is not yet. */
-static int next_head(struct session *session)
-{
-    if (inflow_is_empty(&session->inflow))
-        return 0;
-    int rc = inflow_scan_head(&session->inflow, &session->refusal);
-    if (rc > 0)
-        session->refusal.status = 0;
-    return rc != 0;
-}
-
 static void session_main(void *arg)
 {
     struct session *session = arg;
@@ -364,13 +461,22 @@ static void session_main(void *arg)
     destroy(session);
 }
 
+/* Of a listener whose connections carry no requests that we read. */
+static void serve_main(void *arg)
+{
+    struct session *session = arg;
+    if (session->server->serve != NULL)
+        session->server->serve(session, session->server);
+    destroy(session);
+}
+
 size_t sessions_drain(bool closes_idle)
 {
     struct worker *worker = worker_current();
     LIST_FOR_EACH (&worker->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
         session->is_draining = true;
-        if (session->state == SESSION_IDLE && closes_idle)
+        if (closes_idle && (session->state == SESSION_IDLE || session->state == SESSION_GREETING))
             destroy(session);
     }
     return (size_t)worker->counters.connections_open;

@@ -6,6 +6,7 @@
 
 #include "http/exchange.h"
 #include "os/io.h"
+#include "os/network.h"
 
 #include <stdatomic.h>
 
@@ -22,7 +23,14 @@ struct server {
     int64_t head_timeout_ms; /* from a head's first byte to its last */
     int64_t idle_timeout_ms; /* between requests, and without progress in bodies */
     uint64_t body_max;
-    struct slice name; /* of the listener; borrowed */
+    struct slice name;             /* of the listener; borrowed */
+    bool expects_proxy_header;     /* before anything else on each connection */
+    const struct network *senders; /* who may send it; borrowed; none: anybody */
+    unsigned senders_count;
+    const struct network *trusted; /* proxies whose word about clients is taken; borrowed */
+    unsigned trusted_count;
+    /* In place of requests, on the connection's fiber; what it does not take is closed then. */
+    void (*serve)(struct session *session, struct server *server);
     unsigned sessions;
     bool is_retired;                         /* its sessions end as if they drained */
     void (*on_empty)(struct server *server); /* the last session has ended; may be NULL */

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "http/inflow.h"
+#include "http/origin.h"
 #include "http/session.h"
 
 enum session_state {
-    SESSION_IDLE,    /* between requests, nothing received */
-    SESSION_HEAD,    /* a head is coming in */
-    SESSION_ACTIVE,  /* a fiber has it */
-    SESSION_CLOSING, /* the fiber is done with requests and waits for the client to leave */
+    SESSION_GREETING, /* a PROXY header is awaited */
+    SESSION_IDLE,     /* between requests, nothing received */
+    SESSION_HEAD,     /* a head is coming in */
+    SESSION_ACTIVE,   /* a fiber has it */
+    SESSION_CLOSING,  /* the fiber is done with requests and waits for the client to leave */
 };
 
 struct session {
@@ -22,12 +24,24 @@ struct session {
     struct h1_refusal refusal; /* status 0: none */
     enum session_state state;
     bool is_draining;
+    bool has_requests; /* else its listener serves it in another way */
     uint8_t client_len;
-    char client[]; /* its address as text, no longer than it is: most are short */
+    uint8_t origin_len;
+    char client[]; /* its address as text, no longer than it is: most are short; then what
+                      origin_pack kept of a PROXY header */
 };
 
 /* What a response that does not read the request's body lets go by, to keep the connection. */
 #define SESSION_SKIP_BYTES_MAX ((size_t)256 * 1024)
+
+/* May this peer send a PROXY header? */
+bool greeting_may_come_from(const struct server *server, const struct address *peer);
+
+/*
+ * Takes a PROXY header off the front of what comes in. 0 with what it says; -EAGAIN while it is not
+ * complete; -EBADMSG for anything else, or what the connection's end means.
+ */
+int greeting_read(struct session *session, struct proxy_header *ret_origin);
 
 static inline bool session_is_draining(const struct session *session)
 {

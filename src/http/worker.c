@@ -4,10 +4,10 @@
 #include "base/cleanup.h"
 #include "os/loop.h"
 
-static const size_t block_bytes[] = {BLOCK_SMALL_BYTES, BLOCK_LARGE_BYTES};
+static const size_t sizes[BLOCK_SIZES] = {BLOCK_SMALL_BYTES, BLOCK_LARGE_BYTES, BLOCK_HUGE_BYTES};
 
 /* More idle ones than this go back to the heap. */
-static const size_t idle_max[] = {4096, 64};
+static const size_t idle_max[BLOCK_SIZES] = {4096, 64, 16};
 
 struct block {
     struct block *next;
@@ -24,7 +24,7 @@ void worker_init(struct worker *worker, unsigned number, uint64_t seed, size_t b
 
 void worker_finish(struct worker *worker)
 {
-    for (int size = 0; size < 2; size++) {
+    for (int size = 0; size < BLOCK_SIZES; size++) {
         while (worker->idle[size] != NULL) {
             struct block *block = worker->idle[size];
             worker->idle[size] = block->next;
@@ -39,6 +39,31 @@ struct worker *worker_current(void)
     return loop_context();
 }
 
+size_t block_bytes(enum block_size size)
+{
+    return sizes[size];
+}
+
+/* From the heap, within the budget; NULL otherwise. */
+static char *make_block(struct worker *worker, enum block_size size)
+{
+    char *bytes = NULL;
+    if (worker->block_bytes + sizes[size] <= worker->block_bytes_max)
+        bytes = memory_alloc_raw(sizes[size]);
+    if (bytes == NULL)
+        return NULL;
+    worker->block_bytes += sizes[size];
+    worker->huge_count += size == BLOCK_HUGE ? 1 : 0;
+    return bytes;
+}
+
+static void free_block(struct worker *worker, char *bytes, enum block_size size)
+{
+    worker->block_bytes -= sizes[size];
+    worker->huge_count -= size == BLOCK_HUGE ? 1 : 0;
+    memory_free(bytes);
+}
+
 char *block_take(enum block_size size)
 {
     struct worker *worker = worker_current();
@@ -48,14 +73,25 @@ char *block_take(enum block_size size)
         worker->idle_count[size]--;
         return (char *)block;
     }
-    char *bytes = NULL;
-    if (worker->block_bytes + block_bytes[size] <= worker->block_bytes_max)
-        bytes = memory_alloc_raw(block_bytes[size]);
+    char *bytes = make_block(worker, size);
     if (bytes == NULL)
         counter_add(&worker->counters.blocks_refused, 1);
-    else
-        worker->block_bytes += block_bytes[size];
     return bytes;
+}
+
+char *block_take_bulk(uint8_t *ret_size)
+{
+    struct worker *worker = worker_current();
+    char *bytes = NULL;
+    *ret_size = BLOCK_HUGE;
+    if (worker->idle_count[BLOCK_HUGE] > 0)
+        return block_take(BLOCK_HUGE);
+    if (worker->huge_count < BLOCKS_HUGE_MAX)
+        bytes = make_block(worker, BLOCK_HUGE);
+    if (bytes != NULL)
+        return bytes;
+    *ret_size = BLOCK_LARGE;
+    return block_take(BLOCK_LARGE);
 }
 
 void block_give(char *bytes, enum block_size size)
@@ -64,8 +100,7 @@ void block_give(char *bytes, enum block_size size)
         return;
     struct worker *worker = worker_current();
     if (worker->idle_count[size] >= idle_max[size]) {
-        worker->block_bytes -= block_bytes[size];
-        memory_free(bytes);
+        free_block(worker, bytes, size);
         return;
     }
     struct block *block = (struct block *)bytes;

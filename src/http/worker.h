@@ -11,11 +11,20 @@
 
 #include <stdint.h>
 
-/* Two sizes: a request's head with little else, and what moves bodies. */
-enum block_size { BLOCK_SMALL, BLOCK_LARGE };
+/*
+ * A request's head with little else; what moves bodies; and what moves large ones, for the fewer
+ * system calls and the fewer times that the other side is woken. Of the last there are at most
+ * BLOCKS_HUGE_MAX: whoever gets none takes a large one.
+ */
+enum block_size { BLOCK_SMALL, BLOCK_LARGE, BLOCK_HUGE };
 
 #define BLOCK_SMALL_BYTES 4096
 #define BLOCK_LARGE_BYTES 65536
+#define BLOCK_HUGE_BYTES  262144
+#define BLOCK_SIZES       3
+#define BLOCKS_HUGE_MAX   64
+
+size_t block_bytes(enum block_size size);
 
 struct block; /* an idle one */
 
@@ -28,6 +37,11 @@ struct worker_counters {
     uint64_t bytes_received;   /* bodies of requests */
     uint64_t bytes_sent;       /* bodies of responses */
     uint64_t head_timeouts;
+    uint64_t proxy_headers_refused;
+    uint64_t tcp_connections;    /* passed on as they are, that have ended */
+    uint64_t tcp_failures;       /* of them those for which there was no target */
+    uint64_t tcp_bytes_received; /* from clients */
+    uint64_t tcp_bytes_sent;
     uint64_t upstream_connects;
     uint64_t upstream_reuses;
     uint64_t upstream_retries;
@@ -59,9 +73,10 @@ static inline void counter_subtract(uint64_t *counter, uint64_t less)
 struct worker {
     unsigned number; /* from 0 */
     struct prng prng;
-    struct block *idle[2]; /* last in, first out: their cache lines are warm */
-    size_t idle_count[2];
-    size_t block_bytes; /* taken and idle */
+    struct block *idle[BLOCK_SIZES]; /* last in, first out: their cache lines are warm */
+    size_t idle_count[BLOCK_SIZES];
+    size_t huge_count;  /* taken and idle */
+    size_t block_bytes; /* of all sizes, taken and idle */
     size_t block_bytes_max;
     int64_t date_s;
     char date[HTTP_DATE_BYTES];
@@ -80,6 +95,9 @@ struct worker *worker_current(void);
 
 /* BLOCK_*_BYTES of memory, or NULL when the budget is used up. */
 char *block_take(enum block_size size);
+
+/* One of the largest size that is to be had, large or huge, with *ret_size; NULL as before. */
+char *block_take_bulk(uint8_t *ret_size);
 
 /* NULL is fine. */
 void block_give(char *block, enum block_size size);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define WAIT_MS      120000
+#define WAKE_MS      200
 #define STOP_TASK_MS 10000
 
 struct down {
@@ -30,10 +31,15 @@ struct down {
     char tasks[PATH_MAX];
 };
 
+/* One that a signal was just stopping when it was told to end is woken again and again. */
 static int await_end(struct process *process)
 {
     struct process_end end;
-    int rc = process_wait(process, loop_deadline(WAIT_MS), &end);
+    int64_t deadline_ms = loop_deadline(WAIT_MS);
+    int rc;
+    while ((rc = process_wait(process, loop_deadline(WAKE_MS), &end)) == -ETIMEDOUT &&
+           loop_now_ms() < deadline_ms)
+        process_wake(process->pid);
     process_release(process);
     return rc;
 }

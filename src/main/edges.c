@@ -194,6 +194,14 @@ void edges_terminate(struct supervisor *self)
     }
 }
 
+void edges_wake(struct supervisor *self)
+{
+    LIST_FOR_EACH (&self->edges, link) {
+        if (child_at(link)->process.pidfd >= 0)
+            process_wake(child_at(link)->process.pid);
+    }
+}
+
 bool edges_are_over(const struct supervisor *self)
 {
     return list_is_empty(&self->edges) && self->edges_starting == 0;

@@ -36,5 +36,8 @@ void edges_reopen_log(struct supervisor *self);
 void edges_signal(struct supervisor *self, int number);
 void edges_terminate(struct supervisor *self);
 
+/* Those that a signal has stopped go on. */
+void edges_wake(struct supervisor *self);
+
 /* None runs, and none is being started. */
 bool edges_are_over(const struct supervisor *self);

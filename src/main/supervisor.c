@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define STATE_MODE 0700
+#define WAKE_MS    200
 
 int64_t supervisor_note_crash(const char *name, const struct process_end *end, int64_t began_ms,
                               unsigned *crashes)
@@ -95,10 +96,12 @@ static void signals_main(void *arg)
 static void tell_listeners(const struct supervisor *self)
 {
     for (unsigned i = 0; i < self->configuration.snapshot->listeners_count; i++) {
-        const struct conf_address *address = &self->configuration.snapshot->listeners[i].address;
+        const struct conf_listener *listener = &self->configuration.snapshot->listeners[i];
+        const struct conf_address *address = &listener->address;
         const char *host = address->kind != CONF_ADDRESS_UNIX && address->host.len == 0 ? "*" : "";
         bool is_unix = address->kind == CONF_ADDRESS_UNIX;
-        log_info("listening on %s%s%.*s", is_unix ? "" : "http://", host, SLICE_ARG(address->text));
+        const char *scheme = listener->protocol == CONF_PROTOCOL_TCP ? "tcp://" : "http://";
+        log_info("listening on %s%s%.*s", is_unix ? "" : scheme, host, SLICE_ARG(address->text));
     }
 }
 
@@ -142,6 +145,22 @@ static int begin(struct supervisor *self)
     return control_start(self);
 }
 
+/*
+ * In a stop: what a signal has stopped is woken again and again, for it may have been on its way
+ * into that stop when it was looked at first.
+ */
+static void await_children(struct supervisor *self)
+{
+    if (!self->is_stopping) {
+        (void)fiber_wait(FIBER_FOREVER);
+        return;
+    }
+    (void)fiber_wait(loop_deadline(WAKE_MS));
+    edges_wake(self);
+    if (self->control.pidfd >= 0)
+        process_wake(self->control.pid);
+}
+
 static void supervisor_main(void *arg)
 {
     struct supervisor *self = arg;
@@ -154,12 +173,12 @@ static void supervisor_main(void *arg)
     if (rc < 0 && !self->is_stopping)
         supervisor_stop(self, 1);
     while (!self->is_stopping || !edges_are_over(self))
-        (void)fiber_wait(FIBER_FOREVER);
+        await_children(self);
     /* Nobody will answer there any more: control must not wait for it. */
     close_listeners(self);
     control_terminate(self);
     while (!self->control_is_over)
-        (void)fiber_wait(FIBER_FOREVER);
+        await_children(self);
     loop_stop(loop_current());
 }
 

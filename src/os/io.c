@@ -322,6 +322,16 @@ void io_shutdown_write(struct io *io)
         ops()->shutdown_write(loop_self->kernel, io->fd);
 }
 
+int io_peer(const struct io *io, struct address *ret_address)
+{
+    return io->fd < 0 ? -ENOTCONN : ops()->peer_address(loop_self->kernel, io->fd, ret_address);
+}
+
+int io_local(const struct io *io, struct address *ret_address)
+{
+    return io->fd < 0 ? -ENOTCONN : ops()->local_address(loop_self->kernel, io->fd, ret_address);
+}
+
 static bool is_shortage(int code)
 {
     return code == -EMFILE || code == -ENFILE || code == -ENOMEM || code == -ENOBUFS;

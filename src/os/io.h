@@ -93,6 +93,10 @@ int io_write_all(struct io *io, struct iovec *parts, int parts_count, int64_t ti
 /* No more will be written. */
 void io_shutdown_write(struct io *io);
 
+/* The other side's address, and our own. 0 or an error. */
+int io_peer(const struct io *io, struct address *ret_address);
+int io_local(const struct io *io, struct address *ret_address);
+
 /* A listening socket on this loop. `on_accept` owns the descriptor it is given. */
 struct acceptor {
     struct io io;

@@ -60,6 +60,7 @@ struct kernel_ops {
     /* Makes `close` send a reset. */
     void (*reset_on_close)(struct kernel *kernel, int fd);
     int (*local_address)(struct kernel *kernel, int fd, struct address *ret_address);
+    int (*peer_address)(struct kernel *kernel, int fd, struct address *ret_address);
 };
 
 /* The first member of each kernel. */

@@ -299,6 +299,18 @@ static int real_local_address(struct kernel *kernel, int fd, struct address *ret
     return 0;
 }
 
+static int real_peer_address(struct kernel *kernel, int fd, struct address *ret_address)
+{
+    (void)kernel;
+    struct address address = {0};
+    socklen_t len = sizeof address - offsetof(struct address, any);
+    if (getpeername(fd, &address.any, &len) < 0)
+        return -errno;
+    address.len = len;
+    *ret_address = address;
+    return 0;
+}
+
 static const struct kernel_ops real_ops = {
     .now_us = real_now_us,
     .wall_us = real_wall_us,
@@ -318,6 +330,7 @@ static const struct kernel_ops real_ops = {
     .close = real_close,
     .reset_on_close = real_reset_on_close,
     .local_address = real_local_address,
+    .peer_address = real_peer_address,
 };
 
 int kernel_real_create(struct kernel **ret_kernel)

@@ -502,6 +502,15 @@ static int sim_local_address(struct kernel *kernel, int fd, struct address *ret_
     return 0;
 }
 
+static int sim_peer_address(struct kernel *kernel, int fd, struct address *ret_address)
+{
+    const struct sim_end *end = find_end(kernel, fd);
+    if (end == NULL)
+        return -ENOTCONN;
+    *ret_address = end->remote;
+    return 0;
+}
+
 const struct kernel_ops sim_ops = {
     .now_us = sim_now_us,
     .wall_us = sim_wall_us,
@@ -521,4 +530,5 @@ const struct kernel_ops sim_ops = {
     .close = sim_close,
     .reset_on_close = sim_reset_on_close,
     .local_address = sim_local_address,
+    .peer_address = sim_peer_address,
 };

@@ -50,6 +50,12 @@ def cpu_verdict(row, load, samples):
         user = median(groups["weir"], "user_us")
         holds = holds and user <= row.user_us_max
         text += f"; user space {user:.2f} µs, at most {row.user_us_max:.2f}"
+    for field, limit, is_least in (("requests_per_s", row.rate_min, True),
+                                   ("system_us", row.system_max, False)):
+        if limit:
+            of_peer = median(groups["weir"], field) / median(groups[best], field)
+            holds = holds and (of_peer >= limit if is_least else of_peer <= limit)
+            text += f"; {field} {of_peer:.2f}, at {'least' if is_least else 'most'} {limit:.2f}"
     return text, holds
 
 

@@ -88,7 +88,7 @@ class Server:
     def __enter__(self):
         static = self._folder / "static"
         static.mkdir()
-        for size_kib in (1, 16):
+        for size_kib in (1, 16, 1024):
             (static / f"{size_kib}k.bin").write_bytes(b"x" * size_kib * 1024)
         for path in (self._folder, static):
             path.chmod(0o755)

@@ -142,3 +142,99 @@ def test_a_target_that_dies_under_load_costs_no_get(weir, backends):
         seen = len(stays.requests)
         stays.wait_for_requests(seen + 1000)
     assert work.failures == []
+
+
+LARGE = bytes(range(256)) * 4000 * 4  # 4 MiB nearly, in which a byte out of place shows
+
+
+def _framed(body, chunked):
+    if not chunked:
+        return b"Content-Length: %d\r\n\r\n" % len(body) + body
+    parts = [body[at:at + 200_000] for at in range(0, len(body), 200_000)]
+    chunks = b"".join(b"%x\r\n" % len(part) + part + b"\r\n" for part in parts)
+    return b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_body_comes_whole_and_the_connection_goes_on(weir, backends, chunked):
+    target = backends.serve(lambda *_: b"HTTP/1.1 200 OK\r\n" + _framed(LARGE, chunked))
+    edge = weir.proxy(target)
+    with raw.connect(edge.port) as connection:
+        for _ in range(3):
+            assert connection.send(raw.request()).response().body == LARGE
+    assert target.connections == 1
+    assert [line["bytes"] for line in edge.access_log(count=3)] == [len(LARGE)] * 3
+
+
+def test_a_large_body_goes_up_whole(weir, backends):
+    target = backends.text("ok")
+    edge = weir.proxy(target)
+    with raw.connect(edge.port) as connection:
+        for _ in range(2):
+            assert connection.send(raw.request("POST", body=LARGE)).response().body == b"ok"
+    assert [request.body for request in target.requests] == [LARGE, LARGE]
+
+
+def test_a_client_that_reads_late_gets_all_of_a_large_body(weir, backends):
+    target = backends.serve(lambda *_: b"HTTP/1.1 200 OK\r\n" + _framed(LARGE, False))
+    edge = weir.proxy(target)
+    with raw.connect(edge.port, receive_buffer=4096) as connection:
+        connection.send(raw.request())
+        target.wait_for_requests(1)
+        assert connection.response().body == LARGE
+
+
+@pytest.mark.parametrize("ends", ["close", "reset"])
+@pytest.mark.parametrize("sent", [70_000, 1_000_000, len(LARGE) - 1])
+def test_a_large_body_that_breaks_off_is_a_truncation(weir, backends, sent, ends):
+    def breaks(_request, connection):
+        connection.send(b"HTTP/1.1 200 OK\r\n" + _framed(LARGE, False)[:-(len(LARGE) - sent)])
+        getattr(connection, ends)()
+    edge = weir.proxy(backends.serve(breaks))
+    with raw.connect(edge.port) as connection:
+        rest = connection.send(raw.request()).rest()
+    body = rest.partition(b"\r\n\r\n")[2]
+    assert LARGE.startswith(body)
+    if ends == "close":
+        assert len(body) == sent
+        assert edge.access_log(count=1)[0]["bytes"] == sent
+    line = edge.access_log(count=1)[0]
+    assert line["status"] in (200, 502)
+    assert line["reason"]
+
+
+def test_a_large_body_that_stalls_is_cut_off_at_the_time_out(weir, backends):
+    def stalls(_request, connection):
+        connection.send(b"HTTP/1.1 200 OK\r\n" + _framed(LARGE, False)[:1_000_000])
+        connection.receive()
+    edge = weir.proxy(backends.serve(stalls), rule=FAST_TIMEOUTS)
+    with raw.connect(edge.port) as connection:
+        rest = connection.send(raw.request()).rest()
+    assert LARGE.startswith(rest.partition(b"\r\n\r\n")[2])
+    line = edge.access_log(count=1)[0]
+    assert line["reason"] == "the target stalled in the response's body"
+    assert line["bytes"] == len(rest.partition(b"\r\n\r\n")[2])
+
+
+def test_a_client_that_leaves_a_large_body_ends_the_target_s_connection(weir, backends):
+    target = backends.serve(lambda *_: b"HTTP/1.1 200 OK\r\n" + _framed(LARGE, False))
+    edge = weir.proxy(target)
+    connection = raw.connect(edge.port, receive_buffer=4096)
+    connection.send(raw.request()).exactly(1000)
+    connection.reset()
+    assert edge.access_log(count=1)[0]["bytes"] < len(LARGE)
+    wait.until(lambda: target.open_connections() == 0, "the target's connection to end")
+
+
+def test_large_bodies_behind_one_another_are_told_apart(weir, backends):
+    """Two large uploads and a small request in one go: what follows a body is not lost in it."""
+    target = backends.echo()
+    edge = weir.proxy(target)
+    body = LARGE[:300_000]
+    with raw.connect(edge.port) as connection:
+        connection.send(raw.request("POST", "/1", body=body) + raw.request("POST", "/2", body=body)
+                        + raw.request("GET", "/3"))
+        for _ in range(3):
+            assert connection.response().status == 200
+    assert [(r.target, len(r.body)) for r in target.requests] == [
+        ("/1", len(body)), ("/2", len(body)), ("/3", 0)]

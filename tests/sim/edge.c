@@ -79,23 +79,35 @@ static const char *const balance_names[] = {
     [CONF_BALANCE_RING_HASH] = "ring_hash",
 };
 
+static size_t write_targets(size_t used)
+{
+    char *yaml = test.edge.yaml;
+    size_t max = sizeof test.edge.yaml;
+    for (unsigned i = 0; i < test.targets_count; i++)
+        used += (size_t)snprintf(yaml + used, max - used,
+                                 "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
+                                 TARGET_PORT, test.targets[i].weight);
+    CHECK(used < max);
+    return used;
+}
+
 static void write_yaml(void)
 {
     char *yaml = test.edge.yaml;
     size_t max = sizeof test.edge.yaml;
     size_t used = (size_t)snprintf(
         yaml, max,
-        "listeners: { main: \"" EDGE_IP ":80\" }\naccess_log: off\nworkers: 1\n"
+        "listeners:\n  main: \"" EDGE_IP ":80\"\n  tunnel: { address: \"" EDGE_IP ":81\", "
+        "protocol: tcp, forward: t, timeouts: { connect: 2s, idle: 5s } }\n"
+        "access_log: off\nworkers: 1\n"
         "sites:\n  s: { rules: [{ forward: g, retries: %s, "
         "timeouts: { connect: 2s, response: 5s, idle: 5s } }] }\n"
         "target_groups:\n  g:\n    balance: %s\n%s"
         "    health: { path: /health, interval: %dms, timeout: 300ms }\n    targets:\n",
         retries[test.trial], balance_names[test.balance], group_settings[test.trial], INTERVAL_MS);
-    for (unsigned i = 0; i < test.targets_count; i++)
-        used += (size_t)snprintf(yaml + used, max - used,
-                                 "      - { address: \"%s:%d\", weight: %u }\n", test.targets[i].ip,
-                                 TARGET_PORT, test.targets[i].weight);
-    CHECK(used < max);
+    used = write_targets(used);
+    used += (size_t)snprintf(yaml + used, max - used, "  t:\n    protocol: tcp\n    targets:\n");
+    (void)write_targets(used);
 }
 
 /*
@@ -177,8 +189,18 @@ static void make_network_harmless(const struct sim_faults *drawn)
     sim_set_faults(sim_world_sim(), &faults);
 }
 
+/* Ten years on, or an hour back: only what is written down may notice. */
+static void jump_clock(void)
+{
+    static const int64_t hour_us = INT64_C(3600000000);
+    if (prng_below(test.prng, 4) == 0)
+        sim_jump_wall_clock(sim_world_sim(),
+                            prng_below(test.prng, 2) == 0 ? 87600 * hour_us : -hour_us);
+}
+
 static void run_clients(enum weather weather)
 {
+    jump_clock();
     test.clients.weather = weather;
     clients_run(&test.clients, 2 + (int)prng_below(test.prng, 5));
 }
@@ -282,7 +304,8 @@ static void calm_down(void)
 static void ask_calmly(unsigned times)
 {
     for (unsigned i = 0; i < times; i++)
-        CHECK(clients_ask(&test.clients, clients_request(&test.clients, false, 0)) == 200);
+        CHECK(clients_ask(&test.clients, EDGE_PORT, clients_request(&test.clients, false, 0)) ==
+              200);
 }
 
 static void judge_balance(void)
@@ -306,9 +329,10 @@ static void judge_shortage(void)
 {
     for (long nth = 1; nth <= SHORTAGES; nth++) {
         struct request *request = clients_request(&test.clients, nth % 2 == 0, 0);
+        uint16_t port = nth % 3 == 0 ? TUNNEL_PORT : EDGE_PORT;
         edge_host_starve(&test.edge, nth, 0);
         test.clients.weather = WEATHER_NETWORK;
-        unsigned status = clients_ask(&test.clients, request);
+        unsigned status = clients_ask(&test.clients, port, request);
         test.clients.weather = WEATHER_CALM;
         edge_host_starve(&test.edge, 0, 0);
         CHECK(status == 200 || status == 503 || status == 0);
@@ -410,7 +434,7 @@ static void judge_slow_start(void)
 static void ask_one(void *arg)
 {
     unsigned *left = arg;
-    CHECK(clients_ask(&test.clients, clients_request(&test.clients, false, 200)) == 200);
+    CHECK(clients_ask(&test.clients, EDGE_PORT, clients_request(&test.clients, false, 200)) == 200);
     (*left)--;
 }
 

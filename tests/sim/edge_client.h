@@ -27,7 +27,7 @@ void clients_run(struct clients *clients, int count);
 struct request *clients_request(struct clients *clients, bool is_post, uint32_t pause_ms);
 
 /* One request on a connection of its own. Returns the status, 0 when there was no answer. */
-unsigned clients_ask(struct clients *clients, struct request *request);
+unsigned clients_ask(struct clients *clients, uint16_t port, struct request *request);
 
 /* Writes its head (with a body's framing) and, of a POST, its body. */
 struct peer;

@@ -27,23 +27,26 @@ static struct snapshot *parse(const char *yaml)
     return snapshot;
 }
 
-static int listen_here(void)
+static int listen_here(uint16_t port)
 {
     struct kernel *kernel = sim_machine_kernel(sim_machine_current());
     struct address address;
-    CHECK(address_from_ip(SLICE(EDGE_IP), EDGE_PORT, &address) == 0);
+    CHECK(address_from_ip(SLICE(EDGE_IP), port, &address) == 0);
     int fd = kernel->ops->listen(kernel, &address, 128);
     CHECK(fd >= 0);
     return fd;
 }
 
-static void begin(struct edge_host *host, int listening_fd)
+static void begin(struct edge_host *host)
 {
     struct edge *edge = &host->edge;
     struct snapshot *snapshot = parse(host->yaml);
-    struct edge_socket socket = {snapshot->listeners[0].address.text, listening_fd};
+    struct edge_socket sockets[] = {
+        {snapshot->listeners[0].address.text, listen_here(EDGE_PORT)},
+        {snapshot->listeners[1].address.text, listen_here(TUNNEL_PORT)},
+    };
     struct plane_parts parts = {
-        .snapshot = snapshot, .sockets = &socket, .sockets_count = 1, .workers_count = 1};
+        .snapshot = snapshot, .sockets = sockets, .sockets_count = 2, .workers_count = 1};
     struct error error;
     *edge = (struct edge){.admin_fd = -1, .workers = &host->worker, .workers_count = 1};
     CHECK(plane_create(&parts, &edge->plane, &error) == 0);
@@ -78,10 +81,14 @@ static void check_nothing_is_left(struct edge_host *host)
     const struct worker *worker = &host->worker.http;
     CHECK(worker->counters.connections_open == 0 && list_is_empty(&worker->sessions));
     CHECK(worker->block_bytes == worker->idle_count[BLOCK_SMALL] * BLOCK_SMALL_BYTES +
-                                     worker->idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES);
-    const struct target_set *set = host->edge.plane->groups[0].group->set;
-    for (unsigned i = 0; i < set->count; i++)
-        CHECK(atomic_load(&set->targets[i]->in_flight) == 0);
+                                     worker->idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES +
+                                     worker->idle_count[BLOCK_HUGE] * BLOCK_HUGE_BYTES);
+    CHECK(list_is_empty(&worker->relays));
+    for (unsigned group = 0; group < 2; group++) {
+        const struct target_set *set = host->edge.plane->groups[group].group->set;
+        for (unsigned i = 0; i < set->count; i++)
+            CHECK(atomic_load(&set->targets[i]->in_flight) == 0);
+    }
 }
 
 static void reload_if_wanted(struct edge_host *host)
@@ -130,7 +137,7 @@ void edge_host_starve(struct edge_host *host, long nth, uint32_t ppm)
 static void host_main(void *arg)
 {
     struct edge_host *host = arg;
-    begin(host, listen_here());
+    begin(host);
     host->is_ready = true;
     while (!host->wants_drain) {
         CHECK(fiber_sleep(POLL_MS) == 0);
@@ -143,8 +150,8 @@ static void host_main(void *arg)
     await_fibers();
     check_nothing_is_left(host);
     edge_worker_end(&host->worker);
-    host->edge.plane->listeners[0]->fd =
-        -1; /* the simulated kernel's, not one to be closed there */
+    /* The simulated kernel's, not ones to be closed there. */
+    host->edge.plane->listeners[0]->fd = host->edge.plane->listeners[1]->fd = -1;
     plane_unref(host->edge.plane);
 }
 

@@ -4,8 +4,9 @@
 #include "edge/state.h"
 #include "os/sim_world.h"
 
-#define EDGE_IP   "10.0.0.2"
-#define EDGE_PORT 80
+#define EDGE_IP     "10.0.0.2"
+#define EDGE_PORT   80
+#define TUNNEL_PORT 81 /* to the same targets, as it is; the second listener and group */
 
 struct edge_host {
     char yaml[2048]; /* its file */

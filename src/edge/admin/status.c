@@ -17,6 +17,9 @@ static void write_listeners(struct json_writer *json, const struct snapshot *sna
         json_open_object(json, NULL);
         json_put_text(json, "name", snapshot->listeners[i].name);
         json_put_text(json, "address", snapshot->listeners[i].address.text);
+        json_put_text(json, "protocol",
+                      snapshot->listeners[i].protocol == CONF_PROTOCOL_TCP ? SLICE("tcp")
+                                                                           : SLICE("http"));
         json_close_object(json);
     }
     json_close_list(json);

@@ -28,6 +28,7 @@ struct attempt {
     struct exchange *exchange;
     const struct conf_rule *rule;
     struct balancer *balancer;
+    const struct conf_group *group; /* its settings, when the request met it */
     struct choice choice;
     struct member *tried[BALANCER_TRIES_MAX]; /* counted; the last one is the current one */
     unsigned tried_count, tries_max;

@@ -25,10 +25,16 @@
 /* What a failed try counts as among the latencies of a target, at least. */
 #define FAILURE_LATENCY_US 1000000
 
+/* A connection that begins with one client's address is not for another. */
+static bool is_private(const struct attempt *attempt)
+{
+    return UNLIKELY(attempt->group->proxy_protocol != PROXY_NONE);
+}
+
 static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
 {
     struct client_pool *pool = &attempt->member->pool;
-    if (!must_be_new)
+    if (!must_be_new && !is_private(attempt))
         attempt->upstream = client_take_idle(pool, attempt_is_idempotent(attempt) ? 0 : FRESH_MS);
     if (attempt->upstream != NULL)
         return VERDICT_DONE;
@@ -56,7 +62,7 @@ static enum verdict send_request(struct attempt *attempt)
         return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     struct writer head;
     writer_init(&head, block, BLOCK_LARGE_BYTES);
-    forward_write_request(&head, attempt->exchange, &attempt->cookies);
+    forward_write_request(&head, attempt->exchange, attempt->group, &attempt->cookies);
     int rc = head.overflown ? -EMSGSIZE
                             : upload_begin(&attempt->upload, attempt->exchange, attempt->upstream,
                                            writer_slice(&head), attempt->rule->timeouts.idle_ms,
@@ -108,7 +114,7 @@ static void release_connection(struct attempt *attempt, enum verdict verdict)
 {
     bool upload_ended = upload_end(&attempt->upload);
     if (verdict == VERDICT_DONE && upload_ended && attempt->response.keep_alive &&
-        attempt->upstream != NULL)
+        attempt->upstream != NULL && !is_private(attempt))
         client_give_back(attempt->upstream);
     else
         client_drop(attempt->upstream);
@@ -200,7 +206,9 @@ static enum verdict try_fully(struct attempt *attempt)
     enum verdict verdict = try_member(attempt, false);
     if (verdict == VERDICT_RETRY_SAME)
         verdict = try_member(attempt, true);
-    target_leave(attempt->balancer->group, attempt->member->target);
+    /* An upgraded connection keeps its slot until it ends. */
+    if (attempt->exchange->state != RESPONSE_UPGRADED)
+        target_leave(attempt->balancer->group, attempt->member->target);
     return verdict;
 }
 
@@ -287,6 +295,7 @@ static void choose_group(struct attempt *attempt, const struct route *route,
     struct balancer *balancer = &view->balancers[route->groups[share]]->balancer;
     const struct conf_sticky *sticky = &balancer->conf->sticky;
     attempt->balancer = balancer;
+    attempt->group = balancer->conf;
     attempt->wants_latency = balancer_wants_latency(balancer);
     attempt->exchange->notes.group = balancer->conf->name;
     add_cookie(&attempt->cookies, &forward->sticky);

@@ -6,6 +6,11 @@
 
 static const struct hash_key key = {0x77656972, 0x72696e67};
 
+uint64_t forward_hash_address(struct slice client)
+{
+    return hash_bytes(key, client);
+}
+
 static bool find_cookie(const struct exchange *exchange, struct slice name, struct slice *ret_value)
 {
     const struct fields *fields = &exchange->request.fields;

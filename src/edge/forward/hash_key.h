@@ -10,3 +10,6 @@ struct exchange;
  * generator's: it may go anywhere. */
 uint64_t forward_hash_key(const struct exchange *exchange, const struct conf_hash_by *by,
                           struct prng *prng);
+
+/* The number of a client's address, as `by: address` has it. */
+uint64_t forward_hash_address(struct slice client);

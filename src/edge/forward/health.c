@@ -38,6 +38,9 @@ struct check {
     char text[64];
 };
 
+/* A check is nobody else's connection. */
+static const struct proxy_header own_connection = {.family = PROXY_UNKNOWN};
+
 /* The Host of a request to this target when nobody said one: of "name:80/10.0.0.4" the name. */
 static struct slice host_of(const struct target *target)
 {
@@ -67,6 +70,7 @@ static int ask(const struct check *check, struct upstream *upstream, int64_t dea
         return -ENOMEM;
     struct writer request;
     writer_init(&request, block, BLOCK_LARGE_BYTES);
+    proxy_write(&request, check->setup->conf->proxy_protocol, &own_connection);
     write_request(&request, check);
     struct iovec part = {block, writer_slice(&request).len};
     int rc = io_write_all(&upstream->io, &part, 1, deadline_ms - loop_now_ms());

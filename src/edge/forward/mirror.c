@@ -22,7 +22,8 @@ struct mirror {
     struct balancer *balancer;
     const struct conf_rule *rule;
     enum http_method method;
-    uint64_t key; /* for ring_hash */
+    bool is_private; /* its connection begins with the client's address */
+    uint64_t key;    /* for ring_hash */
     size_t len;
     char bytes[]; /* the whole request */
 };
@@ -63,7 +64,8 @@ static void ask(struct mirror *mirror, struct member *member)
 {
     const struct conf_timeouts *timeouts = &mirror->rule->timeouts;
     struct target *target = member->target;
-    struct upstream *upstream = client_take_idle(&member->pool, FRESH_MS);
+    struct upstream *upstream =
+        mirror->is_private ? NULL : client_take_idle(&member->pool, FRESH_MS);
     int rc = 0;
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
     if (upstream == NULL)
@@ -73,7 +75,7 @@ static void ask(struct mirror *mirror, struct member *member)
         rc = io_write_all(&upstream->io, &part, 1, timeouts->idle_ms);
     if (rc == 0)
         rc = read_answer(mirror, upstream);
-    if (rc == 0)
+    if (rc == 0 && !mirror->is_private)
         client_give_back(upstream);
     else
         client_drop(upstream);
@@ -111,10 +113,11 @@ static void mirror_main(void *arg)
 
 /* The request as its target got it, with its body. */
 static void write_request(struct writer *writer, const struct exchange *exchange,
-                          const struct kept_body *kept, const struct own_cookies *cookies)
+                          const struct conf_group *group, const struct kept_body *kept,
+                          const struct own_cookies *cookies)
 {
     bool is_chunked = exchange->request.framing.kind == BODY_CHUNKED;
-    forward_write_request(writer, exchange, cookies);
+    forward_write_request(writer, exchange, group, cookies);
     if (is_chunked && kept->len > 0) {
         char head[H1_CHUNK_HEAD_BYTES];
         write_bytes(writer, head, h1_chunk_head(head, kept->len));
@@ -127,8 +130,8 @@ static void write_request(struct writer *writer, const struct exchange *exchange
 }
 
 /* NULL when it is too large, or memory is used up. */
-static struct mirror *make_mirror(const struct exchange *exchange, const struct kept_body *kept,
-                                  const struct own_cookies *cookies)
+static struct mirror *make_mirror(const struct exchange *exchange, const struct conf_group *group,
+                                  const struct kept_body *kept, const struct own_cookies *cookies)
 {
     size_t max = HTTP_HEAD_BYTES_MAX + 4096 + KEPT_BODY_BYTES_MAX;
     SCOPED_FREE char *bytes = memory_alloc_raw(max);
@@ -136,7 +139,7 @@ static struct mirror *make_mirror(const struct exchange *exchange, const struct 
         return NULL;
     struct writer writer;
     writer_init(&writer, bytes, max);
-    write_request(&writer, exchange, kept, cookies);
+    write_request(&writer, exchange, group, kept, cookies);
     struct slice request = writer_slice(&writer);
     struct mirror *mirror =
         writer.overflown ? NULL : memory_alloc_raw(sizeof *mirror + request.len);
@@ -158,18 +161,19 @@ void mirror_send(const struct exchange *exchange, const struct route *route, str
                  const struct kept_body *kept, const struct own_cookies *cookies)
 {
     struct edge_worker *worker = edge_worker_current();
+    struct balancer *balancer = &view->balancers[route->mirror]->balancer;
     struct mirror *mirror = NULL;
     if (can_be_copied(exchange, kept) && worker->mirrors_count < MIRRORS_MAX)
-        mirror = make_mirror(exchange, kept, cookies);
+        mirror = make_mirror(exchange, balancer->conf, kept, cookies);
     if (mirror == NULL) {
         counter_add(&worker->http.counters.mirrors_skipped, 1);
         return;
     }
     mirror->view = view_ref(view);
-    mirror->balancer = &view->balancers[route->mirror]->balancer;
+    mirror->balancer = balancer;
+    mirror->is_private = balancer->conf->proxy_protocol != PROXY_NONE;
     mirror->rule = route->rule;
-    mirror->key =
-        forward_hash_key(exchange, &mirror->balancer->conf->balance.by, &worker->http.prng);
+    mirror->key = forward_hash_key(exchange, &balancer->conf->balance.by, &worker->http.prng);
     worker->mirrors_count++;
     list_append(&worker->mirrors, &mirror->link);
     if (fiber_start(mirror_main, mirror, &mirror->fiber) < 0) {

@@ -1,11 +1,15 @@
 /*
- * X-Forwarded-* are set, not added to: what a client claims about itself is not passed on until a
- * listener names trusted proxies.
+ * X-Forwarded-* are set from what the exchange knows: what a client claims about itself is not
+ * passed on, what a listener's trusted proxies say about it is.
  */
 #include "edge/forward/request.h"
 
+#include "base/cleanup.h"
+#include "conf/snapshot.h"
+#include "http/origin.h"
 #include "http/session.h"
 #include "wire/http/cookie.h"
+#include "wire/http/forwarded.h"
 
 #define REPLACED                                                                                   \
     (FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |      \
@@ -35,18 +39,53 @@ static void write_framing(struct writer *writer, const struct framing *framing)
         h1_write_length(writer, framing->content_length);
 }
 
+static struct slice forwarded_proto(const struct exchange *exchange)
+{
+    return exchange->is_secure ? SLICE("https") : SLICE("http");
+}
+
+static struct slice forwarded_host(const struct exchange *exchange)
+{
+    return exchange->forwarded_host.len > 0 ? exchange->forwarded_host
+                                            : exchange->request.authority;
+}
+
+/* RFC 7239: the client with what it had asked for, then the proxies between, as their addresses. */
+static void write_forwarded(struct writer *writer, const struct exchange *exchange)
+{
+    struct slice rest = exchange->via, proxy;
+    write_literal(writer, "Forwarded: ");
+    forwarded_write_for(writer, exchange->client);
+    if (forwarded_host(exchange).len > 0) {
+        write_literal(writer, ";host=");
+        forwarded_write_value(writer, forwarded_host(exchange));
+    }
+    write_literal(writer, ";proto=");
+    write_slice(writer, forwarded_proto(exchange));
+    while (rest.len > 0 && slice_cut(&rest, ',', &proxy)) {
+        write_literal(writer, ", ");
+        forwarded_write_for(writer, slice_trim(proxy));
+    }
+    write_literal(writer, "\r\n");
+}
+
 static void write_forwarded_fields(struct writer *writer, const struct exchange *exchange)
 {
     write_literal(writer, "X-Forwarded-For: ");
     write_slice(writer, exchange->client);
+    if (UNLIKELY(exchange->via.len > 0)) {
+        write_literal(writer, ", ");
+        write_slice(writer, exchange->via);
+    }
     write_literal(writer, "\r\nX-Forwarded-Proto: ");
-    write_slice(writer, exchange->server->is_secure ? SLICE("https") : SLICE("http"));
-    if (exchange->request.authority.len > 0) {
+    write_slice(writer, forwarded_proto(exchange));
+    if (forwarded_host(exchange).len > 0) {
         write_literal(writer, "\r\nX-Forwarded-Host: ");
-        write_slice(writer, exchange->request.authority);
+        write_slice(writer, forwarded_host(exchange));
     }
     write_literal(writer, "\r\nX-Forwarded-Port: ");
-    write_u64(writer, exchange->server->port);
+    write_u64(writer,
+              exchange->forwarded_port > 0 ? exchange->forwarded_port : exchange->server->port);
     if (exchange->action_prefix.len > 0) {
         write_literal(writer, "\r\nX-Forwarded-Prefix: ");
         write_slice(writer, exchange->action_prefix);
@@ -88,10 +127,21 @@ static void write_cookies(struct writer *writer, const struct fields *fields,
     }
 }
 
+static void write_proxy_header(struct writer *writer, const struct exchange *exchange,
+                               enum proxy_version version)
+{
+    struct proxy_header origin;
+    exchange_origin(exchange, &origin);
+    proxy_write(writer, version, &origin);
+}
+
 void forward_write_request(struct writer *writer, const struct exchange *exchange,
-                           const struct own_cookies *own)
+                           const struct conf_group *group, const struct own_cookies *own)
 {
     const struct request_head *request = &exchange->request;
+    bool is_private = group->proxy_protocol != PROXY_NONE;
+    if (UNLIKELY(is_private))
+        write_proxy_header(writer, exchange, group->proxy_protocol);
     write_target(writer, exchange);
     write_literal(writer, "Host: ");
     write_slice(writer, request->authority);
@@ -100,6 +150,8 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
         write_literal(writer, "Connection: Upgrade\r\n");
         h1_write_field(writer, field_name(FIELD_UPGRADE),
                        fields_value(&request->fields, FIELD_UPGRADE));
+    } else if (UNLIKELY(is_private)) {
+        write_literal(writer, "Connection: close\r\n");
     }
     write_framing(writer, &request->framing);
     h1_write_forwarded(writer, &request->fields,
@@ -107,6 +159,8 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
     if (own->count > 0)
         write_cookies(writer, &request->fields, own);
     write_forwarded_fields(writer, exchange);
+    if (UNLIKELY(group->sends_forwarded))
+        write_forwarded(writer, exchange);
     write_via(writer, exchange);
     h1_write_end(writer);
 }

@@ -3,6 +3,7 @@
 
 #include "base/writer.h"
 
+struct conf_group;
 struct exchange;
 
 /* Cookies of Weir's own, which no target sees: of the group and of the choice of a group. */
@@ -11,6 +12,10 @@ struct own_cookies {
     unsigned count;
 };
 
-/* Writes the whole head; ask the writer for overflow. The body's framing follows the client's. */
+/*
+ * Writes the whole head; ask the writer for overflow. The body's framing follows the client's.
+ * Where the group's connections begin with a PROXY header, that stands before it: they serve one
+ * request.
+ */
 void forward_write_request(struct writer *writer, const struct exchange *exchange,
-                           const struct own_cookies *own);
+                           const struct conf_group *group, const struct own_cookies *own);

@@ -5,6 +5,7 @@
 #include "edge/forward/response.h"
 
 #include "base/cleanup.h"
+#include "edge/forward/queue.h"
 #include "edge/forward/sticky.h"
 #include "http/relay.h"
 #include "http/session_internal.h"
@@ -107,10 +108,44 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
     return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
 }
 
+/* What an upgraded connection holds for as long as it lasts. */
+struct upgraded {
+    struct target_group *group; /* counted */
+    struct member *member;      /* counted */
+};
+
+static void end_upgraded(void *arg, const struct relay_result *result)
+{
+    struct upgraded *upgraded = arg;
+    (void)result;
+    target_leave(upgraded->group, upgraded->member->target);
+    member_unref(upgraded->member);
+    target_group_unref(upgraded->group);
+    memory_free(upgraded);
+}
+
+static int begin_relay(struct attempt *attempt)
+{
+    struct session *session = attempt->exchange->session;
+    struct upgraded *upgraded = NEW(struct upgraded);
+    if (upgraded == NULL)
+        return -ENOMEM;
+    const struct relay_terms terms = {
+        .idle_ms = attempt->rule->timeouts.idle_ms, .on_end = end_upgraded, .arg = upgraded};
+    int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
+                         &attempt->upstream->inflow, &terms);
+    if (rc < 0) {
+        memory_free(upgraded);
+        return rc;
+    }
+    *upgraded = (struct upgraded){target_group_ref(attempt->balancer->group), attempt->member};
+    attempt->member->references++;
+    return 0;
+}
+
 static enum verdict upgrade(struct attempt *attempt)
 {
     struct exchange *exchange = attempt->exchange;
-    struct session *session = exchange->session;
     struct writer *head =
         exchange_begin(exchange, 101, attempt->response.reason, EXCHANGE_LENGTH_UNKNOWN);
     if (head == NULL)
@@ -123,9 +158,7 @@ static enum verdict upgrade(struct attempt *attempt)
         write_cookies(head, attempt);
     if (exchange_flush(exchange) < 0)
         return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
-    int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
-                         &attempt->upstream->inflow, attempt->rule->timeouts.idle_ms, NULL, NULL);
-    if (rc < 0) {
+    if (begin_relay(attempt) < 0) {
         exchange_break(exchange);
         return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     }

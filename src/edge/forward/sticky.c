@@ -60,7 +60,7 @@ void sticky_write(struct writer *head, const struct exchange *exchange,
         write_literal(head, "; Max-Age=");
         write_u64(head, (uint64_t)(conf->ttl_ms + 999) / 1000);
     }
-    if (exchange->server->is_secure)
+    if (exchange->is_secure)
         write_literal(head, "; Secure");
     write_literal(head, "\r\n");
 }

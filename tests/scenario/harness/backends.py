@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 
-from . import http1, ports, wait
+from . import http1, ports, proxy_protocol, wait
 
 HEALTH_PATH = "/healthz"
 
@@ -51,6 +51,7 @@ class Connection:
         self._socket = sock
         self.number = number       # 1 for the backend's first connection
         self.requests = 0          # on this connection, the current one included
+        self.proxy = None          # the PROXY header it began with, where the backend wants one
         self.reader = http1.Reader(sock)
         self.is_open = True
 
@@ -78,8 +79,12 @@ class Connection:
 class Backend:
     """A listening target. handler(request, connection) -> Response | bytes | None."""
 
-    def __init__(self, handler, reads_body=True, unix_path=None, port=None, host="127.0.0.1"):
+    def __init__(self, handler, reads_body=True, unix_path=None, port=None, host="127.0.0.1",
+                 wants_proxy=False):
         self._handler = handler
+        self.wants_proxy = wants_proxy
+        self.proxy_headers = []    # of connections with requests, in the order of those
+        self.health_proxy_headers = []
         self._reads_body = reads_body
         self._lock = threading.Lock()
         self._open = set()
@@ -116,6 +121,8 @@ class Backend:
 
     def _serve(self, connection):
         try:
+            if self.wants_proxy:
+                connection.proxy = proxy_protocol.read(connection.reader)
             while connection.is_open and self._serve_one(connection):
                 pass
         except http1.Closed:
@@ -141,10 +148,12 @@ class Backend:
         connection.requests += 1
         if target.partition("?")[0] == HEALTH_PATH:
             self.health_requests.append(request)
+            self.health_proxy_headers.append(connection.proxy)
             connection.send(Response(b"", 200 if self.is_healthy else 503).to_bytes(method))
             return True
         with self._lock:
             self.requests.append(request)
+            self.proxy_headers.append(connection.proxy)
         answer = self._handler(request, connection)
         if isinstance(answer, Response):
             connection.send(answer.to_bytes(method))

@@ -516,6 +516,54 @@ static const struct bad_file references_files[] = {
      "2:24: \"redis\" speaks tcp, and rules forward HTTP\n"},
 };
 
+#define TCP "target_groups: { db: { targets: [\"a:1\"], protocol: tcp }, web: [\"b:1\"] }\n"
+
+static const struct bad_file listeners_files[] = {
+    {"listeners: { a: { address: \":1\", protocol: tcp } }\n",
+     "1:34: a listener with protocol tcp needs \"forward\": the target group or service that gets "
+     "its connections\n"},
+    {TCP "listeners:\n"
+         "  a: { address: \":1\", protocol: tcp, forward: web, trusted_proxies: loopback }\n",
+     "3:47: \"web\" speaks http, and a listener with protocol tcp passes on anything: give it "
+     "protocol: tcp, or let a site forward to it\n"
+     "3:52: \"trusted_proxies\" believes fields of requests, and tcp has none: \"proxy_protocol\" "
+     "tells the client's address\n"},
+    {TCP "listeners:\n"
+         "  a: { address: \":1\", forward: db, timeouts: { idle: 1m } }\n",
+     "3:23: \"forward\" is for listeners with protocol tcp; requests are forwarded by the rules of "
+     "sites\n"
+     "3:36: \"timeouts\" is for listeners with protocol tcp; those of requests stand in rules\n"},
+    {TCP "listeners:\n"
+         "  a: { address: \":1\", protocol: tcp, forward: bd }\n",
+     "3:47: no service or target group is called \"bd\"; did you mean \"db\"?\n"},
+    {TCP "listeners:\n"
+         "  a: { address: \":1\", protocol: tcp, forward: db }\n"
+         "sites: { s: { respond: 200 } }\n",
+     "4:10: nowhere to answer: all listeners have protocol tcp, which passes connections on\n"},
+    {TCP "listeners:\n"
+         "  a: { address: \":1\", protocol: tcp, forward: db }\n"
+         "  b: \":2\"\n"
+         "sites: { s: { listeners: [a, b], respond: 200 } }\n",
+     "5:27: the listener \"a\" has protocol tcp: it passes connections on, and no site answers "
+     "there\n"},
+    {"target_groups:\n"
+     "  db: { targets: [\"a:1\"], protocol: tcp, health: { path: / }, forwarded: true }\n",
+     "2:52: \"path\" is asked by HTTP, and what speaks tcp is checked by a connection\n"
+     "2:63: \"forwarded\" is a field of requests, and tcp has none\n"},
+    {"listeners: { a: { address: \":1\", proxy_protocol: { required: false, from: private } } }\n",
+     "1:62: \"from\" says who may send the header, and \"required\" that nobody does\n"},
+    {"listeners: { a: { address: \":1\", proxy_protocol: yes } }\n",
+     "1:50: \"yes\" is no value of \"required\", which is one of true, false\n"},
+    {"listeners: { a: { address: \":1\", trusted_proxies: [10.0.0.1/8, 10.0.0.0/33, lan] } }\n",
+     "1:52: \"10.0.0.1/8\" is not an address or network: bits behind the length are set: "
+     "10.0.0.0/8 "
+     "is all that begins with 10\n"
+     "1:64: \"10.0.0.0/33\" is not an address or network: a length is at most 32 behind an IPv4 "
+     "address and 128 behind an IPv6 one\n"
+     "1:77: \"lan\" is not an address or network: \"10.0.0.1\", \"10.0.0.0/8\", \"fd00::/8\", "
+     "\"private\" or \"loopback\"\n"},
+};
+
 static const struct bad_file services_files[] = {
     {SERVICE "    tasks: 2\n",
      "2:3: a service needs \"command\": what to run, by `sh -c`; it listens at 127.0.0.1:$PORT\n"},
@@ -542,7 +590,7 @@ static const struct bad_file services_files[] = {
     {SERVICE "    command: x\n"
              "    protocol: tcp\n"
              "    health: { path: / }\n",
-     "5:5: \"health\" asks by HTTP, and this service speaks tcp: it is healthy when it listens\n"},
+     "5:15: \"path\" is asked by HTTP, and what speaks tcp is checked by a connection\n"},
     {"services: { a: { from: b }, b: { from: a } }\n",
      "1:13: a service needs \"command\": what to run, by `sh -c`; it listens at 127.0.0.1:$PORT\n"
      "1:24: \"from\" leads back to this service, or over more than 16\n"
@@ -575,14 +623,8 @@ static const struct bad_file later_files[] = {
      "Weir\n"
      "5:1: not yet: \"backup\" (backups) comes in a later version of Weir\n"
      "6:1: not yet: \"logs\" (how long logs are kept) comes in a later version of Weir\n"},
-    {"listeners: { a: { address: \":443\", tls: auto, protocol: tcp, proxy_protocol: true, "
-     "trusted_proxies: [] } }\n",
-     "1:36: not yet: \"tls\" (HTTPS) comes in a later version of Weir\n"
-     "1:47: not yet: \"protocol\" (TCP passed on as it is) comes in a later version of Weir\n"
-     "1:62: not yet: \"proxy_protocol\" (the client's address from a balancer in front) comes in a "
-     "later version of Weir\n"
-     "1:84: not yet: \"trusted_proxies\" (whose X-Forwarded-For is believed) comes in a later "
-     "version of Weir\n"},
+    {"listeners: { a: { address: \":443\", tls: auto } }\n",
+     "1:36: not yet: \"tls\" (HTTPS) comes in a later version of Weir\n"},
     {RULES "      - bucket: frontend\n"
            "        cache: { ttl: 1h }\n",
      "5:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"
@@ -648,7 +690,6 @@ static const struct bad_file later_files[] = {
      "version of Weir\n"
      "5:25: not yet: \"dockerfile\" (an image built from a Dockerfile) comes in a later version of "
      "Weir\n"},
-    {"target_groups: { a: { targets: [\"a:1\"], protocol: tcp, tls: on } }\n",
-     "1:51: not yet: \"tcp\" (connections passed on as they are) comes in a later version of Weir\n"
-     "1:56: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"},
+    {"target_groups: { a: { targets: [\"a:1\"], tls: on } }\n",
+     "1:41: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"},
 };

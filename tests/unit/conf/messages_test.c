@@ -30,6 +30,7 @@ MESSAGES_TEST(addresses)
 MESSAGES_TEST(domains)
 MESSAGES_TEST(rules)
 MESSAGES_TEST(references)
+MESSAGES_TEST(listeners)
 MESSAGES_TEST(services)
 MESSAGES_TEST(later)
 
@@ -112,6 +113,7 @@ int main(void)
         cmocka_unit_test(domains),
         cmocka_unit_test(rules),
         cmocka_unit_test(references),
+        cmocka_unit_test(listeners),
         cmocka_unit_test(services),
         cmocka_unit_test(later),
         cmocka_unit_test(a_folder_that_does_not_exist_is_said_without_a_line),

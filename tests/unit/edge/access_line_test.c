@@ -162,6 +162,44 @@ static void a_line_that_does_not_fit_says_so(void **state)
     }
 }
 
+static void expect_connection_line(enum conf_log_format format, const char *expected)
+{
+    struct writer writer;
+    struct access_clock clock = {0};
+    struct access_connection connection = {
+        .id = 0xabcdef,
+        .client = SLICE("192.0.2.7"),
+        .listener = SLICE("db"),
+        .group = SLICE("pg"),
+        .target = SLICE("10.0.0.4:5432"),
+        .tries = 2,
+        .connect_us = 1500,
+        .duration_us = 61000001,
+        .bytes_received = 12,
+        .bytes_sent = 345,
+        .reason = "the connection broke",
+    };
+    writer_init(&writer, memory, sizeof memory - 1);
+    access_line_write_connection(&writer, format, &connection, &clock, 1764016150123456);
+    *writer.at = '\0';
+    assert_string_equal(memory, expected);
+}
+
+static void a_connection_has_a_line_too(void **state)
+{
+    (void)state;
+    expect_connection_line(
+        CONF_LOG_JSON,
+        "{\"time\":\"2025-11-24T20:29:10.123Z\",\"id\":\"0000000000abcdef\",\"client\":\"192.0.2."
+        "7\","
+        "\"protocol\":\"tcp\",\"bytes\":345,\"request_bytes\":12,\"duration_ms\":61000.001,"
+        "\"group\":\"pg\",\"target\":\"10.0.0.4:5432\",\"tries\":2,\"upstream_ms\":1.500,"
+        "\"reason\":\"the connection broke\",\"listener\":\"db\"}\n");
+    expect_connection_line(
+        CONF_LOG_COMBINED,
+        "192.0.2.7 - - [24/Nov/2025:20:29:10 +0000] \"-\" 000 345 \"-\" \"-\"\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +210,7 @@ int main(void)
         cmocka_unit_test(combined_lines_are_those_of_apache_and_nginx),
         cmocka_unit_test(the_clock_follows_the_second),
         cmocka_unit_test(a_line_that_does_not_fit_says_so),
+        cmocka_unit_test(a_connection_has_a_line_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,8 @@ static inline void assert_nothing_is_held(void)
 {
     assert_int_equal(world.worker.block_bytes,
                      world.worker.idle_count[BLOCK_SMALL] * BLOCK_SMALL_BYTES +
-                         world.worker.idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES);
+                         world.worker.idle_count[BLOCK_LARGE] * BLOCK_LARGE_BYTES +
+                         world.worker.idle_count[BLOCK_HUGE] * BLOCK_HUGE_BYTES);
 }
 
 static inline int world_end(void)

@@ -21,7 +21,7 @@ static void keep(struct acceptor *acceptor, int fd, const struct address *peer)
 static int begin(void **state)
 {
     (void)state;
-    return world_begin(NULL, 8 * BLOCK_LARGE_BYTES, keep);
+    return world_begin(NULL, 16 * BLOCK_LARGE_BYTES, keep);
 }
 
 static int end(void **state)
@@ -355,6 +355,84 @@ static void a_pinned_head_stays_while_its_body_passes(void **state)
     world_run(pinned_heads);
 }
 
+/* All of a body that comes as fast as it is read; `behind` comes with its last bytes. */
+static void bulk_body(enum body_kind kind, size_t len, const char *behind, uint8_t *ret_largest)
+{
+    enum { PART = 50000 };
+    char part[PART];
+    memset(part, 'x', sizeof part);
+    begin_body(kind, len);
+    *ret_largest = BLOCK_SMALL;
+    for (size_t sent = 0, received = 0; received < len;) {
+        size_t now = len - sent < PART ? len - sent : PART;
+        if (now > 0)
+            say_bytes(receiver.client, part, now);
+        sent += now;
+        if (now > 0 && sent == len)
+            say(receiver.client, behind);
+        struct slice data;
+        assert_int_equal(inflow_read_body(&receiver.inflow, &receiver.io, 1000, &data), 1);
+        assert_true(data.len > 0 && data.len <= block_bytes(receiver.inflow.block_size));
+        received += data.len;
+        if (receiver.inflow.block_size > *ret_largest)
+            *ret_largest = receiver.inflow.block_size;
+    }
+}
+
+static void bulk(void)
+{
+    uint8_t largest;
+    connect_receiver();
+    bulk_body(BODY_LENGTH, BLOCK_LARGE_BYTES, "", &largest);
+    assert_int_equal(largest, BLOCK_LARGE);
+    expect_result(0);
+    bulk_body(BODY_LENGTH, 500000, "NEXT", &largest);
+    assert_int_equal(largest, BLOCK_HUGE);
+    expect_result(0);
+    assert_true(slice_equal(inflow_bytes(&receiver.inflow), SLICE("NEXT")));
+    assert_int_equal(world.worker.huge_count, 1);
+    close_receiver();
+    assert_nothing_is_held();
+}
+
+static void a_large_body_has_larger_blocks(void **state)
+{
+    (void)state;
+    world_run(bulk);
+}
+
+/* What was received behind a body fills most of a huge block; then comes a body of its own. */
+static void bulk_behind(void)
+{
+    static char text[BLOCK_HUGE_BYTES];
+    const struct framing framing = {.kind = BODY_LENGTH, .content_length = 2 * sizeof text};
+    struct slice data;
+    connect_receiver();
+    memset(text, 'y', sizeof text);
+    receiver.inflow.block = block_take_bulk(&receiver.inflow.block_size);
+    assert_int_equal(receiver.inflow.block_size, BLOCK_HUGE);
+    memcpy(receiver.inflow.block, text, sizeof text);
+    receiver.inflow.end = sizeof text;
+    inflow_begin_body(&receiver.inflow, 4, &framing);
+    inflow_pin(&receiver.inflow);
+    say_bytes(receiver.client, text, 1000);
+    assert_int_equal(fiber_sleep(1), 0);
+    assert_true(inflow_fill(&receiver.inflow, &receiver.io) > 0);
+    assert_int_equal(receiver.inflow.block_size, BLOCK_HUGE);
+    assert_int_equal(try_body(&data), 1);
+    for (size_t i = 0; i < data.len; i++)
+        assert_int_equal(data.at[i], 'y');
+    inflow_unpin(&receiver.inflow);
+    close_receiver();
+    assert_nothing_is_held();
+}
+
+static void nothing_outgrows_the_block_it_moves_to(void **state)
+{
+    (void)state;
+    world_run(bulk_behind);
+}
+
 static void pins_and_trims(void)
 {
     connect_receiver();
@@ -472,6 +550,8 @@ int main(void)
         TEST(a_body_is_waited_for_no_longer_than_told),
         TEST(no_body_has_ended_before_it_began),
         TEST(a_head_that_outgrows_its_block_moves_to_a_large_one),
+        TEST(a_large_body_has_larger_blocks),
+        TEST(nothing_outgrows_the_block_it_moves_to),
         TEST(a_pinned_head_stays_while_its_body_passes),
         TEST(a_trim_gives_back_all_but_what_is_pinned),
         TEST(more_than_a_large_block_is_never_kept),

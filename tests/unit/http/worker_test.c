@@ -133,6 +133,40 @@ static void watch_dates(void *arg)
     loop_stop(loop);
 }
 
+static void of_huge_blocks_there_are_a_few_and_then_large_ones(void **state)
+{
+    (void)state;
+    static char *taken[BLOCKS_HUGE_MAX];
+    uint8_t size;
+    worker.block_bytes_max = (BLOCKS_HUGE_MAX + 1) * (size_t)BLOCK_HUGE_BYTES;
+    for (int i = 0; i < BLOCKS_HUGE_MAX; i++) {
+        taken[i] = block_take_bulk(&size);
+        assert_non_null(taken[i]);
+        assert_int_equal(size, BLOCK_HUGE);
+        memset(taken[i], 'x', BLOCK_HUGE_BYTES);
+    }
+    char *large = block_take_bulk(&size);
+    assert_non_null(large);
+    assert_int_equal(size, BLOCK_LARGE);
+    block_give(large, BLOCK_LARGE);
+    for (int i = 0; i < BLOCKS_HUGE_MAX; i++)
+        block_give(taken[i], BLOCK_HUGE);
+    assert_true(worker.idle_count[BLOCK_HUGE] > 0);
+    assert_int_equal(worker.huge_count, worker.idle_count[BLOCK_HUGE]);
+    assert_int_equal(counter_read(&worker.counters.blocks_refused), 0);
+}
+
+static void where_the_budget_has_no_huge_block_there_is_a_large_one(void **state)
+{
+    (void)state;
+    uint8_t size;
+    char *large = block_take_bulk(&size);
+    assert_non_null(large);
+    assert_int_equal(size, BLOCK_LARGE);
+    block_give(large, BLOCK_LARGE);
+    assert_int_equal(counter_read(&worker.counters.blocks_refused), 0);
+}
+
 static void the_date_follows_the_wall_clock(void **state)
 {
     (void)state;
@@ -160,6 +194,8 @@ int main(void)
         TEST(beyond_the_budget_there_are_no_blocks),
         TEST(a_heap_without_memory_is_as_a_budget_used_up),
         TEST(of_many_idle_blocks_only_some_are_kept),
+        TEST(of_huge_blocks_there_are_a_few_and_then_large_ones),
+        TEST(where_the_budget_has_no_huge_block_there_is_a_large_one),
         TEST(the_date_follows_the_wall_clock),
         TEST(counters_are_added_to_and_taken_from),
     };

@@ -1,0 +1,124 @@
+/* The part of the table that is about listeners. */
+#include "base/cleanup.h"
+#include "conf/checks.h"
+#include "conf/schema_rows.h"
+
+const struct schema_word only_off_words[] = {
+    {"off", 0, false, "without it"},
+    {NULL},
+};
+
+const struct schema_word bool_words[] = {
+    {"true", 1, false, NULL},
+    {"false", 0, false, NULL},
+    {NULL},
+};
+
+static const struct schema_word listener_protocols[] = {
+    {"http", CONF_PROTOCOL_HTTP, false, "requests, for sites"},
+    {"tcp", CONF_PROTOCOL_TCP, false, "connections, passed on as they are to `forward`"},
+    {NULL},
+};
+
+static const struct schema_row network_row = {.name = "networks", .kind = SCHEMA_NETWORK};
+
+static const struct schema_row proxy_protocol_rows[] = {
+    {.name = "required",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct conf_proxy_protocol, is_required),
+     .doc = "whether connections begin with it; a map alone says so too"},
+    {.name = "from",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_proxy_protocol, from),
+     .element = &network_row,
+     .element_size = sizeof(struct network),
+     .min = 1,
+     .max = 1000,
+     .doc = "who may connect and send it: addresses, networks, `private`, `loopback`; others are "
+            "closed at once; without it whoever can connect"},
+};
+
+static const struct schema_struct proxy_protocol_type = {
+    .noun = "the PROXY protocol",
+    .doc = "A header by which a balancer in front tells who the client is. Where it is required, a "
+           "connection without it is closed.",
+    ROWS(proxy_protocol_rows),
+    .shorthand = "required",
+    .check = check_proxy_protocol,
+};
+
+static const struct schema_row listener_timeouts_rows[] = {
+    {.name = "connect",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = 10 * MS_PER_MIN,
+     AT(struct conf_timeouts, connect_ms),
+     .standard = "5s",
+     .doc = "to connect to a target; then another one is tried"},
+    {.name = "idle",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = 7 * MS_PER_D,
+     AT(struct conf_timeouts, idle_ms),
+     .standard = "10m",
+     .doc = "without a byte either way"},
+};
+
+static const struct schema_struct listener_timeouts_type = {
+    .noun = "a listener's timeouts",
+    .doc = "How long connections are kept that are passed on as they are.",
+    ROWS(listener_timeouts_rows),
+};
+
+static const struct schema_row listener_rows[] = {
+    {.name = "address",
+     .kind = SCHEMA_LISTENER_ADDRESS,
+     .is_required = true,
+     AT(struct conf_listener, address),
+     .doc = "where to listen, on both IPv4 and IPv6 when only a "
+            "port is given"},
+    LATER_BUT_OFF("tls", "HTTPS"),
+    {.name = "proxy_protocol",
+     .kind = SCHEMA_STRUCT,
+     .type = &proxy_protocol_type,
+     AT(struct conf_listener, proxy_protocol),
+     .doc = "the client's address from a balancer in front: `true`, or who may tell it"},
+    {.name = "protocol",
+     .kind = SCHEMA_WORD,
+     .words = listener_protocols,
+     AT(struct conf_listener, protocol),
+     .standard = "http",
+     .doc = "what clients speak"},
+    {.name = "forward",
+     .kind = SCHEMA_NAMED,
+     AT(struct conf_listener, forward),
+     .doc = "with `protocol: tcp`: the target group or service that gets the connections"},
+    {.name = "timeouts",
+     .kind = SCHEMA_STRUCT,
+     .type = &listener_timeouts_type,
+     AT(struct conf_listener, timeouts),
+     .doc = "with `protocol: tcp`: how long to wait"},
+    {.name = "trusted_proxies",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_listener, trusted_proxies),
+     .element = &network_row,
+     .element_size = sizeof(struct network),
+     .min = 1,
+     .max = 1000,
+     .doc = "whose X-Forwarded-For, -Proto, -Host and Forwarded are believed: addresses, networks, "
+            "`private`, `loopback`"},
+};
+
+static const struct schema_struct listener_type = {
+    .noun = "a listener",
+    .doc = "Where requests come in; or with `protocol: tcp` connections of anything else, which "
+           "one target group gets.",
+    ROWS(listener_rows),
+    .has_place = true,
+    .shorthand = "address",
+    .check = check_listener,
+};
+
+const struct schema_row listener_row = {
+    .name = "listener", .kind = SCHEMA_STRUCT, .type = &listener_type};

@@ -1,0 +1,23 @@
+/*
+ * Connections passed on as they are, from a listener with `protocol: tcp` to a target of its group:
+ * chosen as for requests, tried on another when it refuses, told who the client is where the group
+ * wants a PROXY header, then relayed without a fiber until both sides have ended.
+ */
+#pragma once
+
+#include "conf/snapshot.h"
+#include "edge/access_line.h"
+#include "edge/forward/balance.h"
+#include "http/session.h"
+
+/* What a connection is served with, borrowed until `ended`. */
+struct tcp_route {
+    const struct conf_listener *listener;
+    struct balancer *balancer;
+    void *held; /* by whoever called, until then */
+    /* Told once for each connection, when all is over; what `facts` names goes afterwards. */
+    void (*ended)(const struct access_connection *facts, void *held);
+};
+
+/* On the session's fiber; takes its descriptor over when a target was found. */
+void tcp_serve(struct session *session, const struct tcp_route *route);
