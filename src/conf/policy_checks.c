@@ -210,7 +210,12 @@ static bool is_told(const struct reading *reading)
 static bool read_file(struct reading *reading, struct conf_place place, struct slice path,
                       struct buffer *text)
 {
-    int rc = file_read_all(path.at, text);
+    struct file_info info;
+    int rc = file_stat(path.at, &info);
+    if (rc == 0 && !info.is_regular)
+        rc = info.is_folder ? -EISDIR : -EINVAL; /* a pipe would be waited for */
+    if (rc == 0)
+        rc = file_read_all(path.at, text);
     if (rc == 0)
         return true;
     reading->lacks_files = true;
@@ -218,7 +223,9 @@ static bool read_file(struct reading *reading, struct conf_place place, struct s
         reading->out_of_memory = true;
     else if (is_told(reading))
         reading_error(reading, place, "%.*s cannot be read: %s", SLICE_ARG(path),
-                      rc == -EMSGSIZE ? "it is too large" : strerror(-rc));
+                      rc == -EMSGSIZE ? "it is too large"
+                      : rc == -EINVAL ? "it is no regular file"
+                                      : strerror(-rc));
     return false;
 }
 

@@ -21,7 +21,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#define CACHE_ENTRIES   1024 /* a power of two */
+#define CACHE_ENTRIES   256 /* a power of two */
 #define CACHE_MS        60000
 #define RUNNING_MAX     2 /* of the pool's threads: files and others need theirs */
 #define WAITING_MAX     256

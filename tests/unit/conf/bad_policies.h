@@ -53,4 +53,8 @@ static const struct bad_file policies_files[] = {
      "5:20: /nonexistent/page cannot be read: No such file or directory\n"
      "5:39: \"302\" is not an error's status: from 400 to 599, 4xx or 5xx; or intercept\n"
      "5:58: \"intercept\" is true or false\n"},
+    {SITE "    forward: api\n"
+          "    errors: { 404: /dev/zero, 5xx: / }\n",
+     "5:20: /dev/zero cannot be read: it is no regular file\n"
+     "5:36: / cannot be read: Is a directory\n"},
 };

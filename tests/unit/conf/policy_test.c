@@ -100,8 +100,8 @@ static void single_statuses_come_before_classes(void **state)
 {
     (void)state;
     struct snapshot *snapshot = parse_good(
-        "sites: { s: { respond: hi, errors: { 5xx: /dev/null, 404: /dev/null, 503: /dev/null, "
-        "intercept: true } } }\n");
+        "sites: { s: { respond: hi, errors: { 5xx: " SOURCE_ROOT "/LICENSE, 404: " SOURCE_ROOT
+        "/LICENSE, 503: " SOURCE_ROOT "/LICENSE, intercept: true } } }\n");
     const struct conf_error_pages *errors = &snapshot->sites[0].errors;
     assert_int_equal(errors->pages_count, 3);
     assert_true(errors->intercept);
