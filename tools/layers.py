@@ -10,7 +10,7 @@ from project import ROOT, c_sources
 # `edge/client.h` in place of a folder allows that one header.
 LAYERS = {
     "base": ((), ()),
-    "os": (("base",), ("ares.h",)),
+    "os": (("base",), ("ares.h", "crypt.h")),
     "wire": (("base",), ("openssl/", "nghttp2/", "expat.h", "jansson.h", "zlib.h", "brotli/",
                          "zstd.h")),
     "store": (("base", "os"), ("sqlite3.h", "openssl/")),

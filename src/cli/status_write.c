@@ -121,6 +121,24 @@ static int write_listeners(struct view *view)
     return write_table(view, &table);
 }
 
+/* The sites that are closed; nothing when none is. */
+static int write_closed(struct view *view)
+{
+    static const struct table_column columns[] = {{"MAINTENANCE", false}, {"MESSAGE", false}, {0}};
+    struct table table;
+    table_init(&table, &view->status->arena, columns);
+    JSON_FOR_EACH(part_of(view->status, "sites"), site)
+    {
+        if (json_get(site, SLICE("maintenance")) == NULL)
+            continue;
+        int rc = table_add(&table,
+                           (struct slice[]){text_of(site, "name"), text_of(site, "maintenance")});
+        if (rc < 0)
+            return rc;
+    }
+    return write_table(view, &table);
+}
+
 static int add_target(struct view *view, struct table *table, struct slice group,
                       const struct json *target, const struct json *earlier)
 {
@@ -235,6 +253,8 @@ int status_write_text(struct status *status, const struct status *before, struct
         rc = write_head(&view);
         if (rc == 0)
             rc = write_listeners(&view);
+        if (rc == 0)
+            rc = write_closed(&view);
         if (rc == 0)
             rc = write_groups(&view);
     }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/writer.h"
+#include "conf/policy_checks.h"
 #include "conf/value.h"
 #include "wire/http/uri.h"
 
@@ -208,12 +209,16 @@ void check_rule(struct reading *reading, const struct tree_node *node, void *obj
     check_fallback(reading, node, rule);
     check_rewrite(reading, node, rule);
     check_shares(reading, node, rule);
+    check_limits(reading, node, &rule->rule);
 }
 
 void check_site(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_site *site = object;
     const struct tree_node *rules = tree_get(node, "rules");
+    const struct tree_node *errors = tree_get(node, "errors");
+    if (errors != NULL)
+        check_errors(reading, errors, &site->errors);
     if (rules == NULL && !site->has_own) {
         if (!has_misspelt_action(node))
             reading_error(reading, site->place,

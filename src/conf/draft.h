@@ -17,6 +17,17 @@ struct draft_mirror {
     unsigned sample;
 };
 
+struct draft_auth {
+    struct named forward;
+    struct conf_auth auth;
+};
+
+/* One of a site's `errors`, which check_errors reads from the tree. */
+struct draft_error_page {
+    struct slice key;
+    struct slice value;
+};
+
 struct draft_rule {
     struct conf_place place;
     struct conf_rule rule; /* its action is set by link.c */
@@ -29,6 +40,7 @@ struct draft_rule {
     struct conf_redirect redirect;
     struct conf_respond respond;
     struct slice fallback;
+    struct draft_auth auth;
 };
 
 struct draft_site {
@@ -40,6 +52,13 @@ struct draft_site {
     unsigned listeners_count;
     struct draft_rule *rules;
     unsigned rules_count;
+    struct conf_header_edits request_headers;
+    struct conf_header_edits response_headers;
+    struct conf_cors cors;
+    struct conf_compress compress;
+    struct draft_error_page *error_pages;
+    unsigned error_pages_count;
+    struct conf_error_pages errors;
     struct draft_rule own; /* the rule on the site itself */
     bool has_own;
 };

@@ -338,9 +338,8 @@ static struct slice health_host(struct reading *reading, const struct draft_site
     return (struct slice){NULL, 0};
 }
 
-/* The group that a rule names, used from now on; NULL, and that is said. */
-static struct conf_group *link_group(struct linking *linking, const struct draft_site *site,
-                                     const struct named *named)
+/* The group of that name, which speaks HTTP and is used now; or NULL. */
+static struct conf_group *use_group(struct linking *linking, const struct named *named)
 {
     struct destination *destination = map_get(&linking->destinations, named->name);
     if (named->name.len == 0)
@@ -354,7 +353,15 @@ static struct conf_group *link_group(struct linking *linking, const struct draft
         reading_error(linking->reading, named->place, "\"%.*s\" speaks tcp, and rules forward HTTP",
                       SLICE_ARG(group->name));
     destination->is_used = true;
-    if (group->health.host.len == 0)
+    return group;
+}
+
+/* The same; its health requests name the site that forwards to it. */
+static struct conf_group *link_group(struct linking *linking, const struct draft_site *site,
+                                     const struct named *named)
+{
+    struct conf_group *group = use_group(linking, named);
+    if (group != NULL && group->health.host.len == 0)
         group->health.host = health_host(linking->reading, site);
     return group;
 }
@@ -447,6 +454,49 @@ static void identify_files(struct linking *linking, struct conf_files *files)
     files->identity_hash = hash_bytes((struct hash_key){1, 2}, files->identity);
 }
 
+static bool has_edits(const struct conf_header_edits *edits)
+{
+    return edits->remove_count + edits->set_count + edits->add_count > 0;
+}
+
+static void link_policies(struct linking *linking, const struct draft_site *site,
+                          const struct draft_rule *from, struct conf_rule *rule)
+{
+    if (from->auth.auth.enabled) {
+        const struct conf_group *group = use_group(linking, &from->auth.forward);
+        rule->auth = from->auth.auth;
+        if (group != NULL && group->proxy_protocol != PROXY_NONE)
+            reading_error(linking->reading, from->auth.forward.place,
+                          "\"%.*s\" wants the PROXY protocol, which an auth service is not sent",
+                          SLICE_ARG(group->name));
+        if (group != NULL)
+            rule->auth.group = group->name;
+    }
+    if (!rule->cors.enabled)
+        rule->cors = site->cors;
+    /* With `false` it was given, and is not the site's. */
+    if (rule->compress.encodings_count == 0 && !rule->compress.enabled)
+        rule->compress = site->compress;
+    rule->has_filters = has_edits(&rule->request_headers) || has_edits(&rule->response_headers) ||
+                        rule->cors.enabled || rule->compress.enabled;
+    bool has_policies = rule->rate_limit.enabled || rule->concurrency.enabled ||
+                        rule->basic_auth.enabled || rule->auth.enabled ||
+                        rule->body_max != UINT64_MAX;
+    rule->gate = has_policies ? ++linking->snapshot->gates_count : 0;
+}
+
+static void link_filters(const struct draft_site *from, struct conf_site *site)
+{
+    site->request_headers = from->request_headers;
+    site->response_headers = from->response_headers;
+    site->cors = from->cors;
+    site->errors = from->errors;
+    site->has_filters = has_edits(&site->request_headers) || has_edits(&site->response_headers) ||
+                        site->cors.enabled || site->errors.pages_count > 0;
+    for (unsigned i = 0; i < site->rules_count; i++)
+        site->rules[i].has_filters |= site->has_filters;
+}
+
 static void link_rule(struct linking *linking, const struct draft_site *site,
                       const struct draft_rule *from, struct conf_rule *rule)
 {
@@ -469,6 +519,7 @@ static void link_rule(struct linking *linking, const struct draft_site *site,
         rule->respond = from->respond;
         break;
     }
+    link_policies(linking, site, from, rule);
 }
 
 static void link_site(struct linking *linking, const struct draft_site *from,
@@ -487,6 +538,7 @@ static void link_site(struct linking *linking, const struct draft_site *from,
         link_rule(linking, from, &from->rules[i], &site->rules[i]);
         site->rules[i].number = i + 1;
     }
+    link_filters(from, site);
 }
 
 static void link_sites(struct linking *linking)

@@ -364,9 +364,11 @@ static void refuse_key(struct reading *reading, const struct tree_node *child,
                   SLICE_ARG(key), type->noun, list.text);
 }
 
+/* What both have is the host's: a site's `compress` is not its own rule's. */
 static bool is_in_also(const struct schema_struct *type, struct slice key)
 {
-    return type->also != NULL && schema_find(type->also, key) != NULL;
+    return type->also != NULL && schema_find(type, key) == NULL &&
+           schema_find(type->also, key) != NULL;
 }
 
 /* Reads the given keys of `type`; those that belong to its host are the host's to read. */
@@ -376,6 +378,8 @@ static void read_keys(struct reading *reading, const struct tree_node *node,
 {
     for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
         const struct schema_row *row = schema_find(type, child->key);
+        if (host != NULL && schema_find(host, child->key) != NULL)
+            continue;
         if (row != NULL)
             read_value(reading, child, row, object);
         else if (!is_in_also(type, child->key) && host == NULL)

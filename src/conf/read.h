@@ -16,6 +16,7 @@ struct reading {
     struct slice folder;        /* absolute, the file's */
     bool was_accepted;          /* before: a folder that is gone since is not an error */
     struct slice last_folder;   /* that was there: the next rule may name the same */
+    bool lacks_files;           /* that it names: they could not be read */
     bool out_of_memory;
 };
 

@@ -4,6 +4,7 @@
  */
 #include "base/cleanup.h"
 #include "conf/read.h"
+#include "conf/template.h"
 #include "conf/value.h"
 #include "os/file.h"
 #include "wire/http/uri.h"
@@ -12,6 +13,8 @@
 
 #define PATTERN_LEN_MAX 1000
 #define METHOD_LEN_MAX  32
+
+#define LIMIT_HEADER_LEN_MAX 200
 
 static const char *keep(struct reading *reading, struct slice text, void *field)
 {
@@ -373,6 +376,81 @@ static const char *parse_path_prefix(struct reading *reading, struct slice text,
     return keep(reading, pattern.text, field);
 }
 
+static const char *parse_edit_name(struct reading *reading, struct slice text, void *field)
+{
+    if (!http_is_token(text))
+        return allowed(SCHEMA_FIELD_NAME);
+    enum field_id id = field_id_of(text);
+    if (field_is_hop_by_hop(id) || id == FIELD_CONTENT_LENGTH || id == FIELD_TRAILER)
+        return "it frames the message or belongs to one connection, and is Weir's own";
+    return keep(reading, text, field);
+}
+
+static const char *parse_edit_value(struct reading *reading, struct slice text, void *field)
+{
+    if (!http_is_field_value(text) || slice_trim(text).len != text.len)
+        return allowed(SCHEMA_EDIT_VALUE);
+    struct slice unknown = template_unknown(text);
+    if (unknown.at == NULL)
+        return keep(reading, text, field);
+    struct slice why = arena_format(reading->scratch,
+                                    "there is no {%.*s}; variables are {host}, {path}, {query}, "
+                                    "{client} and {request_id}",
+                                    SLICE_ARG(unknown));
+    reading->out_of_memory |= why.at == NULL;
+    return why.at;
+}
+
+static const char *parse_rate(struct reading *reading, struct slice text, void *field)
+{
+    (void)reading;
+    uint64_t count;
+    ptrdiff_t slash = slice_find(text, '/');
+    struct slice unit = slash < 0 ? text : slice_from(text, (size_t)slash + 1);
+    int64_t period_ms = slice_equal(unit, SLICE("s"))   ? 1000
+                        : slice_equal(unit, SLICE("m")) ? 60000
+                        : slice_equal(unit, SLICE("h")) ? 3600000
+                                                        : 0;
+    if (slash < 0 || period_ms == 0 ||
+        slice_parse_u64(slice_first(text, (size_t)slash), &count) < 0 || count == 0 ||
+        count > 1000000)
+        return allowed(SCHEMA_RATE);
+    *(struct conf_rate *)field = (struct conf_rate){(unsigned)count, period_ms};
+    return NULL;
+}
+
+static const char *parse_limit_key(struct reading *reading, struct slice text, void *field)
+{
+    struct conf_limit_key key = {.by = CONF_LIMIT_BY_ALL};
+    if (slice_equal(text, SLICE("address")))
+        key.by = CONF_LIMIT_BY_ADDRESS;
+    else if (slice_equal(text, SLICE("user")))
+        key.by = CONF_LIMIT_BY_USER;
+    else if (slice_starts_with(text, SLICE("header ")))
+        key.by = CONF_LIMIT_BY_HEADER;
+    else if (!slice_equal(text, SLICE("all")))
+        return allowed(SCHEMA_LIMIT_KEY);
+    if (key.by == CONF_LIMIT_BY_HEADER) {
+        struct slice name = slice_trim(slice_from(text, strlen("header ")));
+        if (!http_is_token(name) || name.len > LIMIT_HEADER_LEN_MAX)
+            return allowed(SCHEMA_LIMIT_KEY);
+        key.header = reading_keep(reading, name);
+    }
+    *(struct conf_limit_key *)field = key;
+    return NULL;
+}
+
+static const char *parse_error_key(struct reading *reading, struct slice text, void *field)
+{
+    bool is_class = text.len == 3 && (text.at[0] == '4' || text.at[0] == '5') &&
+                    slice_equal(slice_from(text, 1), SLICE("xx"));
+    bool is_status = text.len == 3 && (text.at[0] == '4' || text.at[0] == '5') &&
+                     ascii_is_digit(text.at[1]) && ascii_is_digit(text.at[2]);
+    if (!is_class && !is_status && !slice_equal(text, SLICE("intercept")))
+        return allowed(SCHEMA_ERROR_KEY);
+    return keep(reading, text, field);
+}
+
 /* The place is added by read.c, which knows it. */
 static const char *parse_named(struct reading *reading, struct slice text, void *field)
 {
@@ -440,6 +518,20 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
                              "^[/*]", sizeof(struct conf_pattern), parse_path_pattern},
     [SCHEMA_VALUE_PATTERN] = {"a pattern", "one line of text in which * is any run of characters",
                               NULL, sizeof(struct conf_pattern), parse_value_pattern},
+    [SCHEMA_EDIT_NAME] = {"the name of a header field that can be changed",
+                          "letters, digits and \"-\", as in X-Frame-Options",
+                          "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", sizeof(struct slice), parse_edit_name},
+    [SCHEMA_EDIT_VALUE] = {"a header field's value", "one line of text without blanks at its ends",
+                           NULL, sizeof(struct slice), parse_edit_value},
+    [SCHEMA_RATE] = {"a rate", "a number up to 1000000 and a unit, as in 100/s, 30/m or 1000/h",
+                     "^[0-9]+/(s|m|h)$", sizeof(struct conf_rate), parse_rate},
+    [SCHEMA_LIMIT_KEY] = {"what requests are counted by",
+                          "address, user, all, or header and its name, as in header X-Api-Key",
+                          "^(address|user|all|header .+)$", sizeof(struct conf_limit_key),
+                          parse_limit_key},
+    [SCHEMA_ERROR_KEY] = {"an error's status", "from 400 to 599, 4xx or 5xx; or intercept",
+                          "^([45][0-9][0-9]|[45]xx|intercept)$", sizeof(struct slice),
+                          parse_error_key},
     [SCHEMA_NAMED] = {"a name", NAME_ALLOWED, "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
                       sizeof(struct named), parse_named},
     [SCHEMA_HOST_PATTERN] = {"a host", "example.org, or *.example.org for all names below it", NULL,

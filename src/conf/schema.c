@@ -8,7 +8,15 @@
 #include "conf/draft.h"
 #include "conf/schema_group.h"
 #include "conf/schema_match.h"
+#include "conf/schema_policy.h"
 #include "conf/schema_rows.h"
+
+/* A struct of schema_policy.h, filled only when it is given. */
+#define POLICY(key, of, struct_type, member, meaning)                                              \
+    {                                                                                              \
+        .name = key, .kind = SCHEMA_STRUCT, .type = &(of), .is_choice = true,                      \
+        AT(struct_type, member), .doc = meaning                                                    \
+    }
 
 static const struct schema_word group_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1"},
@@ -216,15 +224,24 @@ static const struct schema_row rule_rows[] = {
      .doc =
          "the path for the action, behind a `?` also its query; `{host}`, `{path}` and `{query}` "
          "are the request's, after `strip_prefix`"},
+    POLICY("request_headers", request_headers_type, struct draft_rule, rule.request_headers,
+           "changes to the header that the target gets, over the site's"),
+    POLICY("response_headers", response_headers_type, struct draft_rule, rule.response_headers,
+           "changes to the header that the client gets, over the site's"),
+    POLICY("cors", cors_type, struct draft_rule, rule.cors,
+           "which other origins may use it; without it the site's"),
+    POLICY("compress", compress_type, struct draft_rule, rule.compress,
+           "compresses responses; without it as the site says"),
+    POLICY("rate_limit", rate_limit_type, struct draft_rule, rule.rate_limit,
+           "how many requests a client may make"),
+    POLICY("concurrency", concurrency_type, struct draft_rule, rule.concurrency,
+           "how many requests may be under way at one time"),
+    POLICY("basic_auth", basic_auth_type, struct draft_rule, rule.basic_auth,
+           "asks for a name and a password"),
+    POLICY("auth", auth_type, struct draft_rule, auth, "asks a service about each request"),
     LATER("bucket", "files of a bucket"),
     LATER("s3", "the S3 API"),
     LATER("registry", "an image registry"),
-    LATER("request_headers", "changes to the request's header"),
-    LATER("response_headers", "changes to the response's header"),
-    LATER("rate_limit", "a limit of requests per second"),
-    LATER("concurrency", "a limit of requests at one time"),
-    LATER("basic_auth", "a password"),
-    LATER("compress", "gzip, br and zstd"),
     LATER("cache", "a cache of responses"),
 };
 
@@ -273,10 +290,29 @@ static const struct schema_row site_rows[] = {
      .min = 1,
      .max = 10000,
      .doc = "the first that matches answers"},
+    POLICY("request_headers", request_headers_type, struct draft_site, request_headers,
+           "changes to the header that targets get, before the rule's"),
+    POLICY("response_headers", response_headers_type, struct draft_site, response_headers,
+           "changes to the header that clients get, before the rule's"),
+    POLICY("cors", cors_type, struct draft_site, cors,
+           "which other origins may use it, for rules that do not say"),
+    POLICY("compress", compress_type, struct draft_site, compress,
+           "compresses responses, for rules that do not say"),
+    {.name = "errors",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct draft_site, error_pages),
+     .name_kind = SCHEMA_ERROR_KEY,
+     .name_offset = offsetof(struct draft_error_page, key),
+     .element = &error_page_row,
+     .element_size = sizeof(struct draft_error_page),
+     .is_draft = true,
+     .max = 100,
+     .doc = "files shown for errors, by status (`404`) or class (`5xx`); `{status}` and "
+            "`{request_id}` in them are filled in. `intercept: true` also replaces those of "
+            "targets"},
     LATER_BUT_OFF("tls", "HTTPS"),
     LATER("redirect_https", "plain requests sent to HTTPS"),
     LATER("hsts", "HTTPS that browsers remember"),
-    LATER("errors", "error pages of its own"),
 };
 
 static const struct schema_struct site_type = {

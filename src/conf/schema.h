@@ -33,6 +33,11 @@ enum schema_kind {
     SCHEMA_TARGET_ADDRESS,   /* struct conf_address */
     SCHEMA_PATH_PATTERN,     /* struct conf_pattern */
     SCHEMA_VALUE_PATTERN,    /* struct conf_pattern */
+    SCHEMA_EDIT_NAME,        /* struct slice: of a header field that may be changed */
+    SCHEMA_EDIT_VALUE,       /* struct slice: its value, with variables */
+    SCHEMA_RATE,             /* struct conf_rate */
+    SCHEMA_LIMIT_KEY,        /* struct conf_limit_key */
+    SCHEMA_ERROR_KEY,        /* struct slice */
     SCHEMA_NAMED,            /* struct named: the name of something else in the file */
     SCHEMA_HOST_PATTERN,     /* struct slice, lower case */
     SCHEMA_NETWORK,          /* struct network */

@@ -251,11 +251,13 @@ static bool is_shown(const struct schema_row *row)
     return row->kind != SCHEMA_LATER || row->words != NULL;
 }
 
-static void put_properties(struct json *json, const struct schema_struct *type)
+/* Keys that `host` has too are its own. */
+static void put_properties(struct json *json, const struct schema_struct *type,
+                           const struct schema_struct *host)
 {
     for (unsigned i = 0; i < type->rows_count; i++) {
         const struct schema_row *row = &type->rows[i];
-        if (!is_shown(row))
+        if (!is_shown(row) || (host != NULL && schema_find(host, slice_of_cstr(row->name)) != NULL))
             continue;
         put_key(json, row->name);
         open_with(json, "{");
@@ -288,9 +290,9 @@ static void put_map_form(struct json *json, const struct schema_struct *type)
     put_member(json, "type", "object");
     put_key(json, "properties");
     open_with(json, "{");
-    put_properties(json, type);
+    put_properties(json, type, NULL);
     if (type->also != NULL)
-        put_properties(json, type->also);
+        put_properties(json, type->also, type);
     close_with(json, "}");
     put_required(json, type);
     put_key(json, "additionalProperties");

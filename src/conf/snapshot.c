@@ -95,6 +95,7 @@ static int fill(struct snapshot *snapshot, struct slice text, bool was_accepted,
         link_snapshot(&reading, &draft, snapshot);
     if (reading.out_of_memory)
         return -ENOMEM;
+    snapshot->lacks_files = reading.lacks_files;
     return errors->count > 0 ? -EINVAL : 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "conf/policy.h"
 #include "os/network.h"
 #include "wire/http/encoding.h"
 #include "wire/http/message.h"
@@ -238,6 +239,16 @@ struct conf_rule {
     bool has_rewrite;          /* either of these */
     struct slice strip_prefix; /* "/api", no slash at its end, in normal form; empty: nothing */
     struct slice rewrite;      /* may hold {host} {path} {query}; empty: the path as it is */
+    struct conf_header_edits request_headers; /* over the site's */
+    struct conf_header_edits response_headers;
+    struct conf_cors cors;         /* the rule's, or else the site's */
+    struct conf_compress compress; /* the same */
+    struct conf_rate_limit rate_limit;
+    struct conf_concurrency concurrency;
+    struct conf_basic_auth basic_auth;
+    struct conf_auth auth;
+    bool has_filters; /* responses pass some, the site's among them; or the request is changed */
+    unsigned gate;    /* from 1 within the snapshot: it has policies; 0: none */
 };
 
 struct conf_site {
@@ -249,6 +260,11 @@ struct conf_site {
     unsigned listeners_count;
     struct conf_rule *rules;
     unsigned rules_count;
+    struct conf_header_edits request_headers; /* before the rule's */
+    struct conf_header_edits response_headers;
+    struct conf_cors cors; /* of what no rule matches */
+    struct conf_error_pages errors;
+    bool has_filters;
 };
 
 enum conf_balance {
@@ -361,6 +377,9 @@ struct snapshot {
     unsigned listeners_count;
     struct conf_site *sites;
     unsigned sites_count;
+    unsigned gates_count; /* rules with policies */
+    bool lacks_files; /* password files or error pages could not be read: only of a text that was
+                         accepted before */
     struct conf_group *groups;
     unsigned groups_count;
     struct conf_service *services;

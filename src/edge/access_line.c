@@ -103,6 +103,7 @@ static void write_json_notes(struct writer *writer, const struct exchange_notes 
     WRITE_TEXT_IF_ANY(writer, ",\"site\":", notes->site);
     if (notes->rule > 0)
         WRITE_NUMBER(writer, ",\"rule\":", notes->rule);
+    WRITE_TEXT_IF_ANY(writer, ",\"user\":", notes->user);
     WRITE_TEXT_IF_ANY(writer, ",\"group\":", notes->group);
     WRITE_TEXT_IF_ANY(writer, ",\"target\":", notes->target);
     if (notes->tries > 0) {
@@ -159,6 +160,19 @@ static void write_combined_text(struct writer *writer, struct slice text)
     }
 }
 
+/* A field of its own: blanks in it are escaped too. */
+static void write_combined_user(struct writer *writer, struct slice user)
+{
+    struct slice part;
+    if (user.len == 0)
+        write_char(writer, '-');
+    for (bool is_first = true; slice_cut(&user, ' ', &part); is_first = false) {
+        if (!is_first)
+            write_literal(writer, "\\x20");
+        write_combined_text(writer, part);
+    }
+}
+
 static void write_combined_field(struct writer *writer, const struct exchange *exchange,
                                  enum field_id id)
 {
@@ -173,7 +187,9 @@ static void write_combined(struct writer *writer, const struct exchange *exchang
 {
     const struct request_head *request = &exchange->request;
     write_slice(writer, exchange->client);
-    write_literal(writer, " - - [");
+    write_literal(writer, " - ");
+    write_combined_user(writer, exchange->notes.user);
+    write_literal(writer, " [");
     write_bytes(writer, clock->combined, sizeof clock->combined - 1);
     write_literal(writer, "] \"");
     if (request->method_name.len == 0) {

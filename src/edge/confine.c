@@ -130,11 +130,35 @@ static int add_served(void *arg, struct slice root)
     return 0;
 }
 
+/* Calls visit for each file that a reload reads again: passwords, error pages. */
+static int each_file(const struct snapshot *snapshot, int (*visit)(void *arg, struct slice path),
+                     void *arg)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < snapshot->sites_count; i++) {
+        const struct conf_site *site = &snapshot->sites[i];
+        for (unsigned j = 0; rc == 0 && j < site->errors.pages_count; j++)
+            rc = visit(arg, site->errors.pages[j].file);
+        for (unsigned j = 0; rc == 0 && j < site->rules_count; j++) {
+            if (site->rules[j].basic_auth.enabled)
+                rc = visit(arg, site->rules[j].basic_auth.file);
+        }
+    }
+    return rc;
+}
+
+static int add_file(void *arg, struct slice path)
+{
+    add(arg, path);
+    return 0;
+}
+
 static void list_places(struct places *places, const struct snapshot *snapshot, bool keeps_root)
 {
     add(places, SLICE("/proc/self"));
     add_resolver(places, keeps_root);
     (void)each_root(snapshot, add_served, places);
+    (void)each_file(snapshot, add_file, places);
 }
 
 static int count_one(void *arg, struct slice root)
@@ -149,6 +173,7 @@ static int confine_places(const struct snapshot *snapshot, bool keeps_root, stru
     struct places places = {.max = 0};
     bool is_held = false;
     (void)each_root(snapshot, count_one, &places.max);
+    (void)each_file(snapshot, count_one, &places.max);
     places.max = 16 + 2 * places.max;
     arena_init(&places.arena, NULL, 0, PLACES_BYTES_MAX);
     places.at = arena_alloc_array(&places.arena, places.max, sizeof *places.at);
@@ -220,6 +245,10 @@ bool edge_confinement_covers(const struct snapshot *now, const struct snapshot *
         return false;
     *ret_what = "a file of name resolution, such as /etc/hosts, was replaced";
     if (!resolver_files_are_the_same())
+        return false;
+    /* A file that is another one by now, or that only root may read. */
+    *ret_what = "a file that it names has to be read anew";
+    if (next->lacks_files)
         return false;
     *ret_what = "another folder is served";
     return each_root(now, note_folder, &folders) == 0 &&

@@ -209,10 +209,13 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     struct edge edge = {
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     list_init(&edge.report_waiters);
+    maintenance_init(&edge.maintenance, edge.hash_key);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
-    if (edge.workers == NULL)
+    if (edge.workers == NULL) {
+        maintenance_finish(&edge.maintenance);
         return error_set(ret_error, -ENOMEM, "out of memory");
+    }
     const struct plane_parts parts = {
         .snapshot = options->snapshot,
         .sockets = options->sockets,
@@ -236,6 +239,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         plane_unref(edge.plane);
     }
     memory_free(edge.workers);
+    maintenance_finish(&edge.maintenance);
     descriptor_close(options->admin_fd);
     return rc;
 }

@@ -71,6 +71,7 @@ void edge_worker_end(struct edge_worker *worker)
     view_unref(worker->view);
     worker->view = NULL;
     files_cache_destroy(worker->files_cache);
+    encoder_pool_finish(&worker->encoders);
     worker_finish(&worker->http);
 }
 

@@ -4,6 +4,9 @@
 #include "base/cleanup.h"
 #include "edge/access_log.h"
 #include "edge/files/files.h"
+#include "edge/filter/cors.h"
+#include "edge/filter/filters.h"
+#include "edge/filter/headers.h"
 #include "edge/forward/forward.h"
 #include "edge/respond.h"
 #include "edge/route/rewrite.h"
@@ -36,6 +39,67 @@ static struct worker_listener *listener_of(const struct exchange *exchange)
     return CONTAINER_OF(exchange->server, struct worker_listener, server);
 }
 
+static struct maintenance *maintenance_of_edge(void)
+{
+    return &edge_worker_current()->edge->maintenance;
+}
+
+static void refuse_memory(struct exchange *exchange)
+{
+    exchange_respond_error(exchange, 503, "out of memory for this request");
+}
+
+/* What the request has to pass before the action. False: it has been answered. */
+static bool admit(struct exchange *exchange, const struct conf_site *site,
+                  const struct conf_rule *rule, const struct view *view)
+{
+    struct maintenance *maintenance = maintenance_of_edge();
+    const struct gate *gate = rule->gate == 0 ? NULL : &view->plane->gates[rule->gate];
+    if (maintenance_is_on(maintenance) && !maintenance_admit(maintenance, site->name, exchange))
+        return false;
+    if (gate != NULL && !gate_admit_client(gate, exchange))
+        return false;
+    /* Browsers send no credentials with a preflight: it comes before those are asked for. */
+    if (rule->cors.enabled && cors_answer_preflight(exchange, &rule->cors))
+        return false;
+    struct balancer *auth_balancer =
+        rule->auth.enabled ? &view->balancers[gate->auth_group]->balancer : NULL;
+    return gate == NULL || gate_admit_user(gate, exchange, auth_balancer);
+}
+
+/* The action behind what its rule and site ask for besides. */
+static __attribute__((noinline)) void run_guarded(struct exchange *exchange,
+                                                  const struct conf_site *site,
+                                                  const struct route *route, struct view *view)
+{
+    const struct conf_rule *rule = route->rule;
+    /* The log tells what the client sent. */
+    struct fields received = exchange->request.fields;
+    if (rule->has_filters && filters_add(exchange, site, rule) < 0)
+        refuse_memory(exchange);
+    else if (!admit(exchange, site, rule, view))
+        ; /* it has been answered */
+    else if (headers_edit_request(exchange, &site->request_headers, &rule->request_headers) < 0)
+        refuse_memory(exchange);
+    else
+        run_action(exchange, route, view);
+    exchange->request.fields = received;
+}
+
+/* A site without a rule for the request still has its pages and headers, and may be closed. */
+static __attribute__((noinline)) void refuse_unmatched(struct exchange *exchange,
+                                                       const struct conf_site *site)
+{
+    struct maintenance *maintenance = maintenance_of_edge();
+    if (site == NULL)
+        exchange_respond_error(exchange, 404, "no site has this host");
+    else if (site->has_filters && filters_add(exchange, site, NULL) < 0)
+        refuse_memory(exchange);
+    else if (!maintenance_is_on(maintenance) ||
+             maintenance_admit(maintenance, site->name, exchange))
+        exchange_respond_error(exchange, 404, "no rule matched");
+}
+
 void edge_handle(struct exchange *exchange)
 {
     const struct worker_listener *listener = listener_of(exchange);
@@ -50,12 +114,15 @@ void edge_handle(struct exchange *exchange)
     if (site != NULL)
         exchange->notes.site = site->name;
     if (route == NULL) {
-        exchange_respond_error(exchange, 404,
-                               site == NULL ? "no site has this host" : "no rule matched");
+        refuse_unmatched(exchange, site);
         return;
     }
     exchange->notes.rule = route->rule->number;
-    run_action(exchange, route, view);
+    if (UNLIKELY(route->rule->has_filters || route->rule->gate != 0 ||
+                 maintenance_is_on(maintenance_of_edge())))
+        run_guarded(exchange, site, route, view);
+    else
+        run_action(exchange, route, view);
 }
 
 void edge_record(const struct exchange *exchange)

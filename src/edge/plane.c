@@ -136,6 +136,8 @@ static int make_parts(struct making *making)
         rc = make_groups(making);
     if (rc == 0)
         rc = router_init(&plane->router, plane->snapshot, making->parts->hash_key);
+    if (rc == 0)
+        rc = gates_create(plane->snapshot, &plane->gates);
     if (rc < 0)
         return error_set_errno(making->error, rc, "cannot set up the configuration");
     *making->error = (struct error){0};
@@ -193,6 +195,7 @@ void plane_unref(struct plane *plane)
     for (unsigned i = 0; i < plane->groups_count; i++)
         target_group_unref(plane->groups[i].group);
     router_finish(&plane->router);
+    gates_destroy(plane->snapshot, plane->gates);
     memory_free(plane->groups);
     memory_free(plane->listeners);
     snapshot_unref(plane->snapshot);

@@ -8,12 +8,14 @@
 #include "edge/edge.h"
 #include "edge/forward/target.h"
 #include "edge/listener.h"
+#include "edge/policy/gate.h"
 #include "edge/route/router.h"
 
 struct plane {
     atomic_uint references;
     struct snapshot *snapshot; /* counted */
     struct router router;
+    struct gate *gates;         /* owned; by the number of a rule's gate */
     struct group_setup *groups; /* owned; one for each of the snapshot's, each counted */
     unsigned groups_count;
     struct listener **listeners; /* owned; one for each of the snapshot's, each counted */

@@ -5,8 +5,6 @@
 #include "edge/route/location.h"
 #include "http/exchange.h"
 
-#include <errno.h>
-
 void respond_run(struct exchange *exchange, const struct conf_respond *respond)
 {
     exchange_respond(exchange, respond->status, respond->content_type, respond->body, NULL);

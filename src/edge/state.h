@@ -4,9 +4,11 @@
  */
 #pragma once
 
+#include "edge/filter/encoder_pool.h"
 #include "edge/forward/health.h"
 #include "edge/forward/names.h"
 #include "edge/plane.h"
+#include "edge/policy/maintenance.h"
 #include "edge/report.h"
 #include "edge/view.h"
 #include "edge/watchdog.h"
@@ -38,6 +40,7 @@ struct edge_worker {
     struct files_cache *files_cache; /* owned */
     struct list mirrors;             /* of struct mirror, owned by their fibers */
     unsigned mirrors_count;
+    struct encoder_pool encoders;
     struct loop *loop;
     struct lock loop_lock; /* of `loop` for other threads, which may outlive it */
     struct kernel *kernel;
@@ -68,6 +71,7 @@ struct edge {
     int admin_fd;                  /* -1: none */
     struct access_log *access_log; /* owned; NULL: off */
     struct hash_key hash_key;
+    struct maintenance maintenance;
     struct signals signals;
     struct fiber *signals_fiber; /* NULL when it has ended */
     struct health_checks health;

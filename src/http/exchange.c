@@ -2,7 +2,9 @@
 #include "http/exchange.h"
 
 #include "base/cleanup.h"
+#include "http/head_edit.h"
 #include "http/session_internal.h"
+#include "os/beneath.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -156,6 +158,7 @@ struct writer *exchange_begin(struct exchange *exchange, unsigned status, struct
     writer_init(head, block, BLOCK_LARGE_BYTES);
     exchange->state = RESPONSE_HEAD;
     exchange->status = status;
+    exchange->length = length;
     if (session_is_draining(exchange->session))
         exchange->keep_alive = false;
     h1_write_status_line(head, status, reason);
@@ -173,10 +176,36 @@ void exchange_write_own_fields(struct writer *head)
     h1_write_field(head, field_name(FIELD_SERVER), server_name);
 }
 
+/* Filters may hold the first bytes of a body back, and the head with them. */
+static bool has_head(const struct exchange *exchange)
+{
+    return exchange->head.start != NULL;
+}
+
+void exchange_set_length(struct exchange *exchange, uint64_t length)
+{
+    exchange->length = length;
+    exchange->is_reframed = true;
+    head_remove(&exchange->head, field_name(FIELD_CONTENT_LENGTH));
+    head_remove(&exchange->head, field_name(FIELD_TRANSFER_ENCODING));
+    head_remove(&exchange->head, field_name(FIELD_CONNECTION));
+}
+
+/* Writes the framing of a body that filters change, once its first part, or all of it, is known. */
+static void reframe(struct exchange *exchange, size_t len, bool more)
+{
+    uint64_t length = exchange->length;
+    if (!more && length == EXCHANGE_LENGTH_UNKNOWN && !has_no_body(exchange, exchange->status))
+        length = len;
+    exchange->is_reframed = false;
+    write_framing(exchange, exchange->status, length);
+    write_connection(exchange, exchange->status);
+}
+
 /* Adds the head to the parts when it has not left yet. */
 static int add_head(struct exchange *exchange, struct iovec *parts, int *count)
 {
-    if (exchange->state != RESPONSE_HEAD)
+    if (!has_head(exchange))
         return 0;
     h1_write_end(&exchange->head);
     if (exchange->head.overflown) {
@@ -209,7 +238,7 @@ static void copy_behind(struct iovec *head, const struct iovec *parts, int count
 
 static int join_parts(const struct exchange *exchange, struct iovec *parts, int count)
 {
-    if (exchange->state != RESPONSE_HEAD || count < 2)
+    if (!has_head(exchange) || count < 2)
         return count;
     size_t more = 0;
     for (int i = 1; i < count; i++)
@@ -246,9 +275,11 @@ static int check_length(struct exchange *exchange, size_t len, bool more)
     return 0;
 }
 
-int exchange_send(struct exchange *exchange, struct slice data, bool more)
+static int send_to_client(struct exchange *exchange, struct slice data, bool more)
 {
     assert(exchange->state == RESPONSE_HEAD || exchange->state == RESPONSE_BODY);
+    if (UNLIKELY(exchange->is_reframed))
+        reframe(exchange, data.len, more);
     if (exchange->response_kind == BODY_NONE)
         data.len = 0;
     int rc = check_length(exchange, data.len, more);
@@ -274,18 +305,134 @@ int exchange_send(struct exchange *exchange, struct slice data, bool more)
     return send_parts(exchange, parts, count, data.len, more);
 }
 
-int exchange_flush(struct exchange *exchange)
+static int flush_to_client(struct exchange *exchange)
 {
     struct iovec parts[1];
     int count = 0;
+    if (UNLIKELY(exchange->is_reframed))
+        reframe(exchange, 0, true);
     int rc = add_head(exchange, parts, &count);
     return rc < 0 ? rc : send_parts(exchange, parts, count, 0, true);
 }
 
+/* Filters. */
+
+void exchange_add_filter(struct exchange *exchange, struct exchange_filter *filter)
+{
+    struct exchange_filter **at = &exchange->filters;
+    while (*at != NULL)
+        at = &(*at)->next;
+    filter->next = NULL;
+    filter->transforms = false;
+    *at = filter;
+}
+
+void exchange_end_filters(struct exchange *exchange)
+{
+    for (struct exchange_filter *filter = exchange->filters; filter != NULL;
+         filter = filter->next) {
+        if (filter->ops->finish != NULL)
+            filter->ops->finish(filter, exchange);
+    }
+    exchange->filters = NULL;
+}
+
+static void filter_head(struct exchange *exchange)
+{
+    uint64_t told = exchange->length;
+    exchange->has_filtered = true;
+    for (struct exchange_filter *filter = exchange->filters; filter != NULL;
+         filter = filter->next) {
+        filter->transforms = filter->ops->head != NULL && filter->ops->head(filter, exchange);
+        exchange->is_transformed |= filter->transforms;
+    }
+    exchange->told_left = told;
+    if (has_no_body(exchange, exchange->status))
+        exchange->is_transformed = false;
+}
+
+/* Hands a part to `filter`, or the next one that wants it, or the client. */
+static int pass_on(struct exchange_filter *filter, struct exchange *exchange, struct slice data,
+                   enum exchange_part part)
+{
+    while (filter != NULL && !filter->transforms)
+        filter = filter->next;
+    if (filter != NULL)
+        return filter->ops->body(filter, exchange, data, part);
+    if (part == PART_FLUSH && data.len == 0)
+        return has_head(exchange) ? flush_to_client(exchange) : 0;
+    return send_to_client(exchange, data, part != PART_LAST);
+}
+
+int exchange_pass(struct exchange_filter *filter, struct exchange *exchange, struct slice data,
+                  enum exchange_part part)
+{
+    return pass_on(filter->next, exchange, data, part);
+}
+
+/* What an action sends must be as long as it has said, whatever filters make of it. */
+static int check_told(struct exchange *exchange, size_t len, enum exchange_part part)
+{
+    if (exchange->told_left == EXCHANGE_LENGTH_UNKNOWN)
+        return 0;
+    if (len > exchange->told_left || (part == PART_LAST && len != exchange->told_left)) {
+        exchange_break(exchange);
+        return -EPROTO;
+    }
+    exchange->told_left -= len;
+    return 0;
+}
+
+static __attribute__((noinline)) int send_filtered(struct exchange *exchange, struct slice data,
+                                                   enum exchange_part part)
+{
+    assert(exchange->state == RESPONSE_HEAD || exchange->state == RESPONSE_BODY);
+    if (!exchange->has_filtered)
+        filter_head(exchange);
+    if (!exchange->is_transformed)
+        return part == PART_FLUSH ? flush_to_client(exchange)
+                                  : send_to_client(exchange, data, part == PART_MORE);
+    int rc = check_told(exchange, data.len, part);
+    if (rc < 0)
+        return rc;
+    /* From here on nothing can be taken back, even when all of it is still held back. */
+    exchange->state = RESPONSE_BODY;
+    rc = pass_on(exchange->filters, exchange, data, part);
+    if (rc < 0 && exchange->state != RESPONSE_BROKEN)
+        exchange_break(exchange);
+    return rc;
+}
+
+int exchange_send(struct exchange *exchange, struct slice data, bool more)
+{
+    if (UNLIKELY(exchange->filters != NULL))
+        return send_filtered(exchange, data, more ? PART_MORE : PART_LAST);
+    return send_to_client(exchange, data, more);
+}
+
+int exchange_flush(struct exchange *exchange)
+{
+    if (UNLIKELY(exchange->filters != NULL))
+        return send_filtered(exchange, (struct slice){0}, PART_FLUSH);
+    return flush_to_client(exchange);
+}
+
+int exchange_pause(struct exchange *exchange)
+{
+    if (LIKELY(!exchange->is_transformed) || exchange->state != RESPONSE_BODY)
+        return 0;
+    return send_filtered(exchange, (struct slice){0}, PART_FLUSH);
+}
+
 int exchange_end(struct exchange *exchange, const struct fields *trailers)
 {
+    /* Trailers may be about the bytes that the filters have changed. */
+    if (UNLIKELY(exchange->filters != NULL) && !exchange->has_filtered)
+        filter_head(exchange);
+    if (UNLIKELY(exchange->is_transformed))
+        return send_filtered(exchange, (struct slice){0}, PART_LAST);
     if (exchange->response_kind != BODY_CHUNKED || trailers->count == 0)
-        return exchange_send(exchange, (struct slice){0}, false);
+        return send_to_client(exchange, (struct slice){0}, false);
     char *block = block_take(BLOCK_LARGE);
     if (block == NULL) {
         exchange_break(exchange);
@@ -321,16 +468,45 @@ static int send_file_part(struct exchange *exchange, int file, int64_t *offset, 
     }
 }
 
+/* Filters want to see the bytes. */
+static int read_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len, bool more)
+{
+    char *block = block_take(BLOCK_LARGE);
+    int rc = block == NULL ? -ENOMEM : 0;
+    while (rc == 0 && len > 0) {
+        size_t part = len < BLOCK_LARGE_BYTES ? (size_t)len : BLOCK_LARGE_BYTES;
+        ssize_t got = beneath_read(file, block, part, offset, true);
+        if (got <= 0) {
+            rc = got < 0 ? (int)got : -EPROTO; /* the file was cut short under us */
+            break;
+        }
+        offset += (uint64_t)got;
+        len -= (uint64_t)got;
+        rc = send_filtered(exchange, slice_of(block, (size_t)got),
+                           more || len > 0 ? PART_MORE : PART_LAST);
+        if (rc == 0 && len > 0)
+            fiber_yield();
+    }
+    block_give(block, BLOCK_LARGE);
+    if (rc < 0)
+        exchange_break(exchange);
+    return rc;
+}
+
 int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,
                        bool more)
 {
     enum { PART_BYTES = 256 * 1024 };
-    if (exchange->response_kind == BODY_NONE)
+    if (UNLIKELY(exchange->filters != NULL) && !exchange->has_filtered)
+        filter_head(exchange);
+    if (UNLIKELY(exchange->is_transformed) && len > 0)
+        return read_file(exchange, file, offset, len, more);
+    if (exchange->response_kind == BODY_NONE || len == 0)
         return exchange_send(exchange, (struct slice){0}, more);
     assert(exchange->response_kind == BODY_LENGTH);
     int rc = check_length(exchange, (size_t)len, more);
     if (rc == 0 && exchange->state == RESPONSE_HEAD)
-        rc = exchange_flush(exchange);
+        rc = flush_to_client(exchange);
     int64_t at = (int64_t)offset;
     while (rc >= 0 && len > 0) {
         rc = send_file_part(exchange, file, &at, len < PART_BYTES ? len : PART_BYTES);
@@ -355,20 +531,33 @@ void exchange_break(struct exchange *exchange)
     fail(exchange);
 }
 
-void exchange_respond(struct exchange *exchange, unsigned status, struct slice content_type,
-                      struct slice body, const char *reason)
+static void respond(struct exchange *exchange, unsigned status, struct slice fields,
+                    struct slice content_type, struct slice body)
 {
-    exchange->notes.reason = reason;
     struct writer *head = exchange_begin(exchange, status, (struct slice){0}, body.len);
     if (head == NULL)
         return;
     exchange_write_own_fields(head);
+    write_slice(head, fields);
     if (body.len > 0)
         h1_write_field(head, field_name(FIELD_CONTENT_TYPE), content_type);
     (void)exchange_send(exchange, body, false);
 }
 
+void exchange_respond(struct exchange *exchange, unsigned status, struct slice content_type,
+                      struct slice body, const char *reason)
+{
+    exchange->notes.reason = reason;
+    respond(exchange, status, (struct slice){0}, content_type, body);
+}
+
 void exchange_respond_error(struct exchange *exchange, unsigned status, const char *reason)
+{
+    exchange_refuse(exchange, status, reason, (struct slice){0});
+}
+
+void exchange_refuse(struct exchange *exchange, unsigned status, const char *reason,
+                     struct slice fields)
 {
     char text[256];
     struct writer body;
@@ -379,8 +568,8 @@ void exchange_respond_error(struct exchange *exchange, unsigned status, const ch
     write_literal(&body, "\nrequest ");
     write_hex(&body, exchange->id, 16);
     write_char(&body, '\n');
-    exchange_respond(exchange, status, SLICE("text/plain; charset=utf-8"), writer_slice(&body),
-                     reason);
+    exchange->notes.reason = reason;
+    respond(exchange, status, fields, SLICE("text/plain; charset=utf-8"), writer_slice(&body));
 }
 
 int exchange_send_interim(struct exchange *exchange, const struct response_head *interim)

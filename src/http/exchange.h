@@ -14,6 +14,42 @@ struct session;
 
 typedef void exchange_handler(struct exchange *exchange);
 
+/* What a part of a response's body is, to those it passes. */
+enum exchange_part {
+    PART_MORE,
+    PART_FLUSH, /* and the next one may take its time: nothing is to be held back */
+    PART_LAST,
+};
+
+/*
+ * Filters stand between an action and the client, whatever the action: what is written by
+ * exchange_begin and exchange_send passes them in the order in which they were added. One is made
+ * in the exchange's arena, as the first member of what it needs.
+ */
+struct exchange_filter {
+    const struct exchange_filter_ops *ops;
+    struct exchange_filter *next; /* the next one towards the client; NULL: the client */
+    bool transforms;              /* the body passes `body`; set by what `head` returned */
+};
+
+/* Each may be NULL. */
+struct exchange_filter_ops {
+    /*
+     * Called once, just before the head leaves. It may look at exchange->status and ->length, and
+     * edit the fields of exchange->head (http/head_edit.h) but those of the framing. Returns
+     * whether the body has to pass `body`; then it has called exchange_set_length.
+     */
+    bool (*head)(struct exchange_filter *filter, struct exchange *exchange);
+    /*
+     * Part by part; what comes of it goes on by exchange_pass, which may wait. After PART_LAST
+     * nothing follows. 0 or the error. Never called for responses without a body (HEAD, 304).
+     */
+    int (*body)(struct exchange_filter *filter, struct exchange *exchange, struct slice data,
+                enum exchange_part part);
+    /* At the exchange's end, before its log function, whatever has become of it. Must not wait. */
+    void (*finish)(struct exchange_filter *filter, struct exchange *exchange);
+};
+
 /* How far the response has come. */
 enum response_state {
     RESPONSE_NONE, /* nothing decided: the request may still be tried elsewhere */
@@ -33,6 +69,7 @@ struct exchange_notes {
     unsigned tries;
     int64_t upstream_us; /* from the request's first byte to the response's head */
     const char *reason;  /* why Weir itself answered with an error; NULL otherwise */
+    struct slice user;   /* who it is, once a password was checked */
 };
 
 struct exchange {
@@ -67,8 +104,18 @@ struct exchange {
     struct exchange_notes notes;
     void *held; /* by the layer above, from its handler to its log function; NULL at first */
 
+    struct slice upstream_host; /* the Host that targets get; a NULL start: the client's */
+
+    /* Of the response, as the action has begun it. */
+    uint64_t length; /* of the body; EXCHANGE_LENGTH_UNKNOWN */
+
     /* The session's own. */
-    struct writer head; /* the response's head, in a pooled block */
+    struct exchange_filter *filters; /* the first one after the action; NULL: none */
+    bool has_filtered;               /* their `head` has been called */
+    bool is_transformed;             /* the body passes filters */
+    bool is_reframed;                /* the framing is still to be written */
+    uint64_t told_left;              /* of `length`, for what comes to the filters */
+    struct writer head;              /* the response's head, in a pooled block */
     uint8_t head_block_size;
     enum body_kind response_kind;
     uint64_t response_left; /* of BODY_LENGTH */
@@ -126,6 +173,12 @@ int exchange_send(struct exchange *exchange, struct slice data, bool more);
 /* Sends the head at once, without waiting for the body's first bytes. */
 int exchange_flush(struct exchange *exchange);
 
+/*
+ * Between two parts: the next one may take its time, so filters hold nothing back. Does nothing
+ * before the first part has been sent.
+ */
+int exchange_pause(struct exchange *exchange);
+
 /* As exchange_send, with `len` bytes of an open file; only for bodies whose length was told. A file
  * that has become shorter is -EPROTO. */
 int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,
@@ -140,5 +193,23 @@ void exchange_break(struct exchange *exchange);
 /* A whole response with a short text body. `reason` goes to the notes. */
 void exchange_respond_error(struct exchange *exchange, unsigned status, const char *reason);
 
+/* The same with header fields of its own, each a whole line. */
+void exchange_refuse(struct exchange *exchange, unsigned status, const char *reason,
+                     struct slice fields);
+
 /* 1xx other than 101, passed on to a 1.1 client before the final response. */
 int exchange_send_interim(struct exchange *exchange, const struct response_head *head);
+
+/* Adds a filter, towards the client behind those already there. Before anything has left. */
+void exchange_add_filter(struct exchange *exchange, struct exchange_filter *filter);
+
+/* For a filter's `head`: the length of what the client will get, or EXCHANGE_LENGTH_UNKNOWN. A body
+ * that turns out to be whole in its first part is told with its length anyway. */
+void exchange_set_length(struct exchange *exchange, uint64_t length);
+
+/* For a filter's `body`: hands a part to the next filter or the client. 0 or the error. */
+int exchange_pass(struct exchange_filter *filter, struct exchange *exchange, struct slice data,
+                  enum exchange_part part);
+
+/* For the session: ends the filters. */
+void exchange_end_filters(struct exchange *exchange);

@@ -407,6 +407,8 @@ static bool serve_one(struct session *session)
     if (read_request(&exchange) == 0)
         session->server->handle(&exchange);
     settle(&exchange);
+    if (UNLIKELY(exchange.filters != NULL))
+        exchange_end_filters(&exchange);
     if (exchange.state == RESPONSE_BROKEN && exchange.response_kind == BODY_UNTIL_CLOSE)
         io_reset(&session->io); /* an orderly end would pass for the body's (RFC 9112 §8) */
     count(&exchange);

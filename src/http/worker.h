@@ -49,6 +49,16 @@ struct worker_counters {
     uint64_t mirrors_skipped;
     uint64_t blocks_refused;
     uint64_t sessions_refused; /* no memory, no fiber, or over the limit */
+    /* Policies and filters of the layer above; see edge/metrics.c. */
+    uint64_t rate_refused;
+    uint64_t concurrency_refused;
+    uint64_t passwords_refused;
+    uint64_t passwords_busy;
+    uint64_t auth_refused;
+    uint64_t auth_failed;
+    uint64_t maintenance_refused;
+    uint64_t responses_compressed;
+    uint64_t encoders_refused;
 };
 
 /*

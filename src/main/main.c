@@ -39,6 +39,7 @@ static const struct command commands[] = {
     {"reload", cli_reload, "read the file again, without dropping anything"},
     {"status", cli_status, "show listeners, target groups and tasks"},
     {"logs", cli_logs, "show what the services print"},
+    {"maintenance", cli_maintenance, "close a site for a while, and open it again"},
     {"down", down_main, "stop what runs here"},
     {"version", run_version, "print the version"},
     {"help", run_help, "print this, or a command's own help: weir help COMMAND"},
@@ -52,9 +53,9 @@ static const struct command internal[] = {
 
 /* Commands that the design names and that do not work yet. */
 static const char *const planned[] = {
-    "dev",  "plan",    "deploy", "events",  "scale",  "restart", "rollback",    "run",
-    "exec", "explain", "purge",  "secret",  "token",  "trust",   "bucket",      "s3",
-    "db",   "builds",  "backup", "restore", "doctor", "audit",   "maintenance", "sidecar",
+    "dev",  "plan",    "deploy", "events",  "scale",  "restart", "rollback", "run",
+    "exec", "explain", "purge",  "secret",  "token",  "trust",   "bucket",   "s3",
+    "db",   "builds",  "backup", "restore", "doctor", "audit",   "sidecar",
 };
 
 static const struct command *find(const struct command *table, size_t count, const char *name)
@@ -88,7 +89,7 @@ static int run_help(int argc, const char **argv)
     printf("weir: load balancer, static server and application platform in one program\n\n"
            "usage: weir COMMAND [OPTIONS]\n\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        printf("  %-9s %s\n", commands[i].name, commands[i].help);
+        printf("  %-11s %s\n", commands[i].name, commands[i].help);
     return printf("\nEach command explains itself: weir COMMAND --help\n") < 0;
 }
 

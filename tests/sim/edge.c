@@ -100,7 +100,9 @@ static void write_yaml(void)
         "listeners:\n  main: \"" EDGE_IP ":80\"\n  tunnel: { address: \"" EDGE_IP ":81\", "
         "protocol: tcp, forward: t, timeouts: { connect: 2s, idle: 5s } }\n"
         "access_log: off\nworkers: 1\n"
-        "sites:\n  s: { rules: [{ forward: g, retries: %s, "
+        "sites:\n  s: { rules: [{ forward: g, retries: %s, concurrency: 10000, "
+        "rate_limit: { rate: 1000000/s, burst: 1000000 }, compress: true, "
+        "response_headers: { set: { X-Sim: \"{request_id}\" } }, "
         "timeouts: { connect: 2s, response: 5s, idle: 5s } }] }\n"
         "target_groups:\n  g:\n    balance: %s\n%s"
         "    health: { path: /health, interval: %dms, timeout: 300ms }\n    targets:\n",

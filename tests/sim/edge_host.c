@@ -5,6 +5,7 @@
 #include "edge/apply.h"
 #include "edge/edge_worker.h"
 #include "edge/plane.h"
+#include "edge/policy/limiter.h"
 #include "runner.h"
 
 #include <errno.h>
@@ -89,6 +90,8 @@ static void check_nothing_is_left(struct edge_host *host)
         for (unsigned i = 0; i < set->count; i++)
             CHECK(atomic_load(&set->targets[i]->in_flight) == 0);
     }
+    const struct gate *gate = &host->edge.plane->gates[1];
+    CHECK(limiter_keys(gate->concurrency) == 0 && host->worker.encoders.in_use == 0);
 }
 
 static void reload_if_wanted(struct edge_host *host)

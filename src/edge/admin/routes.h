@@ -22,4 +22,6 @@ void status_get(struct exchange *exchange, struct slice name);
 void targets_get(struct exchange *exchange, struct slice name);
 void targets_put(struct exchange *exchange, struct slice name);
 void reload_post(struct exchange *exchange, struct slice name);
+void maintenance_put(struct exchange *exchange, struct slice name);
+void maintenance_delete(struct exchange *exchange, struct slice name);
 void metrics_get(struct exchange *exchange, struct slice name);

@@ -25,7 +25,8 @@ static void write_listeners(struct json_writer *json, const struct snapshot *sna
     json_close_list(json);
 }
 
-static void write_site(struct json_writer *json, const struct conf_site *site)
+static void write_site(struct json_writer *json, const struct conf_site *site,
+                       struct maintenance *maintenance)
 {
     json_open_object(json, NULL);
     json_put_text(json, "name", site->name);
@@ -38,14 +39,16 @@ static void write_site(struct json_writer *json, const struct conf_site *site)
         json_put_text(json, NULL, site->listeners[i]->name);
     json_close_list(json);
     json_put_u64(json, "rules", site->rules_count);
+    maintenance_write(maintenance, site->name, json);
     json_close_object(json);
 }
 
-static void write_sites(struct json_writer *json, const struct snapshot *snapshot)
+static void write_sites(struct json_writer *json, const struct snapshot *snapshot,
+                        struct maintenance *maintenance)
 {
     json_open_list(json, "sites");
     for (unsigned i = 0; i < snapshot->sites_count; i++)
-        write_site(json, &snapshot->sites[i]);
+        write_site(json, &snapshot->sites[i], maintenance);
     json_close_list(json);
 }
 
@@ -132,7 +135,7 @@ static void render_status(struct writer *writer, const void *arg)
     json_put_u64(&json, "uptime_s", (uint64_t)report->uptime_ms / 1000);
     json_put_bool(&json, "draining", atomic_load(&report->edge->is_draining));
     write_listeners(&json, plane->snapshot);
-    write_sites(&json, plane->snapshot);
+    write_sites(&json, plane->snapshot, &edge_worker_current()->edge->maintenance);
     write_groups(&json, plane);
     write_workers(&json, report->edge);
     write_counters(&json, report);

@@ -304,19 +304,16 @@ static void choose_group(struct attempt *attempt, const struct route *route,
         sticky->enabled && sticky_read(attempt->exchange, sticky, &attempt->own.token);
 }
 
-/* As exchange_respond_error, with a hint when to come again (RFC 9110 §10.2.3). */
-static void respond_busy(struct exchange *exchange, const struct attempt *attempt)
+/* With a hint when to come again (RFC 9110 §10.2.3). */
+static void refuse_for_now(struct exchange *exchange, const struct attempt *attempt)
 {
-    static const struct slice text = SLICE("503 Service Unavailable: too many requests\n");
-    struct writer *head = exchange_begin(exchange, 503, (struct slice){0}, text.len);
-    if (head == NULL)
-        return;
-    exchange_write_own_fields(head);
-    h1_write_field(head, field_name(FIELD_CONTENT_TYPE), SLICE("text/plain; charset=utf-8"));
-    write_literal(head, "Retry-After: ");
-    write_u64(head, attempt->retry_after_s);
-    write_literal(head, "\r\n");
-    (void)exchange_send(exchange, text, false);
+    char fields[40];
+    struct writer writer;
+    writer_init(&writer, fields, sizeof fields);
+    write_literal(&writer, "Retry-After: ");
+    write_u64(&writer, attempt->retry_after_s);
+    write_literal(&writer, "\r\n");
+    exchange_refuse(exchange, attempt->status, attempt->why, writer_slice(&writer));
 }
 
 void forward_run(struct exchange *exchange, const struct route *route, struct view *view)
@@ -347,7 +344,7 @@ void forward_run(struct exchange *exchange, const struct route *route, struct vi
     if (attempt.status == 499)
         exchange_break(exchange);
     else if (attempt.retry_after_s > 0 && attempt.status == 503)
-        respond_busy(exchange, &attempt);
+        refuse_for_now(exchange, &attempt);
     else if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
         exchange_respond_error(exchange, attempt.status, attempt.why);
 }

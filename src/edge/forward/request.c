@@ -39,12 +39,12 @@ static void write_framing(struct writer *writer, const struct framing *framing)
         h1_write_length(writer, framing->content_length);
 }
 
-static struct slice forwarded_proto(const struct exchange *exchange)
+struct slice forward_proto(const struct exchange *exchange)
 {
     return exchange->is_secure ? SLICE("https") : SLICE("http");
 }
 
-static struct slice forwarded_host(const struct exchange *exchange)
+struct slice forward_host(const struct exchange *exchange)
 {
     return exchange->forwarded_host.len > 0 ? exchange->forwarded_host
                                             : exchange->request.authority;
@@ -56,12 +56,12 @@ static void write_forwarded(struct writer *writer, const struct exchange *exchan
     struct slice rest = exchange->via, proxy;
     write_literal(writer, "Forwarded: ");
     forwarded_write_for(writer, exchange->client);
-    if (forwarded_host(exchange).len > 0) {
+    if (forward_host(exchange).len > 0) {
         write_literal(writer, ";host=");
-        forwarded_write_value(writer, forwarded_host(exchange));
+        forwarded_write_value(writer, forward_host(exchange));
     }
     write_literal(writer, ";proto=");
-    write_slice(writer, forwarded_proto(exchange));
+    write_slice(writer, forward_proto(exchange));
     while (rest.len > 0 && slice_cut(&rest, ',', &proxy)) {
         write_literal(writer, ", ");
         forwarded_write_for(writer, slice_trim(proxy));
@@ -69,7 +69,7 @@ static void write_forwarded(struct writer *writer, const struct exchange *exchan
     write_literal(writer, "\r\n");
 }
 
-static void write_forwarded_fields(struct writer *writer, const struct exchange *exchange)
+void forward_write_origin(struct writer *writer, const struct exchange *exchange)
 {
     write_literal(writer, "X-Forwarded-For: ");
     write_slice(writer, exchange->client);
@@ -78,10 +78,10 @@ static void write_forwarded_fields(struct writer *writer, const struct exchange 
         write_slice(writer, exchange->via);
     }
     write_literal(writer, "\r\nX-Forwarded-Proto: ");
-    write_slice(writer, forwarded_proto(exchange));
-    if (forwarded_host(exchange).len > 0) {
+    write_slice(writer, forward_proto(exchange));
+    if (forward_host(exchange).len > 0) {
         write_literal(writer, "\r\nX-Forwarded-Host: ");
-        write_slice(writer, forwarded_host(exchange));
+        write_slice(writer, forward_host(exchange));
     }
     write_literal(writer, "\r\nX-Forwarded-Port: ");
     write_u64(writer,
@@ -144,7 +144,8 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
         write_proxy_header(writer, exchange, group->proxy_protocol);
     write_target(writer, exchange);
     write_literal(writer, "Host: ");
-    write_slice(writer, request->authority);
+    write_slice(writer,
+                exchange->upstream_host.at == NULL ? request->authority : exchange->upstream_host);
     write_literal(writer, "\r\n");
     if (request->wants_upgrade) {
         write_literal(writer, "Connection: Upgrade\r\n");
@@ -158,7 +159,7 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
                        own->count > 0 ? &replaced_and_cookies : &replaced);
     if (own->count > 0)
         write_cookies(writer, &request->fields, own);
-    write_forwarded_fields(writer, exchange);
+    forward_write_origin(writer, exchange);
     if (UNLIKELY(group->sends_forwarded))
         write_forwarded(writer, exchange);
     write_via(writer, exchange);

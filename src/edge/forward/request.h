@@ -19,3 +19,10 @@ struct own_cookies {
  */
 void forward_write_request(struct writer *writer, const struct exchange *exchange,
                            const struct conf_group *group, const struct own_cookies *own);
+
+/* "http" or "https", and the host, as the client asked for them: of us or of a trusted proxy. */
+struct slice forward_proto(const struct exchange *exchange);
+struct slice forward_host(const struct exchange *exchange);
+
+/* X-Forwarded-For, -Proto, -Host, -Port and -Prefix, and X-Request-Id. */
+void forward_write_origin(struct writer *writer, const struct exchange *exchange);

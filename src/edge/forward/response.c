@@ -75,7 +75,16 @@ static int end_body(struct exchange *exchange, const struct inflow *inflow)
 static int read_part(struct attempt *attempt, struct slice *ret_data)
 {
     struct upstream *upstream = attempt->upstream;
-    int rc = inflow_read_body(&upstream->inflow, &upstream->io, attempt->rule->timeouts.idle_ms,
+    struct exchange *exchange = attempt->exchange;
+    int rc = -EAGAIN;
+    /* What may be a stream is not held back by filters while the target takes its time. */
+    if (UNLIKELY(exchange->is_transformed) && attempt->response.framing.kind != BODY_LENGTH) {
+        rc = inflow_try_body(&upstream->inflow, &upstream->io, ret_data);
+        if (rc == -EAGAIN && exchange_pause(exchange) < 0)
+            return -ECANCELED;
+    }
+    if (rc == -EAGAIN)
+        rc = inflow_read_body(&upstream->inflow, &upstream->io, attempt->rule->timeouts.idle_ms,
                               ret_data);
     bool is_closed = rc == 0 && attempt->response.framing.kind == BODY_UNTIL_CLOSE;
     return is_closed && attempt->upload.target_error < 0 ? attempt->upload.target_error : rc;
@@ -95,6 +104,8 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
             return rc < 0 ? attempt_fail(attempt, VERDICT_FAILED, 499, "the client left")
                           : VERDICT_DONE;
         }
+        if (exchange->state == RESPONSE_BROKEN)
+            break;
         if (rc < 0) {
             const char *why = rc == -ETIMEDOUT ? "the target stalled in the response's body"
                                                : "the target broke off in the response's body";

@@ -58,7 +58,7 @@ class Result:
 class Edge:
     """A running `weir edge` (or `weir up`) in a folder of its own."""
 
-    def __init__(self, text, addresses, command=("edge",), environment=None):
+    def __init__(self, text, addresses, command=("edge",), environment=None, files=None):
         # Not pytest's folder: a Unix socket's path has at most 107 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-test-"))
         self.ports = {}
@@ -66,6 +66,9 @@ class Edge:
         self._command = command
         self._environment = environment
         self.file = self.folder / "weir.yaml"
+        for name, content in (files or {}).items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_bytes(content)
         self.write(text)
         self.start()
 
@@ -200,8 +203,9 @@ class Programs:
     def __init__(self):
         self._edges = []
 
-    def edge(self, text, environment=None, **addresses):
-        edge = Edge(text, addresses, environment=environment)
+    def edge(self, text, environment=None, files=None, **addresses):
+        """`files`: name → bytes, written into the edge's folder before it starts."""
+        edge = Edge(text, addresses, environment=environment, files=files)
         self._edges.append(edge)
         return edge
 

@@ -96,9 +96,10 @@ static const struct bad_file keys_files[] = {
      "1:19: unknown key \"adress\" in a listener; did you mean \"address\"?\n"},
     {GROUPS "sites: { s: { rules: [ { forward: api, colour: red } ] } }\n",
      "2:40: unknown key \"colour\" in a rule, which may have match, forward, sticky, mirror, "
-     "files, "
-     "redirect, "
-     "respond, fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
+     "files, redirect, "
+     "respond, fallback, timeouts, retries, body_max, strip_prefix, rewrite, request_headers, "
+     "response_headers, cors, compress, "
+     "rate_limit, concurrency, basic_auth, auth\n"},
     {SERVICE "    command: x\n"
              "    health: { intervall: 2s }\n",
      "4:15: unknown key \"intervall\" in health; did you mean \"interval\"?\n"},
@@ -305,9 +306,10 @@ static const struct bad_file values_files[] = {
      "5:24: \"/a%zz\" is not a path pattern: \"%\" stands before two hexadecimal digits, and "
      "\"\\\" never in a path\n"
      "7:9: unknown key \"foo\" in a rule, which may have match, forward, sticky, mirror, files, "
-     "redirect, "
-     "respond, "
-     "fallback, timeouts, retries, body_max, strip_prefix, rewrite\n"},
+     "redirect, respond, "
+     "fallback, timeouts, retries, body_max, strip_prefix, rewrite, request_headers, "
+     "response_headers, cors, compress, "
+     "rate_limit, concurrency, basic_auth, auth\n"},
     {RULES "      - match: { path: [] }\n"
            "        forward: api\n",
      "5:24: \"path\" is empty; it must have at least one entry\n"},
@@ -633,34 +635,14 @@ static const struct bad_file later_files[] = {
      "5:9: not yet: \"s3\" (the S3 API) comes in a later version of Weir\n"},
     {RULES "      - registry: {}\n",
      "5:9: not yet: \"registry\" (an image registry) comes in a later version of Weir\n"},
-    {RULES "      - forward: api\n"
-           "        strip_prefix: /a\n"
-           "        request_headers: {}\n"
-           "        response_headers: {}\n"
-           "        rate_limit: {}\n"
-           "        concurrency: 1\n"
-           "        basic_auth: x\n"
-           "        compress: true\n",
-     "7:9: not yet: \"request_headers\" (changes to the request's header) comes in a later version "
-     "of Weir\n"
-     "8:9: not yet: \"response_headers\" (changes to the response's header) comes in a later "
-     "version of Weir\n"
-     "9:9: not yet: \"rate_limit\" (a limit of requests per second) comes in a later version of "
-     "Weir\n"
-     "10:9: not yet: \"concurrency\" (a limit of requests at one time) comes in a later version of "
-     "Weir\n"
-     "11:9: not yet: \"basic_auth\" (a password) comes in a later version of Weir\n"
-     "12:9: not yet: \"compress\" (gzip, br and zstd) comes in a later version of Weir\n"},
     {SITE "    forward: api\n"
           "    tls: auto\n"
           "    redirect_https: true\n"
-          "    hsts: true\n"
-          "    errors: {}\n",
+          "    hsts: true\n",
      "5:5: not yet: \"tls\" (HTTPS) comes in a later version of Weir\n"
      "6:5: not yet: \"redirect_https\" (plain requests sent to HTTPS) comes in a later version of "
      "Weir\n"
-     "7:5: not yet: \"hsts\" (HTTPS that browsers remember) comes in a later version of Weir\n"
-     "8:5: not yet: \"errors\" (error pages of its own) comes in a later version of Weir\n"},
+     "7:5: not yet: \"hsts\" (HTTPS that browsers remember) comes in a later version of Weir\n"},
     {SERVICE "    command: x\n"
              "    cpu: 0.5\n"
              "    memory: 256MiB\n"

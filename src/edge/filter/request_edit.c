@@ -1,0 +1,38 @@
+/* A copy of the array: names and values are slices, and stay where they are. */
+#include "edge/filter/request_edit.h"
+
+#include "http/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+
+int request_edit_begin(struct exchange *exchange, unsigned more)
+{
+    struct fields *fields = &exchange->request.fields;
+    unsigned max = fields->count + more;
+    struct field *at = arena_alloc_array(&exchange->arena, (size_t)max + 1, sizeof *at);
+    if (at == NULL)
+        return -ENOMEM;
+    if (fields->count > 0)
+        memcpy(at, fields->at, fields->count * sizeof *at);
+    *fields = (struct fields){at, fields->count, max};
+    return 0;
+}
+
+void request_edit_remove(struct exchange *exchange, struct slice name)
+{
+    struct fields *fields = &exchange->request.fields;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < fields->count; i++) {
+        if (!slice_equal_nocase(fields->at[i].name, name))
+            fields->at[kept++] = fields->at[i];
+    }
+    fields->count = kept;
+}
+
+void request_edit_add(struct exchange *exchange, struct slice name, struct slice value)
+{
+    struct fields *fields = &exchange->request.fields;
+    assert(fields->count < fields->max);
+    fields->at[fields->count++] = (struct field){name, value, field_id_of(name)};
+}

@@ -1,0 +1,17 @@
+/*
+ * Changes to the fields of a request that targets get. They are made in a copy, in the exchange's
+ * arena: what was received stays as it is for the log.
+ */
+#pragma once
+
+#include "wire/http/message.h"
+
+struct exchange;
+
+/* Before any change: makes the copy, with room for `more` fields. 0 or -ENOMEM. */
+int request_edit_begin(struct exchange *exchange, unsigned more);
+
+void request_edit_remove(struct exchange *exchange, struct slice name);
+
+/* Into the room that was asked for. Both slices live as long as the exchange. */
+void request_edit_add(struct exchange *exchange, struct slice name, struct slice value);
