@@ -279,6 +279,24 @@ def test_the_limit_holds_over_all_workers(weir, backends):
     assert 1 <= most[0] <= 3
 
 
+def test_an_upgraded_connection_keeps_its_slot_until_it_ends(weir, backends):
+    def switch(request, connection):
+        if request.get("Upgrade") is None:
+            return Response(b"plain")
+        connection.send(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        while (data := connection.receive()):
+            connection.send(data)
+        connection.close()
+        return None
+    edge = weir.proxy(backends.serve(switch), group="limit: 1\n")
+    with raw.connect(edge.port) as connection:
+        connection.send(raw.request(headers=["Connection: Upgrade", "Upgrade: x"]))
+        assert connection.response().status == 101
+        assert connection.send(b"hello").exactly(5) == b"hello"
+        assert raw.get(edge.port).status == 503
+    wait.until(lambda: raw.get(edge.port).status == 200, "the slot is free")
+
+
 RELOADED = """\
 listeners:
   http: {{ address: "127.0.0.1:@PORT@" }}

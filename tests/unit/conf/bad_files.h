@@ -552,6 +552,11 @@ static const struct bad_file listeners_files[] = {
      "  db: { targets: [\"a:1\"], protocol: tcp, health: { path: / }, forwarded: true }\n",
      "2:52: \"path\" is asked by HTTP, and what speaks tcp is checked by a connection\n"
      "2:63: \"forwarded\" is a field of requests, and tcp has none\n"},
+    {"target_groups:\n"
+     "  db: { targets: [\"a:1\"], protocol: tcp, sticky: {}, ejection: {}, limit: 1, queue: {} }\n",
+     "2:42: \"sticky\" is a cookie, and tcp has none\n"
+     "2:54: \"ejection\" judges answers to requests, and tcp has none\n"
+     "2:78: \"queue\" is for requests: connections over a limit are refused\n"},
     {"listeners: { a: { address: \":1\", proxy_protocol: { required: false, from: private } } }\n",
      "1:62: \"from\" says who may send the header, and \"required\" that nobody does\n"},
     {"listeners: { a: { address: \":1\", proxy_protocol: yes } }\n",
