@@ -187,9 +187,8 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
         attempt->answered_us = loop_now_us();
         verdict = UNLIKELY(attempt->response.status >= 429) ? judge_status(attempt) : VERDICT_DONE;
     }
-    if (verdict == VERDICT_DONE) {
+    if (verdict == VERDICT_DONE)
         verdict = response_relay(attempt);
-    }
     if (attempt->wants_latency)
         observe_latency(attempt, verdict);
     if (UNLIKELY(attempt->balancer->conf->ejection.enabled))
