@@ -11,6 +11,7 @@
 #include "edge/apply.h"
 #include "edge/drain.h"
 #include "edge/edge_worker.h"
+#include "edge/explain/lookup.h"
 #include "edge/overseer.h"
 #include "edge/plane.h"
 #include "edge/state.h"
@@ -209,6 +210,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     struct edge edge = {
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     list_init(&edge.report_waiters);
+    list_init(&edge.lookups);
     maintenance_init(&edge.maintenance, edge.hash_key);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
@@ -238,6 +240,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         access_log_close(edge.access_log);
         plane_unref(edge.plane);
     }
+    lookups_finish(&edge);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);
     descriptor_close(options->admin_fd);

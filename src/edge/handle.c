@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 #include "edge/access_log.h"
+#include "edge/explain/decisions.h"
+#include "edge/explain/notes.h"
 #include "edge/files/files.h"
 #include "edge/filter/cors.h"
 #include "edge/filter/filters.h"
@@ -119,7 +121,7 @@ void edge_handle(struct exchange *exchange)
         refuse_unmatched(exchange, site);
         return;
     }
-    exchange->notes.rule = route->rule->number;
+    notes_rule(exchange, route->rule);
     if (UNLIKELY(route->rule->has_filters || route->rule->gate != 0 ||
                  maintenance_is_on(maintenance_of_edge())))
         run_guarded(exchange, site, route, view);
@@ -130,8 +132,9 @@ void edge_handle(struct exchange *exchange)
 void edge_record(const struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
-    latency_add(&listener_of(exchange)->listener->latencies[worker->http.number],
-                loop_now_us() - exchange->started_us);
+    int64_t us = loop_now_us() - exchange->started_us;
+    latency_add(&listener_of(exchange)->listener->latencies[worker->http.number], us);
+    decisions_add(worker->decisions, exchange, us);
     access_lines_add(worker->access_lines, exchange);
     view_unref(exchange->held);
 }

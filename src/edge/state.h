@@ -26,6 +26,7 @@ struct overseer;
 struct access_log;
 struct access_lines;
 struct files_cache;
+struct decisions;
 
 struct edge_worker {
     struct worker http; /* the first member */
@@ -36,6 +37,7 @@ struct edge_worker {
     struct acceptor admin_acceptor;
     bool accepts_admin;
     struct access_lines *access_lines; /* the access log's; NULL: off */
+    struct decisions *decisions;       /* owned; for `explain` */
     struct worker_report report;
     struct files_cache *files_cache; /* owned */
     struct encoder_pool encoders;
@@ -80,7 +82,8 @@ struct edge {
     struct watchdog watchdog;
     struct overseer *overseer;  /* owned; NULL: none */
     int64_t started_ms;         /* loop_now_ms of worker 0 */
-    struct list report_waiters; /* worker 0's own */
+    struct list report_waiters; /* worker 0's own, as the next */
+    struct list lookups;        /* struct lookup, owned */
     atomic_bool is_draining;
 };
 

@@ -6,6 +6,7 @@
 #include "edge/forward/forward.h"
 
 #include "base/cleanup.h"
+#include "edge/explain/notes.h"
 #include "edge/forward/balance.h"
 #include "edge/forward/request.h"
 #include "edge/forward/upload.h"
@@ -279,7 +280,7 @@ static enum verdict upgrade(struct attempt *attempt)
 static enum verdict relay_response(struct attempt *attempt)
 {
     struct exchange *exchange = attempt->exchange;
-    exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
+    notes_try_answered(exchange, attempt->response.status);
     if (attempt->response.status == 101)
         return upgrade(attempt);
     if (begin_response(attempt) == NULL)
@@ -306,12 +307,14 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 {
     struct target *target = attempt->member->target;
     attempt->upload = (struct upload){0};
-    attempt->exchange->notes.tries++;
+    notes_try_begin(attempt->exchange, target);
     atomic_fetch_add_explicit(&target->in_flight, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
     enum verdict verdict = obtain_connection(attempt, must_be_new);
-    if (verdict == VERDICT_DONE)
+    if (verdict == VERDICT_DONE) {
+        notes_try_connected(attempt->exchange, attempt->upstream->is_reused);
         verdict = send_request(attempt);
+    }
     if (verdict == VERDICT_DONE)
         verdict = read_response(attempt);
     if (verdict == VERDICT_DONE)
@@ -320,6 +323,8 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     atomic_fetch_sub_explicit(&target->in_flight, 1, memory_order_relaxed);
     if (verdict != VERDICT_DONE && attempt->status != 499)
         atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
+    notes_try_end(attempt->exchange, target, verdict == VERDICT_DONE ? 0 : attempt->status,
+                  verdict == VERDICT_RETRY_SAME, attempt->why);
     return verdict;
 }
 
@@ -328,7 +333,8 @@ static bool goes_on(const struct attempt *attempt, struct balancer *balancer, en
 {
     if (verdict == VERDICT_NOT_SENT)
         return is_repeatable(attempt);
-    return verdict == VERDICT_RETRY_OTHER && is_repeatable(attempt) && balancer_may_retry(balancer);
+    return verdict == VERDICT_RETRY_OTHER && is_repeatable(attempt) &&
+           (balancer_may_retry(balancer) || notes_retry_denied(attempt->exchange));
 }
 
 /* No member took the request. */
@@ -390,9 +396,6 @@ static enum verdict try_members(struct attempt *attempt, struct balancer *balanc
     }
     if (tried_count == 0)
         return refuse(attempt, balancer);
-    /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
-    attempt->exchange->notes.target =
-        arena_copy(&attempt->exchange->arena, tried[tried_count - 1]->target->id);
     for (unsigned i = 0; i < tried_count; i++)
         member_unref(tried[i]);
     return verdict;
