@@ -52,6 +52,21 @@ static void write_three_digits(struct writer *writer, unsigned value)
     write_bytes(writer, digits, sizeof digits);
 }
 
+static void write_time(struct writer *writer, const struct access_clock *clock, int64_t wall_us)
+{
+    write_bytes(writer, clock->rfc3339, sizeof clock->rfc3339 - 1);
+    write_char(writer, '.');
+    write_three_digits(writer, (unsigned)(wall_us / 1000 % 1000));
+    write_char(writer, 'Z');
+}
+
+void access_time_write(struct writer *writer, int64_t wall_us)
+{
+    struct access_clock clock = {0};
+    refresh_clock(&clock, wall_us);
+    write_time(writer, &clock, wall_us);
+}
+
 /* 12.345 for 12345 µs. */
 static void write_ms(struct writer *writer, int64_t us)
 {
@@ -119,10 +134,8 @@ static void begin_json(struct writer *writer, const struct access_clock *clock, 
                        uint64_t id)
 {
     write_literal(writer, "{\"time\":\"");
-    write_bytes(writer, clock->rfc3339, sizeof clock->rfc3339 - 1);
-    write_char(writer, '.');
-    write_three_digits(writer, (unsigned)(wall_us / 1000 % 1000));
-    write_literal(writer, "Z\",\"id\":\"");
+    write_time(writer, clock, wall_us);
+    write_literal(writer, "\",\"id\":\"");
     write_hex(writer, id, 16);
 }
 

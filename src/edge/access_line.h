@@ -24,6 +24,10 @@ struct access_connection {
     const char *reason; /* why it did not end by itself; NULL otherwise */
 };
 
+/* "2026-11-23T21:29:10.123Z". */
+#define ACCESS_TIME_BYTES 24
+void access_time_write(struct writer *writer, int64_t wall_us);
+
 /* The present second as text, made anew only when it changes. Starts zeroed. */
 struct access_clock {
     int64_t second; /* of the texts; meaningful once they are there */

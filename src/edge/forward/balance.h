@@ -47,6 +47,13 @@ int balancer_refresh(struct balancer *balancer);
 struct member *balancer_pick(struct balancer *balancer, struct prng *prng, int64_t now_ms,
                              struct member *const *tried, unsigned tried_count);
 
+/*
+ * Could the target be picked now? The answer for a person is static: why not, or what stands before
+ * it. Refreshes the balancer.
+ */
+bool balancer_why(struct balancer *balancer, const struct target *target, int64_t now_ms,
+                  const char **ret_why);
+
 void member_unref(struct member *member);
 
 /* Retries draw on a budget: each request pays in a fifth, each retry takes one (10 to begin with).

@@ -164,3 +164,9 @@ const struct route *router_find(const struct router *router, size_t listener,
                                      : try_all(site, &subject);
     return found < site->routes_count ? &site->routes[found] : NULL;
 }
+
+const struct router_site *router_find_site(const struct router *router, size_t listener,
+                                           struct slice host)
+{
+    return find_site(&router->listeners[listener], host);
+}

@@ -57,3 +57,7 @@ void router_finish(struct router *router);
  */
 const struct route *router_find(const struct router *router, size_t listener,
                                 const struct exchange *exchange, const struct conf_site **ret_site);
+
+/* The site that a host meets at a listener, or NULL. */
+const struct router_site *router_find_site(const struct router *router, size_t listener,
+                                           struct slice host);
