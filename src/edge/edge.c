@@ -225,7 +225,11 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         .workers_count = edge.workers_count,
         .hash_key = edge.hash_key,
     };
-    int rc = plane_create(&parts, &edge.plane, ret_error);
+    int rc = series_table_create(edge.workers_count, edge.hash_key, &edge.series);
+    if (rc < 0)
+        (void)error_set(ret_error, rc, "out of memory");
+    else
+        rc = plane_create(&parts, &edge.plane, ret_error);
     if (rc == 0) {
         admin_server_init(&edge.admin);
         rc = access_log_open(&snapshot->access_log, options->log_fd, &edge.access_log, ret_error);
@@ -241,6 +245,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         plane_unref(edge.plane);
     }
     lookups_finish(&edge);
+    series_table_destroy(edge.series);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);
     descriptor_close(options->admin_fd);

@@ -104,6 +104,30 @@ static __attribute__((noinline)) void refuse_unmatched(struct exchange *exchange
         exchange_respond_error(exchange, 404, "no rule matched");
 }
 
+/* Where a request counts that no site, or no rule of its site, is for. */
+static struct series *series_without_rule(const struct exchange *exchange,
+                                          const struct router_site *site)
+{
+    struct edge *edge = edge_worker_current()->edge;
+    return site == NULL ? series_of(&edge->no_site, edge->series, SERIES_RULE, SLICE("(none)"), 0,
+                                    (struct slice){0})
+                        : series_of(site->series, edge->series, SERIES_RULE, exchange->notes.site,
+                                    0, (struct slice){0});
+}
+
+static void begin_count(struct exchange *exchange, const struct worker_listener *listener,
+                        const struct route *route)
+{
+    const struct edge_worker *worker = edge_worker_current();
+    exchange->notes.series =
+        LIKELY(route != NULL)
+            ? series_of(route->series, worker->edge->series, SERIES_RULE, route->site->name,
+                        route->rule->number, (struct slice){0})
+            : series_without_rule(exchange, router_find_site(&listener->view->plane->router,
+                                                             listener->index, exchange->host));
+    series_begin_request(exchange->notes.series, worker->http.number);
+}
+
 void edge_handle(struct exchange *exchange)
 {
     const struct worker_listener *listener = listener_of(exchange);
@@ -117,6 +141,7 @@ void edge_handle(struct exchange *exchange)
     const struct route *route = router_find(&view->plane->router, listener->index, exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;
+    begin_count(exchange, listener, route);
     if (route == NULL) {
         refuse_unmatched(exchange, site);
         return;
@@ -133,7 +158,12 @@ void edge_record(const struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
     int64_t us = loop_now_us() - exchange->started_us;
-    latency_add(&listener_of(exchange)->listener->latencies[worker->http.number], us);
+    unsigned bucket = latency_bucket(us), number = worker->http.number;
+    latency_count(&listener_of(exchange)->listener->latencies[number], bucket, us);
+    if (LIKELY(exchange->notes.series != NULL))
+        series_end_request(exchange->notes.series, number, exchange, bucket, us);
+    else
+        series_count_request(series_without_rule(exchange, NULL), number, exchange, bucket, us);
     decisions_add(worker->decisions, exchange, us);
     access_lines_add(worker->access_lines, exchange);
     view_unref(exchange->held);

@@ -70,6 +70,8 @@ struct edge {
     struct server admin;
     int admin_fd;                  /* -1: none */
     struct access_log *access_log; /* owned; NULL: off */
+    struct series_table *series;   /* owned; NULL: nothing is counted by rule and target */
+    series_slot no_site;           /* requests for which there is no site */
     struct hash_key hash_key;
     struct maintenance maintenance;
     struct signals signals;

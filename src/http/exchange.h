@@ -10,6 +10,7 @@
 #include "wire/http/message.h"
 
 struct exchange;
+struct series;
 struct session;
 
 typedef void exchange_handler(struct exchange *exchange);
@@ -101,10 +102,11 @@ struct exchange_notes {
     struct slice group;
     struct slice target;
     unsigned tries;
-    bool is_retry_denied; /* the budget for retries was used up */
-    int64_t upstream_us;  /* from the request's first byte to the response's head */
-    const char *reason;   /* why Weir itself answered with an error; NULL otherwise */
-    struct slice user;    /* who it is, once a password was checked */
+    bool is_retry_denied;  /* the budget for retries was used up */
+    int64_t upstream_us;   /* from the request's first byte to the response's head */
+    const char *reason;    /* why Weir itself answered with an error; NULL otherwise */
+    struct series *series; /* the edge's: where it counts; borrowed until it was logged */
+    struct slice user;     /* who it is, once a password was checked */
     struct exchange_try tried[EXCHANGE_TRIES_MAX];
 };
 

@@ -148,6 +148,7 @@ void status_get(struct exchange *exchange, struct slice name)
     struct edge_report report;
     report_collect(edge_worker_current()->edge, &report);
     reply_document(exchange, REPLY_JSON, render_status, &report);
+    report_finish(&report);
 }
 
 static void render_metrics(struct writer *writer, const void *arg)
@@ -161,4 +162,5 @@ void metrics_get(struct exchange *exchange, struct slice name)
     struct edge_report report;
     report_collect(edge_worker_current()->edge, &report);
     reply_document(exchange, REPLY_PROMETHEUS, render_metrics, &report);
+    report_finish(&report);
 }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/target.h"
+#include "edge/state.h"
 #include "os/loop.h"
 
 const char *notes_action_name(enum conf_action_kind kind)
@@ -98,9 +99,12 @@ static enum try_outcome judge(const struct exchange_try *now, unsigned status, b
 void notes_try_end(struct exchange *exchange, struct target *target, unsigned status, bool is_stale,
                    const char *why)
 {
-    (void)target;
+    struct edge_worker *worker = edge_worker_current();
     struct exchange_try *now = current_try(exchange);
     now->ended_us = now_us(exchange);
     now->outcome = (uint8_t)judge(now, status, is_stale);
     now->why = status == 0 ? NULL : why;
+    series_count_try(series_of(&target->series, worker->edge->series, SERIES_TARGET,
+                               exchange->notes.group, 0, target->id),
+                     worker->http.number, now);
 }

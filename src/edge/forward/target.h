@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "conf/snapshot.h"
+#include "edge/series.h"
 #include "os/address.h"
 #include "os/lock.h"
 
@@ -32,6 +33,7 @@ struct target {
     atomic_llong suspect_until_ms; /* after a failure: others first */
     atomic_ullong requests;
     atomic_ullong failures; /* connects and responses that failed */
+    series_slot series;     /* filled by the first try */
     int64_t added_ms;       /* for the grace of new ones */
     int64_t next_check_ms;  /* this and the next three are the health checks' own */
     unsigned passes;        /* in a row */

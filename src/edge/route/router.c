@@ -52,10 +52,12 @@ static int add_site(struct router *router, const struct snapshot *snapshot, stru
     struct router_site *site = &router->sites[router->sites_count++];
     site->site = conf;
     site->routes = routes;
+    site->series = &router->series[router->series_count++];
     for (unsigned i = 0; i < conf->rules_count; i++) {
         const struct conf_rule *rule = &conf->rules[i];
         struct route *route = &site->routes[site->routes_count++];
-        *route = (struct route){.site = conf, .rule = rule};
+        *route = (struct route){
+            .site = conf, .rule = rule, .series = &router->series[router->series_count++]};
         if (rule->action == CONF_ACTION_FORWARD)
             route->group = group_index(snapshot, groups, rule->forward.group);
     }
@@ -72,7 +74,9 @@ static int add_sites(struct router *router, const struct snapshot *snapshot, str
         routes_count += snapshot->sites[i].rules_count;
     router->sites = memory_alloc_array(snapshot->sites_count + 1, sizeof *router->sites);
     router->routes = memory_alloc_array(routes_count + 1, sizeof *router->routes);
-    if (router->sites == NULL || router->routes == NULL)
+    router->series =
+        memory_alloc_array(routes_count + snapshot->sites_count + 1, sizeof *router->series);
+    if (router->sites == NULL || router->routes == NULL || router->series == NULL)
         return -ENOMEM;
     struct route *routes = router->routes;
     int rc = 0;
@@ -114,6 +118,9 @@ int router_init(struct router *router, const struct snapshot *snapshot, struct h
 
 void router_finish(struct router *router)
 {
+    for (unsigned i = 0; i < router->series_count; i++)
+        series_release(atomic_load(&router->series[i]));
+    memory_free(router->series);
     memory_free(router->sites);
     memory_free(router->routes);
     index_finish(&router->index);

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "conf/snapshot.h"
 #include "edge/route/index.h"
+#include "edge/series.h"
 
 struct exchange;
 
@@ -17,14 +18,16 @@ struct exchange;
 struct route {
     const struct conf_site *site;
     const struct conf_rule *rule;
-    unsigned group; /* of a forward: index into the snapshot's groups */
+    unsigned group;      /* of a forward: index into the snapshot's groups */
+    series_slot *series; /* one of the router's; filled by the first request */
 };
 
 struct router_site {
     const struct conf_site *site;
     struct route *routes; /* part of the router's; in the file's order */
     unsigned routes_count;
-    uint32_t root; /* in the index; 0: the rules are tried one after another */
+    uint32_t root;       /* in the index; 0: the rules are tried one after another */
+    series_slot *series; /* of requests that no rule matched; one of the router\'s */
 };
 
 /* Who answers to which host at one listener. */
@@ -41,6 +44,8 @@ struct router {
     struct router_site *sites; /* owned */
     unsigned sites_count;
     struct route *routes; /* owned; of all sites */
+    series_slot *series;  /* owned; one a site and one a rule */
+    unsigned series_count;
     struct route_index index;
 };
 
