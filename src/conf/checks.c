@@ -292,6 +292,13 @@ void check_health(struct reading *reading, const struct tree_node *node, void *o
     health->any_below_500 = tree_get(node, "path") == NULL;
 }
 
+void check_tracing(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)reading;
+    (void)node;
+    ((struct conf_tracing *)object)->is_on = true;
+}
+
 void check_tasks(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_tasks *tasks = object;

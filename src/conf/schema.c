@@ -637,6 +637,31 @@ static const struct schema_struct log_type = {
     .shorthand = "format",
 };
 
+static const struct schema_row tracing_rows[] = {
+    {.name = "otlp",
+     .kind = SCHEMA_ENDPOINT,
+     AT(struct conf_tracing, otlp),
+     .doc = "where a collector takes spans by OTLP over HTTP; without it traces are only passed on "
+            "and logged"},
+    {.name = "sample",
+     .kind = SCHEMA_PERCENT,
+     AT(struct conf_tracing, sample_ppm),
+     .standard = "10%",
+     .doc = "how many of the requests that bring no trace along are traced"},
+    {.name = "service",
+     .kind = SCHEMA_LINE,
+     AT(struct conf_tracing, service),
+     .doc = "what the spans call this edge; without it `app`, or `weir`"},
+};
+
+static const struct schema_struct tracing_type = {
+    .noun = "tracing",
+    .doc = "Traces by W3C Trace Context: passed on to targets, and sent to a collector.",
+    ROWS(tracing_rows),
+    .shorthand = "otlp",
+    .check = check_tracing,
+};
+
 static const struct schema_row top_rows[] = {
     {.name = "app", .kind = SCHEMA_NAME, AT(struct draft, app), .doc = "the application's name"},
     {.name = "sites",
@@ -694,6 +719,11 @@ static const struct schema_row top_rows[] = {
      .type = &log_type,
      AT(struct draft, access_log),
      .doc = "one line a request"},
+    {.name = "tracing",
+     .kind = SCHEMA_STRUCT,
+     .type = &tracing_type,
+     AT(struct draft, tracing),
+     .doc = "traces of requests; without it a request's own are passed on as they are"},
     LATER("buckets", "objects and front ends that Weir keeps"),
     LATER("databases", "databases and their credentials"),
     LATER("forward_proxies", "the way out"),

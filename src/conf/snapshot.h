@@ -256,6 +256,19 @@ struct conf_access_log {
     struct slice path; /* absolute; empty for standard output */
 };
 
+/* "http://host:port/path". */
+struct conf_endpoint {
+    struct conf_address address;
+    struct slice path; /* without '/' at its end; may be empty */
+};
+
+struct conf_tracing {
+    bool is_on;
+    struct conf_endpoint otlp; /* its host is empty when spans are only passed on and logged */
+    unsigned sample_ppm;       /* how many of a million requests that no trace brought along */
+    struct slice service;      /* empty: the app's name, or "weir" */
+};
+
 struct snapshot {
     atomic_uint references;
     struct arena arena;
@@ -266,6 +279,7 @@ struct snapshot {
     struct slice user;   /* whom the edge becomes when root starts it; empty: not said */
     struct conf_place user_place;
     struct conf_access_log access_log;
+    struct conf_tracing tracing;
     struct conf_timeouts client_timeouts; /* connect_ms: unused; response_ms: to a complete head;
                                              idle_ms: between requests, and within bodies */
     int64_t drain_ms;                     /* from SIGTERM to closing what is still open */

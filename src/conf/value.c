@@ -77,6 +77,27 @@ int value_size(struct slice text, uint64_t *ret_bytes)
     return parse_with_unit(text, units, COUNT_OF(units), ret_bytes);
 }
 
+int value_percent(struct slice text, unsigned *ret_ppm)
+{
+    enum { PPM_PER_PERCENT = 10000, DECIMALS_MAX = 4 };
+    uint64_t whole, part = 0;
+    struct slice rest = text, digits;
+    if (!slice_ends_with(text, SLICE("%")))
+        return -EINVAL;
+    rest.len--;
+    (void)slice_cut(&rest, '.', &digits);
+    bool has_part = rest.at != NULL;
+    if (slice_parse_u64(digits, &whole) < 0 || (has_part && slice_parse_u64(rest, &part) < 0) ||
+        rest.len > DECIMALS_MAX)
+        return -EINVAL;
+    for (size_t i = rest.len; has_part && i < DECIMALS_MAX; i++)
+        part *= 10;
+    if (whole > 100 || whole * PPM_PER_PERCENT + part > 100 * PPM_PER_PERCENT)
+        return -ERANGE;
+    *ret_ppm = (unsigned)(whole * PPM_PER_PERCENT + part);
+    return 0;
+}
+
 bool value_is_name(struct slice text, bool dots)
 {
     if (text.len == 0 || text.len > VALUE_NAME_LEN_MAX || !is_alphanumeric(text.at[0]))

@@ -127,6 +127,12 @@ static void write_json_notes(struct writer *writer, const struct exchange_notes 
         write_ms(writer, notes->upstream_us);
     }
     WRITE_TEXT_IF_ANY(writer, ",\"reason\":", slice_of_cstr(notes->reason));
+    if ((notes->trace.high | notes->trace.low) != 0) {
+        write_literal(writer, ",\"trace_id\":\"");
+        write_hex(writer, notes->trace.high, 16);
+        write_hex(writer, notes->trace.low, 16);
+        write_char(writer, '"');
+    }
 }
 
 /* To within the id's value. */

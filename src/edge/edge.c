@@ -15,6 +15,7 @@
 #include "edge/overseer.h"
 #include "edge/plane.h"
 #include "edge/state.h"
+#include "edge/trace/tracer.h"
 #include "os/descriptor.h"
 #include "os/kernel.h"
 #include "os/offload.h"
@@ -127,7 +128,7 @@ static bool has_fibers(const struct edge *edge)
 {
     return edge->signals_fiber != NULL || edge->ready_fiber != NULL ||
            !overseer_has_stopped(edge->overseer) || !health_has_stopped(&edge->health) ||
-           !names_have_stopped(&edge->names);
+           !names_have_stopped(&edge->names) || !tracer_has_stopped(edge->tracer);
 }
 
 static void end_fibers(struct edge *edge)
@@ -139,6 +140,7 @@ static void end_fibers(struct edge *edge)
         fiber_cancel(edge->signals_fiber);
     if (edge->ready_fiber != NULL)
         fiber_cancel(edge->ready_fiber);
+    tracer_stop(edge->tracer);
     while (has_fibers(edge))
         loop_turn(edge->workers[0].loop);
     names_finish(&edge->names);
@@ -152,6 +154,8 @@ static int start_fibers(struct edge *edge)
     int names_rc = names_start(&edge->names, edge->plane->groups, edge->plane->groups_count, NULL);
     if (rc == 0)
         rc = names_rc;
+    if (rc == 0)
+        rc = tracer_start(edge->tracer);
     if (rc == 0)
         rc = fiber_start(signals_main, edge, &edge->signals_fiber);
     if (rc == 0 && edge->options->overseer_fd >= 0)
@@ -226,6 +230,8 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         .hash_key = edge.hash_key,
     };
     int rc = series_table_create(edge.workers_count, edge.hash_key, &edge.series);
+    if (rc == 0)
+        rc = tracer_create(&edge, &edge.tracer);
     if (rc < 0)
         (void)error_set(ret_error, rc, "out of memory");
     else
@@ -246,6 +252,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     }
     lookups_finish(&edge);
     series_table_destroy(edge.series);
+    tracer_destroy(edge.tracer);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);
     descriptor_close(options->admin_fd);

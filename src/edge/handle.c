@@ -14,6 +14,8 @@
 #include "edge/route/rewrite.h"
 #include "edge/state.h"
 #include "edge/tcp/tcp.h"
+#include "edge/trace/trace.h"
+#include "edge/trace/tracer.h"
 
 static void run_action(struct exchange *exchange, const struct route *route,
                        const struct view *view)
@@ -134,6 +136,8 @@ void edge_handle(struct exchange *exchange)
     struct view *view = view_ref(listener->view);
     const struct conf_site *site;
     exchange->held = view;
+    if (UNLIKELY(view->plane->snapshot->tracing.is_on))
+        trace_begin(exchange, &view->plane->snapshot->tracing);
     if (exchange->request.form == TARGET_AUTHORITY) {
         exchange_respond_error(exchange, 405, "CONNECT is for forward proxies");
         return;
@@ -164,7 +168,9 @@ void edge_record(const struct exchange *exchange)
         series_end_request(exchange->notes.series, number, exchange, bucket, us);
     else
         series_count_request(series_without_rule(exchange, NULL), number, exchange, bucket, us);
-    decisions_add(worker->decisions, exchange, us);
+    const struct decision *decision = decisions_add(worker->decisions, exchange, us);
+    if (UNLIKELY(exchange->notes.trace.is_sampled))
+        tracer_add(worker->edge->tracer, number, decision);
     access_lines_add(worker->access_lines, exchange);
     view_unref(exchange->held);
 }

@@ -6,6 +6,7 @@
 #include "edge/metrics_internal.h"
 #include "edge/report.h"
 #include "edge/state.h"
+#include "edge/trace/tracer.h"
 
 /* A sample: its name, labels by write_label, then one of the values. */
 void metric_begin_sample(struct metric_page *page, const struct metric *metric, const char *suffix)
@@ -286,6 +287,18 @@ static void write_log_dropped(struct metric_page *page, const struct metric *met
     metric_write_one(page, metric, access_log_dropped(page->edge->access_log));
 }
 
+enum tracer_number { SPANS_EXPORTED, SPANS_DROPPED, TRACE_FAILURES };
+
+static void write_tracer(struct metric_page *page, const struct metric *metric)
+{
+    struct tracer_stats stats;
+    tracer_stats_read(page->edge->tracer, &stats);
+    metric_write_one(page, metric,
+                     metric->place == SPANS_EXPORTED  ? stats.exported
+                     : metric->place == SPANS_DROPPED ? stats.dropped
+                                                      : stats.failures);
+}
+
 static void write_cpu(struct metric_page *page, const struct metric *metric)
 {
     metric_begin_sample(page, metric, "");
@@ -462,6 +475,13 @@ const struct metric metrics_table[] = {
      "Blocking jobs that were done.", write_offload_finished, 0},
     {"weir_access_log_dropped_total", METRIC_COUNTER, "",
      "Lines of the access log that could not be written.", write_log_dropped, 0},
+    {"weir_trace_spans_exported_total", METRIC_COUNTER, "",
+     "Spans that the collector of traces took.", write_tracer, SPANS_EXPORTED},
+    {"weir_trace_spans_dropped_total", METRIC_COUNTER, "",
+     "Spans for which there was no room, or that the collector did not take.", write_tracer,
+     SPANS_DROPPED},
+    {"weir_trace_failures_total", METRIC_COUNTER, "",
+     "Posts to the collector that failed.", write_tracer, TRACE_FAILURES},
     {"process_cpu_seconds_total", METRIC_COUNTER, "",
      "Time of the processor that the process took, user and system.", write_cpu, 0},
     {"process_resident_memory_bytes", METRIC_GAUGE, "",

@@ -27,6 +27,7 @@ struct access_log;
 struct access_lines;
 struct files_cache;
 struct decisions;
+struct tracer;
 
 struct edge_worker {
     struct worker http; /* the first member */
@@ -71,6 +72,7 @@ struct edge {
     int admin_fd;                  /* -1: none */
     struct access_log *access_log; /* owned; NULL: off */
     struct series_table *series;   /* owned; NULL: nothing is counted by rule and target */
+    struct tracer *tracer;         /* owned; NULL: spans are not sent */
     series_slot no_site;           /* requests for which there is no site */
     struct hash_key hash_key;
     struct maintenance maintenance;

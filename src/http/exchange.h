@@ -81,6 +81,7 @@ enum try_outcome {
 struct exchange_try {
     struct slice target; /* its id, in the exchange's arena */
     const char *why;     /* what went wrong, static; NULL: nothing */
+    uint64_t span;       /* its id in the trace; 0: it is not traced */
     uint32_t begun_us;
     uint32_t connected_us;
     uint32_t answered_us; /* the head of the response was there */
@@ -88,6 +89,15 @@ struct exchange_try {
     uint16_t status; /* of the target's response; 0: there was none */
     uint8_t outcome; /* enum try_outcome */
     bool was_kept;   /* on a connection that was open already */
+};
+
+/* Where the configuration asks for traces: what the request is part of (wire/http/trace_context.h).
+ * The exchange's id is its own span. */
+struct exchange_trace {
+    uint64_t high, low; /* the trace's id; both 0: none */
+    uint64_t parent;    /* the caller's span; 0: the trace begins here */
+    bool is_sampled;
+    bool passes_state;
 };
 
 /* Later ones than these are counted, not told. */
@@ -107,6 +117,7 @@ struct exchange_notes {
     const char *reason;    /* why Weir itself answered with an error; NULL otherwise */
     struct series *series; /* the edge's: where it counts; borrowed until it was logged */
     struct slice user;     /* who it is, once a password was checked */
+    struct exchange_trace trace;
     struct exchange_try tried[EXCHANGE_TRIES_MAX];
 };
 

@@ -141,6 +141,7 @@ static void put_tries(struct decision *record, char **at, const struct exchange 
     for (unsigned i = 0; i < record->tries_told; i++) {
         const struct exchange_try *tried = &exchange->notes.tried[i];
         told[i] = (struct decision_try){
+            .span = tried->span,
             .begun_us = tried->begun_us,
             .connected_us = tried->connected_us,
             .answered_us = tried->answered_us,
@@ -172,6 +173,10 @@ static size_t write_record(char *memory, const struct exchange *exchange, int64_
         .tries_told =
             (uint8_t)(notes->tries < EXCHANGE_TRIES_MAX ? notes->tries : EXCHANGE_TRIES_MAX),
         .id = exchange->id,
+        .trace_high = notes->trace.high,
+        .trace_low = notes->trace.low,
+        .trace_parent = notes->trace.parent,
+        .is_secure = exchange->server->is_secure,
         .wall_us = loop_wall_us(),
         .duration_us = duration_us < 0 ? 0 : (uint64_t)duration_us,
         .request_bytes = exchange->request_bytes,
@@ -217,16 +222,17 @@ static bool is_failed(const struct exchange *exchange)
     return exchange->status >= 500 || exchange->state == RESPONSE_BROKEN;
 }
 
-void decisions_add(struct decisions *decisions, const struct exchange *exchange,
-                   int64_t duration_us)
+const struct decision *decisions_add(struct decisions *decisions, const struct exchange *exchange,
+                                     int64_t duration_us)
 {
     char *record = make_room(&decisions->recent);
     size_t bytes = write_record(record, exchange, duration_us);
     commit(&decisions->recent, bytes);
-    if (LIKELY(!is_slow(decisions, duration_us) && !is_failed(exchange)))
-        return;
-    memcpy(make_room(&decisions->kept), record, bytes);
-    commit(&decisions->kept, bytes);
+    if (UNLIKELY(is_slow(decisions, duration_us) || is_failed(exchange))) {
+        memcpy(make_room(&decisions->kept), record, bytes);
+        commit(&decisions->kept, bytes);
+    }
+    return (const struct decision *)(const void *)record;
 }
 
 /* Steps through a ring: *at is where the next record lies, *left how many there are. */

@@ -23,6 +23,7 @@ enum decision_text {
 };
 
 struct decision_try {
+    uint64_t span;     /* 0: it is not traced */
     uint32_t begun_us; /* this and the next as in struct exchange_try */
     uint32_t connected_us;
     uint32_t answered_us;
@@ -41,7 +42,10 @@ struct decision {
     uint8_t state;      /* enum response_state */
     uint8_t tries_told; /* struct decision_try that follow */
     uint64_t id;
-    int64_t wall_us; /* when it ended */
+    uint64_t trace_high; /* this and the next both 0: it is part of no trace */
+    uint64_t trace_low;
+    uint64_t trace_parent; /* 0: the trace began here */
+    int64_t wall_us;       /* when it ended */
     uint64_t duration_us;
     uint64_t request_bytes;
     uint64_t response_bytes;
@@ -51,6 +55,7 @@ struct decision {
     uint16_t tries;
     bool is_retry_denied;
     bool is_path_cut;
+    bool is_secure;
     uint8_t lens[DECISION_TEXTS];
 };
 
@@ -60,9 +65,9 @@ struct decision {
 int decisions_create(struct decisions **ret_decisions);
 void decisions_destroy(struct decisions *decisions); /* NULL is fine */
 
-/* Remembers an exchange that has ended after `duration_us`. */
-void decisions_add(struct decisions *decisions, const struct exchange *exchange,
-                   int64_t duration_us);
+/* Remembers an exchange that has ended after `duration_us`. The record is valid until the next. */
+const struct decision *decisions_add(struct decisions *decisions, const struct exchange *exchange,
+                                     int64_t duration_us);
 
 /* The record of that request, valid until the next one is added; NULL when there is none. */
 const struct decision *decisions_find(const struct decisions *decisions, uint64_t id);

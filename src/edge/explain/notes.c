@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "edge/forward/target.h"
 #include "edge/state.h"
+#include "edge/trace/trace.h"
 #include "os/loop.h"
 
 const char *notes_action_name(enum conf_action_kind kind)
@@ -60,6 +61,8 @@ void notes_try_begin(struct exchange *exchange, const struct target *target)
         notes->target = arena_copy(&exchange->arena, target->id);
     *current_try(exchange) =
         (struct exchange_try){.target = notes->target, .begun_us = now_us(exchange)};
+    if (UNLIKELY(trace_is_on(exchange)))
+        current_try(exchange)->span = prng_next(&worker_current()->prng) | 1;
 }
 
 void notes_try_connected(struct exchange *exchange, bool was_kept)

@@ -206,10 +206,22 @@ static struct slice answerer(const struct decision *decision)
     return is_targets ? SLICE("target") : decision->status == 0 ? SLICE("nobody") : SLICE("weir");
 }
 
+static void write_trace(struct json_writer *json, const struct decision *decision)
+{
+    char digits[32];
+    struct writer writer;
+    writer_init(&writer, digits, sizeof digits);
+    write_hex(&writer, decision->trace_high, 16);
+    write_hex(&writer, decision->trace_low, 16);
+    json_put_text(json, "trace_id", writer_slice(&writer));
+}
+
 static void write_request(struct json_writer *json, const struct decision *decision)
 {
     story_write_id(json, "id", decision->id);
     story_write_time(json, "time", decision->wall_us);
+    if ((decision->trace_high | decision->trace_low) != 0)
+        write_trace(json, decision);
     json_put_u64(json, "status", decision->status);
     json_put_text(json, "answered_by", answerer(decision));
     json_put_text(json, "ending", ending(decision));

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "conf/snapshot.h"
+#include "edge/trace/trace.h"
 #include "http/origin.h"
 #include "http/session.h"
 #include "wire/http/forwarded.h"
@@ -14,6 +15,12 @@ static const struct field_set replaced = {
     {FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |
      FIELD_BIT(X_FORWARDED_PREFIX) | FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) |
      FIELD_BIT(X_REQUEST_ID) | FIELD_BIT(EXPECT) | FIELD_BIT(VIA)}};
+
+/* Where Weir takes part in traces it names its own span as the parent. */
+static const struct field_set replaced_traced = {
+    {FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |
+     FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) | FIELD_BIT(X_REQUEST_ID) |
+     FIELD_BIT(EXPECT) | FIELD_BIT(VIA) | FIELD_BIT(TRACEPARENT) | FIELD_BIT(TRACESTATE)}};
 
 static void write_target(struct writer *writer, const struct exchange *exchange)
 {
@@ -135,10 +142,13 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
         write_literal(writer, "Connection: close\r\n");
     }
     write_framing(writer, &request->framing);
-    h1_write_forwarded(writer, &request->fields, &replaced);
+    bool is_traced = trace_is_on(exchange);
+    h1_write_forwarded(writer, &request->fields, is_traced ? &replaced_traced : &replaced);
     forward_write_origin(writer, exchange);
     if (UNLIKELY(group->sends_forwarded))
         write_forwarded(writer, exchange);
     write_via(writer, exchange);
+    if (is_traced)
+        trace_write_fields(writer, exchange);
     h1_write_end(writer);
 }

@@ -86,7 +86,7 @@ static const struct bad_file yaml_files[] = {
 static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
-                   "target_groups, listeners, workers, user, access_log\n"},
+                   "target_groups, listeners, workers, user, access_log, tracing\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
     {RULES "      - match: { pth: /a }\n"
@@ -194,6 +194,14 @@ static const struct bad_file values_files[] = {
      "1GB\n"},
     {"access_log: jsno\n", "1:13: \"jsno\" is no value of \"format\", which is one of json, "
                            "combined, off; did you mean \"json\"?\n"},
+    {"tracing: https://c.example:4318\n",
+     "1:10: \"https://c.example:4318\" is not an address of HTTP: only http:// can be spoken yet; "
+     "let a collector on this machine send it on\n"},
+    {"tracing: { otlp: \"127.0.0.1:4318\", sample: 101% }\n",
+     "1:18: \"127.0.0.1:4318\" is not an address of HTTP: http://, a host, a port and a path, as "
+     "in "
+     "http://127.0.0.1:4318\n"
+     "1:44: \"101%\" is not a share: a number from 0 to 100 with its sign, as in 10% or 0.5%\n"},
     {"access_log: { format: xml }\n",
      "1:23: \"xml\" is no value of \"format\", which is one of json, combined, off\n"},
     {"access_log: { path: logs/ }\n", "1:21: \"logs/\" is not a file's path: a path, below this "
