@@ -16,5 +16,7 @@ void check_group(struct reading *reading, const struct tree_node *node, void *ob
 void check_proxy_protocol(struct reading *reading, const struct tree_node *node, void *object);
 void check_health(struct reading *reading, const struct tree_node *node, void *object);
 void check_tasks(struct reading *reading, const struct tree_node *node, void *object);
+void check_access_log(struct reading *reading, const struct tree_node *node, void *object);
+void check_redact(struct reading *reading, const struct tree_node *node, void *object);
 void check_tracing(struct reading *reading, const struct tree_node *node, void *object);
 void check_service(struct reading *reading, const struct tree_node *node, void *object);

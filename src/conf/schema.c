@@ -6,6 +6,7 @@
 
 #include "conf/checks.h"
 #include "conf/draft.h"
+#include "conf/schema_logs.h"
 #include "conf/schema_match.h"
 #include "conf/schema_policy.h"
 #include "conf/schema_rows.h"
@@ -46,13 +47,6 @@ static const struct schema_word proxy_versions[] = {
     {"off", PROXY_NONE, false, "none"},
     {"v1", PROXY_V1, false, "a line of text"},
     {"v2", PROXY_V2, false, "binary"},
-    {NULL},
-};
-
-static const struct schema_word log_words[] = {
-    {"json", CONF_LOG_JSON, false, "one JSON object a line"},
-    {"combined", CONF_LOG_COMBINED, false, "as Apache and nginx write it"},
-    {"off", CONF_LOG_OFF, false, "none"},
     {NULL},
 };
 
@@ -616,52 +610,6 @@ static const struct schema_row service_row = {
 
 /* The top. */
 
-static const struct schema_row log_rows[] = {
-    {.name = "format",
-     .kind = SCHEMA_WORD,
-     .words = log_words,
-     AT(struct conf_access_log, format),
-     .standard = "json",
-     .doc = "how a line looks"},
-    {.name = "path",
-     .kind = SCHEMA_FILE,
-     AT(struct conf_access_log, path),
-     .standard = ".weir/access.log",
-     .doc = "the file; `-` is standard output"},
-};
-
-static const struct schema_struct log_type = {
-    .noun = "the access log",
-    .doc = "One line a request.",
-    ROWS(log_rows),
-    .shorthand = "format",
-};
-
-static const struct schema_row tracing_rows[] = {
-    {.name = "otlp",
-     .kind = SCHEMA_ENDPOINT,
-     AT(struct conf_tracing, otlp),
-     .doc = "where a collector takes spans by OTLP over HTTP; without it traces are only passed on "
-            "and logged"},
-    {.name = "sample",
-     .kind = SCHEMA_PERCENT,
-     AT(struct conf_tracing, sample_ppm),
-     .standard = "10%",
-     .doc = "how many of the requests that bring no trace along are traced"},
-    {.name = "service",
-     .kind = SCHEMA_LINE,
-     AT(struct conf_tracing, service),
-     .doc = "what the spans call this edge; without it `app`, or `weir`"},
-};
-
-static const struct schema_struct tracing_type = {
-    .noun = "tracing",
-    .doc = "Traces by W3C Trace Context: passed on to targets, and sent to a collector.",
-    ROWS(tracing_rows),
-    .shorthand = "otlp",
-    .check = check_tracing,
-};
-
 static const struct schema_row top_rows[] = {
     {.name = "app", .kind = SCHEMA_NAME, AT(struct draft, app), .doc = "the application's name"},
     {.name = "sites",
@@ -716,12 +664,12 @@ static const struct schema_row top_rows[] = {
             "one, else it stays root, without root's rights over the system"},
     {.name = "access_log",
      .kind = SCHEMA_STRUCT,
-     .type = &log_type,
+     .type = &schema_access_log,
      AT(struct draft, access_log),
      .doc = "one line a request"},
     {.name = "tracing",
      .kind = SCHEMA_STRUCT,
-     .type = &tracing_type,
+     .type = &schema_tracing,
      AT(struct draft, tracing),
      .doc = "traces of requests; without it a request's own are passed on as they are"},
     LATER("buckets", "objects and front ends that Weir keeps"),

@@ -158,6 +158,14 @@ void edge_handle(struct exchange *exchange)
         run_action(exchange, route, view);
 }
 
+/* A request that was refused before its handler met no view. */
+static const struct conf_access_log *log_conf(const struct edge_worker *worker,
+                                              const struct exchange *exchange)
+{
+    const struct view *view = exchange->held != NULL ? exchange->held : worker->view;
+    return &view->plane->snapshot->access_log;
+}
+
 void edge_record(const struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
@@ -171,7 +179,7 @@ void edge_record(const struct exchange *exchange)
     const struct decision *decision = decisions_add(worker->decisions, exchange, us);
     if (UNLIKELY(exchange->notes.trace.is_sampled))
         tracer_add(worker->edge->tracer, number, decision);
-    access_lines_add(worker->access_lines, exchange);
+    access_lines_add(worker->access_lines, log_conf(worker, exchange), exchange);
     view_unref(exchange->held);
 }
 
