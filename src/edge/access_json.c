@@ -10,6 +10,14 @@
 #include "http/exchange.h"
 #include "http/session.h"
 
+/* A member's name with what stands around it. All of it is copied, which is quicker than to copy
+ * only what counts. */
+#define KEY_BYTES 24
+struct key {
+    char text[KEY_BYTES]; /* ,"name": */
+    size_t len;
+};
+
 struct line {
     struct writer *out;
     const struct conf_access_log *conf;
@@ -17,37 +25,49 @@ struct line {
     const struct access_clock *clock;
     int64_t wall_us;
     int64_t duration_us;
-    char separator; /* '{' before the first member */
 };
 
-/* `key` is the member's name in quotes, with its colon. */
-static void put_key(struct line *line, struct slice key)
+/* The comma before the first one becomes the brace. */
+static void put_key(struct line *line, const struct key *key)
 {
-    write_char(line->out, line->separator);
-    line->separator = ',';
-    write_slice(line->out, key);
+    struct writer *out = line->out;
+    if (LIKELY(out->end - out->at >= KEY_BYTES)) {
+        memcpy(out->at, key->text, KEY_BYTES);
+        out->at += key->len;
+    } else {
+        write_bytes(out, key->text, key->len);
+    }
 }
 
-static void put_text(struct line *line, struct slice key, struct slice text)
+static void put_text(struct line *line, const struct key *key, struct slice text)
 {
     put_key(line, key);
     write_json_text(line->out, text);
 }
 
-static void put_text_if_any(struct line *line, struct slice key, struct slice text)
+/* What needs no escape. */
+static void put_plain(struct line *line, const struct key *key, struct slice text)
+{
+    put_key(line, key);
+    write_char(line->out, '"');
+    write_slice(line->out, text);
+    write_char(line->out, '"');
+}
+
+static void put_text_if_any(struct line *line, const struct key *key, struct slice text)
 {
     if (text.len > 0)
         put_text(line, key, text);
 }
 
-static void put_number(struct line *line, struct slice key, uint64_t value)
+static void put_number(struct line *line, const struct key *key, uint64_t value)
 {
     put_key(line, key);
     write_u64(line->out, value);
 }
 
 /* 12.345 for 12345 µs. */
-static void put_ms(struct line *line, struct slice key, int64_t us)
+static void put_ms(struct line *line, const struct key *key, int64_t us)
 {
     uint64_t value = us < 0 ? 0 : (uint64_t)us;
     unsigned part = (unsigned)(value % 1000);
@@ -58,7 +78,7 @@ static void put_ms(struct line *line, struct slice key, int64_t us)
     write_bytes(line->out, digits, sizeof digits);
 }
 
-static void put_url(struct line *line, struct slice key, struct slice url)
+static void put_url(struct line *line, const struct key *key, struct slice url)
 {
     put_key(line, key);
     write_char(line->out, '"');
@@ -66,7 +86,7 @@ static void put_url(struct line *line, struct slice key, struct slice url)
     write_char(line->out, '"');
 }
 
-static void put_time(struct line *line, struct slice key)
+static void put_time(struct line *line, const struct key *key)
 {
     put_key(line, key);
     write_char(line->out, '"');
@@ -74,7 +94,7 @@ static void put_time(struct line *line, struct slice key)
     write_char(line->out, '"');
 }
 
-static void put_id(struct line *line, struct slice key)
+static void put_id(struct line *line, const struct key *key)
 {
     put_key(line, key);
     write_char(line->out, '"');
@@ -82,96 +102,96 @@ static void put_id(struct line *line, struct slice key)
     write_char(line->out, '"');
 }
 
-static void put_client(struct line *line, struct slice key)
+static void put_client(struct line *line, const struct key *key)
 {
-    put_text(line, key, line->exchange->client);
+    put_plain(line, key, line->exchange->client);
 }
 
-static void put_method(struct line *line, struct slice key)
+static void put_method(struct line *line, const struct key *key)
 {
     put_text(line, key, line->exchange->request.method_name);
 }
 
-static void put_host(struct line *line, struct slice key)
+static void put_host(struct line *line, const struct key *key)
 {
     put_text(line, key, line->exchange->request.authority);
 }
 
-static void put_path(struct line *line, struct slice key)
+static void put_path(struct line *line, const struct key *key)
 {
     put_url(line, key, line->exchange->request.target);
 }
 
-static void put_protocol(struct line *line, struct slice key)
+static void put_protocol(struct line *line, const struct key *key)
 {
-    put_text(line, key,
-             line->exchange->request.version_minor == 0 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1"));
+    put_plain(line, key,
+              line->exchange->request.version_minor == 0 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1"));
 }
 
-static void put_status(struct line *line, struct slice key)
+static void put_status(struct line *line, const struct key *key)
 {
     put_number(line, key, line->exchange->status);
 }
 
-static void put_bytes(struct line *line, struct slice key)
+static void put_bytes(struct line *line, const struct key *key)
 {
     put_number(line, key, line->exchange->response_bytes);
 }
 
-static void put_request_bytes(struct line *line, struct slice key)
+static void put_request_bytes(struct line *line, const struct key *key)
 {
     put_number(line, key, line->exchange->request_bytes);
 }
 
-static void put_duration_ms(struct line *line, struct slice key)
+static void put_duration_ms(struct line *line, const struct key *key)
 {
     put_ms(line, key, line->duration_us);
 }
 
-static void put_site(struct line *line, struct slice key)
+static void put_site(struct line *line, const struct key *key)
 {
     put_text_if_any(line, key, line->exchange->notes.site);
 }
 
-static void put_rule(struct line *line, struct slice key)
+static void put_rule(struct line *line, const struct key *key)
 {
     if (line->exchange->notes.rule > 0)
         put_number(line, key, line->exchange->notes.rule);
 }
 
-static void put_user(struct line *line, struct slice key)
+static void put_user(struct line *line, const struct key *key)
 {
     put_text_if_any(line, key, line->exchange->notes.user);
 }
 
-static void put_group(struct line *line, struct slice key)
+static void put_group(struct line *line, const struct key *key)
 {
     put_text_if_any(line, key, line->exchange->notes.group);
 }
 
-static void put_target(struct line *line, struct slice key)
+static void put_target(struct line *line, const struct key *key)
 {
     put_text_if_any(line, key, line->exchange->notes.target);
 }
 
-static void put_tries(struct line *line, struct slice key)
+static void put_tries(struct line *line, const struct key *key)
 {
     if (line->exchange->notes.tries > 0)
         put_number(line, key, line->exchange->notes.tries);
 }
 
-static void put_upstream_ms(struct line *line, struct slice key)
+static void put_upstream_ms(struct line *line, const struct key *key)
 {
     if (line->exchange->notes.tries > 0)
         put_ms(line, key, line->exchange->notes.upstream_us);
 }
 
-static void put_reason(struct line *line, struct slice key)
+static void put_reason(struct line *line, const struct key *key)
 {
     put_text_if_any(line, key, slice_of_cstr(line->exchange->notes.reason));
 }
 
-static void put_trace_id(struct line *line, struct slice key)
+static void put_trace_id(struct line *line, const struct key *key)
 {
     const struct exchange_trace *trace = &line->exchange->notes.trace;
     if ((trace->high | trace->low) == 0)
@@ -183,30 +203,30 @@ static void put_trace_id(struct line *line, struct slice key)
     write_char(line->out, '"');
 }
 
-static void put_referer(struct line *line, struct slice key)
+static void put_referer(struct line *line, const struct key *key)
 {
     struct slice value = fields_value(&line->exchange->request.fields, FIELD_REFERER);
     if (value.len > 0)
         put_url(line, key, value);
 }
 
-static void put_user_agent(struct line *line, struct slice key)
+static void put_user_agent(struct line *line, const struct key *key)
 {
     put_text_if_any(line, key, fields_value(&line->exchange->request.fields, FIELD_USER_AGENT));
 }
 
-static void put_listener(struct line *line, struct slice key)
+static void put_listener(struct line *line, const struct key *key)
 {
     put_text(line, key, line->exchange->server->name);
 }
 
-static const struct slice keys[] = {
-#define KEY(id, key, meaning) SLICE("\"" key "\":"),
+static const struct key keys[] = {
+#define KEY(id, name, meaning) {",\"" name "\":", sizeof(",\"" name "\":") - 1},
     CONF_LOG_FIELD_TABLE(KEY)
 #undef KEY
 };
 
-static void (*const putters[CONF_LOG_FIELDS_COUNT])(struct line *line, struct slice key) = {
+static void (*const putters[CONF_LOG_FIELDS_COUNT])(struct line *line, const struct key *key) = {
     [CONF_LOG_FIELD_TIME] = put_time,
     [CONF_LOG_FIELD_ID] = put_id,
     [CONF_LOG_FIELD_CLIENT] = put_client,
@@ -242,7 +262,7 @@ static void put_headers(struct line *line)
         if (field == NULL)
             continue;
         if (separator == '{')
-            put_key(line, SLICE("\"headers\":"));
+            write_literal(line->out, ",\"headers\":");
         write_char(line->out, separator);
         separator = ',';
         write_json_text(line->out, name);
@@ -259,15 +279,18 @@ void access_json_write(struct writer *writer, const struct conf_access_log *conf
                        const struct exchange *exchange, const struct access_clock *clock,
                        int64_t wall_us, int64_t duration_us)
 {
-    struct line line = {writer, conf, exchange, clock, wall_us, duration_us, '{'};
+    struct line line = {writer, conf, exchange, clock, wall_us, duration_us};
+    char *start = writer->at;
     unsigned count = conf->fields_count > 0 ? conf->fields_count : CONF_LOG_FIELDS_COUNT;
     for (unsigned i = 0; i < count; i++) {
         unsigned id = conf->fields_count > 0 ? conf->fields[i] : i;
-        putters[id](&line, keys[id]);
+        putters[id](&line, &keys[id]);
     }
     if (conf->headers_count > 0)
         put_headers(&line);
-    if (line.separator == '{')
+    if (writer->at > start)
+        *start = '{';
+    else
         write_char(writer, '{');
     write_literal(writer, "}\n");
 }
