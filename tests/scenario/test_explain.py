@@ -17,6 +17,7 @@ sites:
         forward: api
       - match: { path: "/api/*" }
         forward: api
+        strip_prefix: /api
       - match: { path: "/gone" }
         forward: ill
       - match: { path: ["/a", "/b"] }
@@ -149,7 +150,7 @@ def test_what_would_happen_is_told_rule_by_rule(weir, backends):
     assert "2, line 11, forward: matches" in text
     assert "path      /api/x" in text
     assert "targets of api now" in text and target.address in text
-    assert "retries: 2" in text
+    assert "retries: 2" in text and "strip_prefix: /api" in text
     facts = told(edge, "POST", f"{url}/api/x", "-H", "X-Key: b")
     assert facts["rules"][0]["why"] == 'the header field X-Key is "b", not "a*"'
     assert told(edge, "POST", f"{url}/api/x", "-H", "X-Key: ab")["rules"][0]["matches"] is True

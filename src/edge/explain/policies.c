@@ -45,9 +45,21 @@ static bool write_body_max(struct writer *value, const struct conf_rule *rule)
     return rule->body_max != UINT64_MAX;
 }
 
+static bool write_strip_prefix(struct writer *value, const struct conf_rule *rule)
+{
+    write_slice(value, rule->strip_prefix);
+    return rule->strip_prefix.len > 0;
+}
+
+static bool write_rewrite(struct writer *value, const struct conf_rule *rule)
+{
+    write_slice(value, rule->rewrite);
+    return rule->rewrite.len > 0;
+}
+
 static const struct policy policies[] = {
-    {"timeouts", write_timeouts},
-    {"retries", write_retries},
+    {"strip_prefix", write_strip_prefix}, {"rewrite", write_rewrite},
+    {"timeouts", write_timeouts},         {"retries", write_retries},
     {"body_max", write_body_max},
 };
 
