@@ -71,24 +71,60 @@ static int64_t responses_of(const struct json *object, int64_t *ret_failed)
     return all;
 }
 
+/* Adds what happened at one object to what there is. */
+static void add_between(const struct json *now, const struct json *before,
+                        struct histogram *histogram, struct traffic *traffic)
+{
+    struct histogram one = {.count = 0};
+    int64_t failed_now, failed_before;
+    int64_t requests = responses_of(now, &failed_now) - responses_of(before, &failed_before);
+    read_counts(json_get(now, SLICE("latency")), 1, &one);
+    read_counts(json_get(before, SLICE("latency")), -1, &one);
+    for (unsigned i = 0; i < one.count; i++) {
+        double count = one.counts[i] > 0 ? one.counts[i] : 0;
+        histogram->counts[i] += count;
+        histogram->total += count;
+    }
+    if (one.count > histogram->count)
+        histogram->count = one.count;
+    traffic->requests += requests > 0 ? requests : 0;
+    traffic->failed += failed_now > failed_before ? failed_now - failed_before : 0;
+}
+
+static void find_percentiles(struct histogram *histogram, const struct json *ends,
+                             struct traffic *traffic)
+{
+    read_ends(ends, histogram);
+    traffic->p50_us = percentile(histogram, 0.50);
+    traffic->p99_us = percentile(histogram, 0.99);
+}
+
 void traffic_between(const struct json *now, const struct json *before, const struct json *ends,
                      struct traffic *ret_traffic)
 {
     struct histogram histogram = {.count = 0};
-    int64_t failed_now, failed_before;
-    int64_t requests = responses_of(now, &failed_now) - responses_of(before, &failed_before);
-    read_counts(json_get(now, SLICE("latency")), 1, &histogram);
-    read_counts(json_get(before, SLICE("latency")), -1, &histogram);
-    read_ends(ends, &histogram);
-    for (unsigned i = 0; i < histogram.count; i++) {
-        if (histogram.counts[i] < 0)
-            histogram.counts[i] = 0;
-        histogram.total += histogram.counts[i];
+    *ret_traffic = (struct traffic){0};
+    add_between(now, before, &histogram, ret_traffic);
+    find_percentiles(&histogram, ends, ret_traffic);
+}
+
+static const struct json *find_id(const struct json *targets, struct slice id)
+{
+    JSON_FOR_EACH(targets, target)
+    {
+        if (slice_equal(json_get_text(target, SLICE("id")), id))
+            return target;
     }
-    *ret_traffic = (struct traffic){
-        .requests = requests > 0 ? requests : 0,
-        .failed = failed_now > failed_before ? failed_now - failed_before : 0,
-        .p50_us = percentile(&histogram, 0.50),
-        .p99_us = percentile(&histogram, 0.99),
-    };
+    return NULL;
+}
+
+void traffic_of_targets(const struct json *now, const struct json *before, const struct json *ends,
+                        struct traffic *ret_traffic)
+{
+    struct histogram histogram = {.count = 0};
+    *ret_traffic = (struct traffic){0};
+    JSON_FOR_EACH(now, target)
+    add_between(target, find_id(before, json_get_text(target, SLICE("id"))), &histogram,
+                ret_traffic);
+    find_percentiles(&histogram, ends, ret_traffic);
 }

@@ -17,3 +17,7 @@ struct traffic {
  */
 void traffic_between(const struct json *now, const struct json *before, const struct json *ends,
                      struct traffic *ret_traffic);
+
+/* The same of all targets in a list together; of those that were there before, by their "id". */
+void traffic_of_targets(const struct json *now, const struct json *before, const struct json *ends,
+                        struct traffic *ret_traffic);

@@ -279,6 +279,45 @@ static int add_target(struct view *view, struct table *table, struct slice group
                             });
 }
 
+static long long sum_of(const struct json *list, const char *name)
+{
+    long long sum = 0;
+    JSON_FOR_EACH(list, one)
+    sum += number_of(one, name);
+    return sum;
+}
+
+static struct slice sum_text(struct view *view, const struct json *list, const char *name)
+{
+    return arena_format(&view->status->arena, "%lld", sum_of(list, name));
+}
+
+/* A group of several targets has a row for all of them. */
+static int add_group(struct view *view, struct table *table, struct slice group,
+                     const struct json *targets, const struct json *earlier)
+{
+    struct traffic now;
+    int64_t kept = sum_of(targets, "connections_kept");
+    if (targets == NULL || targets->count < 2)
+        return 0;
+    traffic_of_targets(targets, view->before == NULL ? NULL : earlier,
+                       part_of(view->status, "latency_ends_us"), &now);
+    return table_add(table, (struct slice[TABLE_COLUMNS_MAX]){
+                                group,
+                                arena_format(&view->status->arena, "all %u", targets->count),
+                                SLICE(""),
+                                SLICE(""),
+                                sum_text(view, targets, "in_flight"),
+                                sum_text(view, targets, "requests"),
+                                each_second(view, now.requests),
+                                duration_text(view, now.p50_us),
+                                duration_text(view, now.p99_us),
+                                share_text(view, now.failed, now.requests),
+                                sum_text(view, targets, "failures"),
+                                share_text(view, kept, kept + sum_of(targets, "connections_new")),
+                            });
+}
+
 /* A row for what a group has not. */
 static int add_lack(struct view *view, struct table *table, const struct json *group)
 {
@@ -315,6 +354,8 @@ static int write_groups(struct view *view)
         const struct json *earlier =
             json_get(find_named(part_of(view->before, "groups"), "name", name), SLICE("targets"));
         int rc = add_lack(view, &table, group);
+        if (rc == 0)
+            rc = add_group(view, &table, name, targets, earlier);
         JSON_FOR_EACH(targets, target)
         {
             if (rc == 0)

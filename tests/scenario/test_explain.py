@@ -2,6 +2,8 @@
 import json
 import subprocess
 
+import pytest
+
 from harness import load, raw, wait, weir as program
 
 SITES = """\
@@ -190,3 +192,18 @@ def test_what_a_client_sends_does_not_steer_the_terminal(weir, backends):
     assert answer.status == 400
     text, _ = story(edge, answer)
     assert "\x1b" not in text
+
+
+@pytest.mark.threads
+def test_every_worker_is_asked_while_all_are_busy(weir, backends):
+    edge = weir.edge(SITES.replace("workers: 2", "workers: 4"), api=backends.text("x"),
+                     ill=backends.refusing())
+    with load.steady(edge.port, "/a", connections=8) as work:
+        for _ in range(30):
+            answer = ask(edge, "/nothing")
+            number = answer.get("X-Request-Id")
+            found = edge.admin(f"/v1/requests/{number}")
+            assert found.status == 200 and json.loads(found.body)["id"] == number
+            assert edge.admin("/v1/requests").status == 200
+            assert edge.metrics()['weir_site_requests_total{site="shop",class="4xx"}'] > 0
+    assert work.done > 0 and not work.failures

@@ -27,7 +27,7 @@ struct router_site {
     struct route *routes; /* part of the router's; in the file's order */
     unsigned routes_count;
     uint32_t root;       /* in the index; 0: the rules are tried one after another */
-    series_slot *series; /* of requests that no rule matched; one of the router\'s */
+    series_slot *series; /* of requests that no rule matched; one of the router's */
 };
 
 /* Who answers to which host at one listener. */

@@ -55,6 +55,31 @@ static void nothing_has_no_percentile(void **state)
     assert_true(traffic.p50_us < 0);
 }
 
+static void targets_are_added_up_as_far_as_they_are_the_same(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct traffic traffic;
+    const struct json *now, *before, *ends;
+    arena_init(&arena, NULL, 0, 1 << 20);
+    assert_int_equal(
+        json_parse(SLICE("[{\"id\":\"a\",\"responses\":{\"2xx\":10},\"latency\":[10,0,0,0]},"
+                         "{\"id\":\"b\",\"responses\":{\"5xx\":3},\"latency\":[0,3,0,0]}]"),
+                   &arena, &now),
+        0);
+    assert_int_equal(
+        json_parse(SLICE("[{\"id\":\"c\",\"responses\":{\"2xx\":99},\"latency\":[99,0,0,0]},"
+                         "{\"id\":\"a\",\"responses\":{\"2xx\":9},\"latency\":[9,0,0,0]}]"),
+                   &arena, &before),
+        0);
+    assert_int_equal(json_parse(slice_of_cstr(ends_text), &arena, &ends), 0);
+    traffic_of_targets(now, before, ends, &traffic);
+    assert_int_equal(traffic.requests, 4);
+    assert_int_equal(traffic.failed, 3);
+    assert_true(traffic.p50_us > 1000 && traffic.p50_us < 2000);
+    arena_finish(&arena);
+}
+
 static void strange_json_does_no_harm(void **state)
 {
     (void)state;
@@ -69,6 +94,7 @@ int main(void)
         cmocka_unit_test(all_since_the_start_counts_without_an_earlier_look),
         cmocka_unit_test(only_what_came_since_the_earlier_look_counts),
         cmocka_unit_test(nothing_has_no_percentile),
+        cmocka_unit_test(targets_are_added_up_as_far_as_they_are_the_same),
         cmocka_unit_test(strange_json_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
