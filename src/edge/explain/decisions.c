@@ -181,7 +181,7 @@ static size_t write_record(char *memory, const struct exchange *exchange, int64_
         .trace_high = notes->trace.high,
         .trace_low = notes->trace.low,
         .trace_parent = notes->trace.parent,
-        .is_secure = exchange->server->is_secure,
+        .is_secure = exchange->is_secure,
         .wall_us = loop_wall_us(),
         .duration_us = duration_us < 0 ? 0 : (uint64_t)duration_us,
         .request_bytes = exchange->request_bytes,

@@ -209,7 +209,8 @@ void foresee_write(struct json_writer *json, const struct edge *edge,
                    const struct foreseen *foreseen)
 {
     const struct snapshot *snapshot = edge->workers[0].view->plane->snapshot;
-    struct server server = {.is_secure = slice_starts_with(foreseen->url, SLICE("https:"))};
+    bool is_secure = slice_starts_with(foreseen->url, SLICE("https:"));
+    struct server server = {.is_secure = is_secure};
     struct foresight foresight = {.json = json, .edge = edge, .foreseen = foreseen};
     (void)split_url(foreseen->url, &foresight.authority, &foresight.target, &foresight.port);
     server.port = (uint16_t)foresight.port;
@@ -228,6 +229,7 @@ void foresee_write(struct json_writer *json, const struct edge *edge,
     write_listener(json, "listener", &snapshot->listeners[foresight.listener]);
     foresight.exchange = (struct exchange){
         .server = &server,
+        .is_secure = is_secure,
         .client = foreseen->from.len > 0 ? foreseen->from : SLICE("127.0.0.1"),
     };
     arena_init(&foresight.exchange.arena, NULL, 0, ARENA_BYTES_MAX);

@@ -13,11 +13,12 @@ static char memory[1 << 20];
 /* The records of two requests, one behind the other. */
 static struct slice make_records(struct decisions *decisions, char *room)
 {
-    static struct server server = {.name = SLICE("web"), .is_secure = true};
+    static struct server server = {.name = SLICE("web")};
     struct exchange exchange = {
         .server = &server,
         .id = 7,
         .status = 502,
+        .is_secure = true,
         .request = {.method_name = SLICE("BREW\""), .authority = SLICE("[::1]:8443")},
         .path = SLICE("/a"),
         .notes = {.trace = {.high = 1, .low = 2, .parent = 3, .is_sampled = true},
