@@ -118,12 +118,17 @@ void phrase_quantity(enum schema_kind kind, int64_t value, struct phrase *ret_ph
         {86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
     static const struct unit sizes[] = {
         {(int64_t)1 << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1024, "KiB"}, {1, ""}};
+    static const struct unit percents[] = {{100, "%"}, {1, "/100%"}};
     static const struct unit none[] = {{1, ""}};
-    const struct unit *unit = kind == SCHEMA_DURATION ? durations
-                              : kind == SCHEMA_SIZE   ? sizes
-                                                      : none;
+    const struct unit *unit = kind == SCHEMA_DURATION  ? durations
+                              : kind == SCHEMA_SIZE    ? sizes
+                              : kind == SCHEMA_PERCENT ? percents
+                                                       : none;
     /* Zero divides by all: "0s" and "0" are how people write it. */
-    int64_t most = value != 0 ? INT64_MAX : kind == SCHEMA_DURATION ? 1000 : 1;
+    int64_t most = value != 0                ? INT64_MAX
+                   : kind == SCHEMA_DURATION ? 1000
+                   : kind == SCHEMA_PERCENT  ? 100
+                                             : 1;
     while (unit->factor > most || value % unit->factor != 0)
         unit++;
     (void)snprintf(ret_phrase->text, sizeof ret_phrase->text, "%lld%s",

@@ -113,7 +113,7 @@ static void refuse_shape(struct reading *reading, const struct tree_node *node,
 static bool is_in_limits(const struct schema_row *row, const void *field)
 {
     uint64_t value;
-    if (row->kind == SCHEMA_INTEGER)
+    if (row->kind == SCHEMA_INTEGER || row->kind == SCHEMA_PERCENT)
         value = *(const unsigned *)field;
     else if (row->kind == SCHEMA_DURATION)
         value = (uint64_t) * (const int64_t *)field;

@@ -25,7 +25,7 @@ enum schema_kind {
     SCHEMA_INTEGER,          /* unsigned */
     SCHEMA_DURATION,         /* int64_t, milliseconds */
     SCHEMA_SIZE,             /* uint64_t, bytes */
-    SCHEMA_PERCENT,          /* unsigned, parts of a million */
+    SCHEMA_PERCENT,          /* unsigned, hundredths of a percent */
     SCHEMA_WORD,             /* an enum */
     SCHEMA_LISTENER_ADDRESS, /* struct conf_address */
     SCHEMA_TARGET_ADDRESS,   /* struct conf_address */

@@ -118,7 +118,8 @@ static void put_words(struct page *page, const struct schema_word *words)
 
 static void put_limits(struct page *page, const struct schema_row *row)
 {
-    bool has_limits = row->kind == SCHEMA_INTEGER || row->kind == SCHEMA_DURATION;
+    bool has_limits =
+        row->kind == SCHEMA_INTEGER || row->kind == SCHEMA_DURATION || row->kind == SCHEMA_PERCENT;
     if (!has_limits || row->max == 0)
         return;
     struct phrase low, high;

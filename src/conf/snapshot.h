@@ -308,7 +308,7 @@ struct conf_access_log {
     unsigned fields_count;
     struct slice *headers; /* of requests, written too */
     unsigned headers_count;
-    unsigned sample_ppm; /* how many of a million requests that did not fail */
+    unsigned sample; /* how many of 10,000 requests that did not fail */
     struct conf_redact redact;
 };
 
@@ -321,7 +321,7 @@ struct conf_endpoint {
 struct conf_tracing {
     bool is_on;
     struct conf_endpoint otlp; /* its host is empty when spans are only passed on and logged */
-    unsigned sample_ppm;       /* how many of a million requests that no trace brought along */
+    unsigned sample;           /* how many of 10,000 requests that no trace brought along */
     struct slice service;      /* empty: the app's name, or "weir" */
 };
 

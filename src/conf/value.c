@@ -77,24 +77,20 @@ int value_size(struct slice text, uint64_t *ret_bytes)
     return parse_with_unit(text, units, COUNT_OF(units), ret_bytes);
 }
 
-int value_percent(struct slice text, unsigned *ret_ppm)
+int value_percent(struct slice text, unsigned *ret_hundredths)
 {
-    enum { PPM_PER_PERCENT = 10000, DECIMALS_MAX = 4 };
-    uint64_t whole, part = 0;
-    struct slice rest = text, digits;
     if (!slice_ends_with(text, SLICE("%")))
         return -EINVAL;
-    rest.len--;
-    (void)slice_cut(&rest, '.', &digits);
-    bool has_part = rest.at != NULL;
-    if (slice_parse_u64(digits, &whole) < 0 || (has_part && slice_parse_u64(rest, &part) < 0) ||
-        rest.len > DECIMALS_MAX)
+    struct slice rest = slice_first(text, text.len - 1), whole, part = {0};
+    uint64_t value, decimals = 0;
+    (void)slice_cut(&rest, '.', &whole);
+    bool has_part = slice_cut(&rest, '.', &part);
+    if (slice_parse_u64(whole, &value) < 0 || rest.at != NULL ||
+        (has_part && (part.len > 2 || slice_parse_u64(part, &decimals) < 0)))
         return -EINVAL;
-    for (size_t i = rest.len; has_part && i < DECIMALS_MAX; i++)
-        part *= 10;
-    if (whole > 100 || whole * PPM_PER_PERCENT + part > 100 * PPM_PER_PERCENT)
+    if (value > 1000000)
         return -ERANGE;
-    *ret_ppm = (unsigned)(whole * PPM_PER_PERCENT + part);
+    *ret_hundredths = (unsigned)(value * 100 + (part.len == 1 ? decimals * 10 : decimals));
     return 0;
 }
 

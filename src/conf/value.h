@@ -17,8 +17,8 @@ int value_duration(struct slice text, int64_t *ret_ms);
 /* "1048576", "64KiB", "256MiB", "1GiB", "2TiB" by 1024; "kB", "KB", "MB", "GB", "TB" by 1000. */
 int value_size(struct slice text, uint64_t *ret_bytes);
 
-/* "10%", "0.5%", "100%": at most four digits behind the point, at most 100. */
-int value_percent(struct slice text, unsigned *ret_ppm);
+/* "50%", "12.5%", "0.25%": up to two decimals. Hundredths of a percent. */
+int value_percent(struct slice text, unsigned *ret_hundredths);
 
 /* Letters, digits, '-' and '_' (and '.' when `dots`), a letter or digit first, at most 63. */
 bool value_is_name(struct slice text, bool dots);

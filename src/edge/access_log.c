@@ -27,7 +27,7 @@
 #define STALL_MS          200
 #define STALLS_AT_END_MAX 10 /* after the last request: what a stuck reader may cost */
 
-#define MILLION 1000000
+#define ALL 10000 /* of conf_access_log.sample */
 
 struct batch {
     struct list link;    /* in the log's queue while the writer has it */
@@ -234,9 +234,9 @@ static bool add_line(struct access_lines *lines, const struct conf_access_log *c
 /* What fails is told whatever the sample. */
 static bool is_in_sample(const struct conf_access_log *conf, const struct exchange *exchange)
 {
-    return LIKELY(conf->sample_ppm >= MILLION) || exchange->status >= 500 ||
+    return LIKELY(conf->sample >= ALL) || exchange->status >= 500 ||
            exchange->state == RESPONSE_BROKEN ||
-           prng_below(&worker_current()->prng, MILLION) < conf->sample_ppm;
+           prng_below(&worker_current()->prng, ALL) < conf->sample;
 }
 
 static void add(struct access_lines *lines, const struct conf_access_log *conf,

@@ -4,7 +4,7 @@
 #include "http/worker.h"
 #include "wire/http/trace_context.h"
 
-#define MILLION 1000000
+#define ALL 10000 /* of conf_tracing.sample */
 
 void trace_begin(struct exchange *exchange, const struct conf_tracing *conf)
 {
@@ -26,7 +26,7 @@ void trace_begin(struct exchange *exchange, const struct conf_tracing *conf)
     *trace = (struct exchange_trace){
         .high = prng_next(prng),
         .low = prng_next(prng) | 1,
-        .is_sampled = prng_below(prng, MILLION) < conf->sample_ppm,
+        .is_sampled = prng_below(prng, ALL) < conf->sample,
     };
 }
 

@@ -201,7 +201,7 @@ static const struct bad_file values_files[] = {
      "1:18: \"127.0.0.1:4318\" is not an address of HTTP: http://, a host, a port and a path, as "
      "in "
      "http://127.0.0.1:4318\n"
-     "1:44: \"101%\" is not a share: a number from 0 to 100 with its sign, as in 10% or 0.5%\n"},
+     "1:44: \"sample\" must be from 0% to 100%, not 101%\n"},
     {"access_log: { fields: [time, statsu, time], headers: [\"a b\"], sample: 5 }\n",
      "1:30: \"statsu\" is no value of \"fields\", which is one of time, id, client, method, host, "
      "path, protocol, status, bytes, request_bytes, duration_ms, site, rule, user, group, target, "
@@ -210,7 +210,7 @@ static const struct bad_file values_files[] = {
      "1:38: the field \"time\" is given twice\n"
      "1:55: \"a b\" is not the name of a header field: letters, digits and \"-\", as in "
      "X-Forwarded-For\n"
-     "1:71: \"5\" is not a share: a number from 0 to 100 with its sign, as in 10% or 0.5%\n"},
+     "1:71: \"5\" is not a percentage: a number with a percent sign, as in 50% or 12.5%\n"},
     {"access_log: { format: xml }\n",
      "1:23: \"xml\" is no value of \"format\", which is one of json, combined, off\n"},
     {"access_log: { path: logs/ }\n", "1:21: \"logs/\" is not a file's path: a path, below this "

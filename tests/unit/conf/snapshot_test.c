@@ -69,12 +69,12 @@ static void tracing_is_on_when_it_is_given(void **state)
     assert_true(slice_equal(snapshot->tracing.otlp.address.text, SLICE("collector.internal:4318")));
     assert_int_equal(snapshot->tracing.otlp.address.kind, CONF_ADDRESS_NAME);
     assert_true(slice_equal(snapshot->tracing.otlp.path, SLICE("/x")));
-    assert_int_equal(snapshot->tracing.sample_ppm, 100000);
+    assert_int_equal(snapshot->tracing.sample, 1000);
     snapshot_unref(snapshot);
     snapshot = parse_good("tracing: { sample: 1.5% }\n");
     assert_true(snapshot->tracing.is_on);
     assert_int_equal(snapshot->tracing.otlp.address.host.len, 0);
-    assert_int_equal(snapshot->tracing.sample_ppm, 15000);
+    assert_int_equal(snapshot->tracing.sample, 150);
     snapshot_unref(snapshot);
     snapshot = parse_good("listeners: {}\n");
     assert_false(snapshot->tracing.is_on);

@@ -28,28 +28,6 @@ static void durations_have_a_number_and_a_unit(void **state)
     }
 }
 
-static void shares_have_their_sign(void **state)
-{
-    (void)state;
-    const struct {
-        const char *text;
-        unsigned ppm;
-    } good[] = {{"0%", 0},      {"10%", 100000},      {"0.5%", 5000}, {"100%", 1000000},
-                {"0.0001%", 1}, {"99.9999%", 999999}, {"07%", 70000}, {"100.0%", 1000000}};
-    const char *const bad[] = {"", "%", "10", "10 %", ".5%", "1.%", "1.00001%", "-1%", "1e1%"};
-    const char *const large[] = {"101%", "100.0001%", "18446744073709551615%"};
-    unsigned ppm = 7;
-    for (size_t i = 0; i < COUNT_OF(bad); i++)
-        assert_int_equal(value_percent(slice_of_cstr(bad[i]), &ppm), -EINVAL);
-    for (size_t i = 0; i < COUNT_OF(large); i++)
-        assert_int_equal(value_percent(slice_of_cstr(large[i]), &ppm), -ERANGE);
-    assert_int_equal(ppm, 7);
-    for (size_t i = 0; i < COUNT_OF(good); i++) {
-        assert_int_equal(value_percent(slice_of_cstr(good[i].text), &ppm), 0);
-        assert_int_equal(ppm, good[i].ppm);
-    }
-}
-
 static void sizes_count_by_1024_or_by_1000(void **state)
 {
     (void)state;
@@ -179,16 +157,35 @@ static void the_distance_counts_changes_and_swaps(void **state)
     assert_false(value_is_closer(SLICE("x"), SLICE("rules"), &distance));
 }
 
+static void percentages(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned hundredths;
+    } good[] = {{"0%", 0}, {"50%", 5000}, {"12.5%", 1250}, {"0.25%", 25}, {"1000%", 100000}};
+    static const char *const bad[] = {"",    "%",      "50",     "-1%", "1.%",
+                                      ".5%", "1.255%", "1.2.3%", "5 %"};
+    unsigned value = 7;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_int_equal(value_percent(slice_of_cstr(good[i].text), &value), 0);
+        assert_int_equal(value, good[i].hundredths);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(value_percent(slice_of_cstr(bad[i]), &value), -EINVAL);
+    assert_int_equal(value_percent(SLICE("99999999999%"), &value), -ERANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_have_a_number_and_a_unit),
-        cmocka_unit_test(shares_have_their_sign),
         cmocka_unit_test(sizes_count_by_1024_or_by_1000),
         cmocka_unit_test(names_are_short_and_plain),
         cmocka_unit_test(hosts_are_names_and_not_half_addresses),
         cmocka_unit_test(addresses_are_ip_name_or_unix),
         cmocka_unit_test(the_distance_counts_changes_and_swaps),
+        cmocka_unit_test(percentages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static struct access_lines *begin(struct access_log *log)
     return lines;
 }
 
-static const struct conf_access_log all_lines = {.format = CONF_LOG_JSON, .sample_ppm = 1000000};
+static const struct conf_access_log all_lines = {.format = CONF_LOG_JSON, .sample = 10000};
 
 static void add(struct access_lines *lines, unsigned number)
 {
