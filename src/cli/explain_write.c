@@ -311,6 +311,10 @@ int explain_write_foreseen(const struct json *foreseen, struct arena *arena, str
         put_fact(&page, "site",
                  form(&page, "%.*s, %.*s:%lld", SLICE_ARG(text_of(site, "name")), SLICE_ARG(file),
                       number_of(site, "line")));
+    if (json_get(site, SLICE("maintenance")) != NULL)
+        put_fact(&page, "closed",
+                 form(&page, "for maintenance, but for who may pass: %.*s",
+                      SLICE_ARG(text_of(site, "maintenance"))));
     put_nearest(&page, part_of(foreseen, "nearest"));
     put_rules(&page, foreseen);
     put_members(&page, "action", part_of(foreseen, "action"));

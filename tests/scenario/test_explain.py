@@ -194,6 +194,26 @@ def test_what_a_client_sends_does_not_steer_the_terminal(weir, backends):
     assert "\x1b" not in text
 
 
+def test_a_site_that_is_closed_is_told_to_be(weir, backends):
+    edge = weir.proxy(backends.text("x"))
+    answer = edge.admin("/v1/sites/all/maintenance", "PUT", b'{"message": "back at six"}')
+    assert answer.status == 204
+    text = explain(edge, "GET", f"http://any.test:{edge.port}/").stdout
+    assert "closed    for maintenance" in text and "back at six" in text
+
+
+def test_a_429_names_the_limit_and_its_rule(weir, backends):
+    edge = weir.proxy(backends.text("x"), rule="rate_limit: { rate: 1/h, burst: 1, by: address }")
+    assert raw.get(edge.port).status == 200
+    answer = raw.exchange(edge.port, raw.request("GET", "/"))
+    assert answer.status == 429
+    text, facts = story(edge, answer)
+    assert "429 Too Many Requests, by Weir itself" in text and "what to do" in text
+    assert facts["reason"] and facts["tries"] == [] and facts["rule"]["number"] == 1
+    policies = told(edge, "GET", f"http://any.test:{edge.port}/")["policies"]
+    assert {"name": "rate_limit", "value": "1/h, burst 1 by address"} in policies
+
+
 @pytest.mark.threads
 def test_every_worker_is_asked_while_all_are_busy(weir, backends):
     edge = weir.edge(SITES.replace("workers: 2", "workers: 4"), api=backends.text("x"),

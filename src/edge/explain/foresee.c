@@ -169,6 +169,7 @@ static void write_route(struct foresight *foresight)
     json_open_object(json, "site");
     json_put_text(json, "name", site->site->name);
     json_put_u64(json, "line", site->site->place.line);
+    maintenance_write(&edge_worker_current()->edge->maintenance, site->site->name, json);
     json_close_object(json);
     const struct conf_rule *rule = write_rules(foresight, site->site);
     if (rule == NULL)

@@ -57,9 +57,117 @@ static bool write_rewrite(struct writer *value, const struct conf_rule *rule)
     return rule->rewrite.len > 0;
 }
 
+/* Whose requests a limit counts together, as the file writes it. */
+static void write_limit_key(struct writer *value, const struct conf_limit_key *key)
+{
+    static const char *const names[] = {"all", "address", "user", "header "};
+    write_literal(value, " by ");
+    write_slice(value, slice_of_cstr(names[key->by]));
+    write_slice(value, key->header);
+}
+
+static bool write_rate_limit(struct writer *value, const struct conf_rule *rule)
+{
+    const struct conf_rate_limit *limit = &rule->rate_limit;
+    if (!limit->enabled)
+        return false;
+    write_u64(value, limit->rate.count);
+    write_slice(value, limit->rate.period_ms == 1000    ? SLICE("/s")
+                       : limit->rate.period_ms == 60000 ? SLICE("/m")
+                                                        : SLICE("/h"));
+    write_literal(value, ", burst ");
+    write_u64(value, limit->burst);
+    write_limit_key(value, &limit->key);
+    return true;
+}
+
+static bool write_concurrency(struct writer *value, const struct conf_rule *rule)
+{
+    if (!rule->concurrency.enabled)
+        return false;
+    write_u64(value, rule->concurrency.max);
+    write_limit_key(value, &rule->concurrency.key);
+    return true;
+}
+
+static bool write_basic_auth(struct writer *value, const struct conf_rule *rule)
+{
+    write_u64(value, rule->basic_auth.users_count);
+    write_literal(value, " users of ");
+    write_slice(value, rule->basic_auth.file);
+    return rule->basic_auth.enabled;
+}
+
+static bool write_auth(struct writer *value, const struct conf_rule *rule)
+{
+    write_slice(value, rule->auth.group);
+    write_literal(value, " decides at ");
+    write_slice(value, rule->auth.path);
+    return rule->auth.enabled;
+}
+
+static bool write_cors(struct writer *value, const struct conf_rule *rule)
+{
+    if (rule->cors.any_origin)
+        write_literal(value, "*");
+    for (unsigned i = 0; i < rule->cors.origins_count; i++) {
+        write_slice(value, i > 0 ? SLICE(", ") : SLICE(""));
+        write_slice(value, rule->cors.origins[i].text);
+    }
+    return rule->cors.enabled;
+}
+
+static bool write_compress(struct writer *value, const struct conf_rule *rule)
+{
+    for (unsigned i = 0; i < rule->compress.encodings_count; i++) {
+        write_slice(value, i > 0 ? SLICE(", ") : SLICE(""));
+        write_slice(value, http_encoding_name((enum http_encoding)rule->compress.encodings[i]));
+    }
+    return rule->compress.enabled;
+}
+
+/* "set X-A; add X-B; remove X-C" */
+static bool write_edits(struct writer *value, const struct conf_header_edits *edits)
+{
+    bool is_any = false;
+    for (unsigned i = 0; i < edits->remove_count; i++, is_any = true) {
+        write_slice(value, is_any ? SLICE("; remove ") : SLICE("remove "));
+        write_slice(value, edits->remove[i]);
+    }
+    for (unsigned i = 0; i < edits->set_count; i++, is_any = true) {
+        write_slice(value, is_any ? SLICE("; set ") : SLICE("set "));
+        write_slice(value, edits->set[i].name);
+    }
+    for (unsigned i = 0; i < edits->add_count; i++, is_any = true) {
+        write_slice(value, is_any ? SLICE("; add ") : SLICE("add "));
+        write_slice(value, edits->add[i].name);
+    }
+    return is_any;
+}
+
+static bool write_request_headers(struct writer *value, const struct conf_rule *rule)
+{
+    return write_edits(value, &rule->request_headers);
+}
+
+static bool write_response_headers(struct writer *value, const struct conf_rule *rule)
+{
+    return write_edits(value, &rule->response_headers);
+}
+
 static const struct policy policies[] = {
-    {"strip_prefix", write_strip_prefix}, {"rewrite", write_rewrite},
-    {"timeouts", write_timeouts},         {"retries", write_retries},
+    {"rate_limit", write_rate_limit},
+    {"concurrency", write_concurrency},
+    {"cors", write_cors},
+    {"basic_auth", write_basic_auth},
+    {"auth", write_auth},
+    {"request_headers", write_request_headers},
+    {"response_headers", write_response_headers},
+    {"compress", write_compress},
+    {"strip_prefix", write_strip_prefix},
+    {"rewrite", write_rewrite},
+    {"timeouts", write_timeouts},
+    {"retries", write_retries},
     {"body_max", write_body_max},
 };
 
