@@ -73,9 +73,8 @@ static void write_escape(struct writer *writer, unsigned char byte)
     }
 }
 
-void write_json_text(struct writer *writer, struct slice text)
+void write_json_part(struct writer *writer, struct slice text)
 {
-    write_char(writer, '"');
     while (text.len > 0) {
         size_t run = json_plain_len(text);
         if (run == 0)
@@ -88,6 +87,12 @@ void write_json_text(struct writer *writer, struct slice text)
         }
         text = slice_from(text, run);
     }
+}
+
+void write_json_text(struct writer *writer, struct slice text)
+{
+    write_char(writer, '"');
+    write_json_part(writer, text);
     write_char(writer, '"');
 }
 

@@ -14,6 +14,9 @@ size_t json_plain_len(struct slice text);
  */
 void write_json_text(struct writer *writer, struct slice text);
 
+/* The same without the quotes: a part of a text that does not end within a character. */
+void write_json_part(struct writer *writer, struct slice text);
+
 /*
  * Objects and lists with their commas. `name` is that of the member, a plain word that needs no
  * escape; NULL for an element of a list and for the outermost value.

@@ -5,6 +5,7 @@
 #pragma once
 
 int cli_check(int argc, const char **argv);
+int cli_explain(int argc, const char **argv);
 int cli_init(int argc, const char **argv);
 int cli_logs(int argc, const char **argv);
 int cli_reload(int argc, const char **argv);

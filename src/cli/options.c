@@ -15,8 +15,8 @@ static void print_help(const struct command_usage *usage)
         char left[64];
         (void)snprintf(left, sizeof left, "%c%c%s--%s%s%s", row->letter != '\0' ? '-' : ' ',
                        row->letter != '\0' ? row->letter : ' ', row->letter != '\0' ? ", " : "  ",
-                       row->name, row->kind == OPTION_TEXT ? " " : "",
-                       row->kind == OPTION_TEXT ? row->argument : "");
+                       row->name, row->kind != OPTION_FLAG ? " " : "",
+                       row->kind != OPTION_FLAG ? row->argument : "");
         printf("  %-22s %s\n", left, row->help);
     }
 }
@@ -85,7 +85,15 @@ static int take_option(const struct command_usage *usage, const char **words, in
         *ret_exit = complain(usage, "a value is missing behind", words[0]);
         return 0;
     }
-    *row->text = attached != NULL ? attached : words[1];
+    const char *value = attached != NULL ? attached : words[1];
+    if (row->kind == OPTION_TEXT) {
+        *row->text = value;
+    } else if (row->list->count == OPTION_LIST_MAX) {
+        *ret_exit = complain(usage, "takes no more values behind", words[0]);
+        return 0;
+    } else {
+        row->list->at[row->list->count++] = value;
+    }
     return attached != NULL ? 1 : 2;
 }
 

@@ -6,16 +6,24 @@
 
 #include <stdbool.h>
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_LIST };
+
+/* The values of an option that may be given again and again, in their order. */
+#define OPTION_LIST_MAX 32
+struct option_list {
+    const char *at[OPTION_LIST_MAX]; /* borrowed from the command line */
+    unsigned count;
+};
 
 struct option_row {
     char letter;      /* '\0': none */
     const char *name; /* without dashes; NULL ends the table */
     enum option_kind kind;
-    const char *argument; /* its name in the help, of OPTION_TEXT */
+    const char *argument; /* its name in the help, of all but OPTION_FLAG */
     const char *help;
-    bool *flag;        /* set to true, of OPTION_FLAG */
-    const char **text; /* set, of OPTION_TEXT; borrowed from the command line */
+    bool *flag;               /* set to true, of OPTION_FLAG */
+    const char **text;        /* set, of OPTION_TEXT; borrowed from the command line */
+    struct option_list *list; /* added to, of OPTION_LIST */
 };
 
 struct command_usage {

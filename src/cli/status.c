@@ -20,6 +20,8 @@ static int print_once(const struct place *place, bool as_json)
     int rc = status_look(&status, place);
     if (rc == 0)
         rc = as_json ? status_write_json(&status, &out) : status_write_text(&status, NULL, &out);
+    if (rc == 0 && !as_json && status_may_colour())
+        rc = status_colour(&out, OUTPUT_BYTES_MAX);
     if (rc == 0 && status.edge == NULL && !as_json)
         rc = status_write_error(&status, &problem);
     if (rc < 0)
@@ -49,7 +51,8 @@ int cli_status(int argc, const char **argv)
     };
     const struct command_usage usage = {
         "status", "[--live | --json]",
-        "Shows what runs here: listeners, target groups with the health of their targets, tasks.\n"
+        "Shows what runs here: listeners, sites, target groups with the health of their targets,\n"
+        "tasks; requests, latency and failures since the start, or of the last second when live.\n"
         "Exits with 1 when no edge runs.",
         0, options};
     unsigned count;

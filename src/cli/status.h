@@ -43,5 +43,11 @@ int status_write_text(struct status *status, const struct status *before, struct
 /* {"edge": …, "tasks": […]}; "edge" is null when it did not answer. */
 int status_write_json(const struct status *status, struct buffer *out);
 
+/* Is standard output a terminal that is to be coloured? */
+bool status_may_colour(void);
+
+/* Titles in bold, lines of what is not healthy in colour. 0 or the buffer's error. */
+int status_colour(struct buffer *text, size_t max);
+
 /* The live screen, until q or Ctrl-C. Returns the exit code. */
 int status_live(const struct place *place);

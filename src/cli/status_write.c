@@ -1,10 +1,14 @@
 /* A look as tables, or as JSON. */
 #include "base/json.h"
 #include "cli/status.h"
+#include "cli/status_traffic.h"
 #include "cli/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* Nobody reads more of them; --json has all. */
+#define SITES_MAX 1000
 
 struct view {
     struct status *status;
@@ -67,27 +71,81 @@ static const struct json *part_of(const struct status *status, const char *name)
     return status == NULL ? NULL : json_get(status->edge, slice_of_cstr(name));
 }
 
+/* What happened at a site or target since the look before, or since the start. */
+static struct traffic traffic_of(struct view *view, const struct json *now,
+                                 const struct json *before)
+{
+    struct traffic traffic;
+    traffic_between(now, view->before == NULL ? NULL : before,
+                    part_of(view->status, "latency_ends_us"), &traffic);
+    return traffic;
+}
+
+/* Three digits, and "-" where nothing was counted. */
+static struct slice duration_text(struct view *view, double us)
+{
+    struct arena *arena = &view->status->arena;
+    if (us < 0)
+        return SLICE("-");
+    if (us < 10000)
+        return arena_format(arena, "%.2fms", us / 1000);
+    if (us < 1000000)
+        return arena_format(arena, "%.0fms", us / 1000);
+    return arena_format(arena, "%.1fs", us / 1000000);
+}
+
+static struct slice share_text(struct view *view, int64_t part, int64_t all)
+{
+    if (all <= 0)
+        return SLICE("-");
+    return arena_format(&view->status->arena, part == 0 ? "%.0f%%" : "%.1f%%",
+                        (double)part * 100 / (double)all);
+}
+
+static struct slice each_second(struct view *view, int64_t count)
+{
+    int64_t ms = view->before == NULL ? 0 : view->status->asked_ms - view->before->asked_ms;
+    if (ms <= 0)
+        return SLICE("");
+    return arena_format(&view->status->arena, "%.1f", (double)count * 1000 / (double)ms);
+}
+
+/* "requests 12 (3.0/s)" */
+static int write_counter(struct view *view, const char *label, const char *name)
+{
+    const struct json *counters = part_of(view->status, "counters");
+    struct slice rate = rate_text(view, counters, part_of(view->before, "counters"), name);
+    return buffer_format(view->out, "%s %lld%s%.*s%s  ", label, number_of(counters, name),
+                         rate.len > 0 ? " (" : "", SLICE_ARG(rate), rate.len > 0 ? "/s)" : "");
+}
+
+static int write_requests(struct view *view)
+{
+    const struct json *counters = part_of(view->status, "counters");
+    const struct json *responses = json_get(counters, SLICE("responses"));
+    long long connections = number_of(counters, "connections_open") - 1; /* that of our question */
+    int rc = write_counter(view, "requests", "requests");
+    if (rc == 0)
+        rc = buffer_format(view->out, "5xx %lld  ", number_of(responses, "5xx"));
+    if (rc == 0)
+        rc = write_counter(view, "retries", "upstream_retries");
+    return rc < 0
+               ? rc
+               : buffer_format(view->out, "connections %lld\n", connections > 0 ? connections : 0);
+}
+
 static int write_head(struct view *view)
 {
     const struct json *edge = view->status->edge;
-    const struct json *counters = part_of(view->status, "counters");
-    const struct json *responses = json_get(counters, SLICE("responses"));
     const struct json *workers = part_of(view->status, "workers");
     struct slice up = time_text(view, number_of(edge, "uptime_s"));
-    struct slice rate = rate_text(view, counters, part_of(view->before, "counters"), "requests");
-    long long connections = number_of(counters, "connections_open") - 1; /* that of our question */
     int rc = buffer_format(
         view->out, "weir %.*s  pid %lld  up %.*s  %u workers  %lld MiB%s\n",
         SLICE_ARG(text_of(edge, "version")), number_of(edge, "pid"), SLICE_ARG(up),
         workers == NULL ? 0 : workers->count,
         number_of(part_of(view->status, "process"), "memory_bytes") >> 20,
         json_get_bool(edge, SLICE("draining"), false) ? "  draining: finishing open requests" : "");
-    if (rc == 0)
-        rc = buffer_format(view->out, "requests %lld%s%.*s%s  5xx %lld  connections %lld\n",
-                           number_of(counters, "requests"), rate.len > 0 ? " (" : "",
-                           SLICE_ARG(rate), rate.len > 0 ? "/s)" : "", number_of(responses, "5xx"),
-                           connections > 0 ? connections : 0);
-    return rc;
+    return rc < 0 ? rc : write_requests(view);
 }
 
 static int write_table(struct view *view, const struct table *table)
@@ -139,9 +197,71 @@ static int write_closed(struct view *view)
     return write_table(view, &table);
 }
 
+/* All since the start. */
+static struct slice requests_text(struct view *view, const struct json *object)
+{
+    struct traffic all;
+    traffic_between(object, NULL, NULL, &all);
+    return arena_format(&view->status->arena, "%lld", (long long)all.requests);
+}
+
+/* "shop.test and 2 more" */
+static struct slice domains_text(struct view *view, const struct json *domains)
+{
+    if (domains == NULL || domains->first == NULL)
+        return SLICE("");
+    if (domains->count == 1)
+        return domains->first->text;
+    return arena_format(&view->status->arena, "%.*s and %u more", SLICE_ARG(domains->first->text),
+                        domains->count - 1);
+}
+
+static int write_sites(struct view *view)
+{
+    static const struct table_column columns[] = {
+        {"SITE", false}, {"DOMAINS", false}, {"OPEN", true}, {"REQUESTS", true}, {"PER S", true},
+        {"P50", true},   {"P99", true},      {"5XX", true},  {"RETRIES", true},  {0},
+    };
+    struct table table;
+    table_init(&table, &view->status->arena, columns);
+    const struct json *sites = part_of(view->status, "sites");
+    JSON_FOR_EACH(sites, site)
+    {
+        if (table.rows_count == SITES_MAX)
+            break;
+        struct slice name = text_of(site, "name");
+        struct traffic now =
+            traffic_of(view, site, find_named(part_of(view->before, "sites"), "name", name));
+        int rc = table_add(&table, (struct slice[]){
+                                       name,
+                                       domains_text(view, json_get(site, SLICE("domains"))),
+                                       number_text(view, site, "in_flight"),
+                                       requests_text(view, site),
+                                       each_second(view, now.requests),
+                                       duration_text(view, now.p50_us),
+                                       duration_text(view, now.p99_us),
+                                       share_text(view, now.failed, now.requests),
+                                       number_text(view, site, "retries"),
+                                   });
+        if (rc < 0)
+            return rc;
+    }
+    int rc = write_table(view, &table);
+    if (rc == 0 && sites != NULL && sites->count > SITES_MAX)
+        rc = buffer_format(view->out, "and %u more sites\n", sites->count - SITES_MAX);
+    return rc;
+}
+
+static struct slice kept_text(struct view *view, const struct json *target)
+{
+    int64_t kept = number_of(target, "connections_kept");
+    return share_text(view, kept, kept + number_of(target, "connections_new"));
+}
+
 static int add_target(struct view *view, struct table *table, struct slice group,
                       const struct json *target, const struct json *earlier)
 {
+    struct traffic now = traffic_of(view, target, earlier);
     return table_add(table, (struct slice[]){
                                 group,
                                 text_of(target, "id"),
@@ -150,8 +270,51 @@ static int add_target(struct view *view, struct table *table, struct slice group
                                 number_text(view, target, "in_flight"),
                                 number_text(view, target, "requests"),
                                 rate_text(view, target, earlier, "requests"),
+                                duration_text(view, now.p50_us),
+                                duration_text(view, now.p99_us),
+                                share_text(view, now.failed, now.requests),
                                 number_text(view, target, "failures"),
+                                kept_text(view, target),
                                 text_of(target, "reason"),
+                            });
+}
+
+static long long sum_of(const struct json *list, const char *name)
+{
+    long long sum = 0;
+    JSON_FOR_EACH(list, one)
+    sum += number_of(one, name);
+    return sum;
+}
+
+static struct slice sum_text(struct view *view, const struct json *list, const char *name)
+{
+    return arena_format(&view->status->arena, "%lld", sum_of(list, name));
+}
+
+/* A group of several targets has a row for all of them. */
+static int add_group(struct view *view, struct table *table, struct slice group,
+                     const struct json *targets, const struct json *earlier)
+{
+    struct traffic now;
+    int64_t kept = sum_of(targets, "connections_kept");
+    if (targets == NULL || targets->count < 2)
+        return 0;
+    traffic_of_targets(targets, view->before == NULL ? NULL : earlier,
+                       part_of(view->status, "latency_ends_us"), &now);
+    return table_add(table, (struct slice[TABLE_COLUMNS_MAX]){
+                                group,
+                                arena_format(&view->status->arena, "all %u", targets->count),
+                                SLICE(""),
+                                SLICE(""),
+                                sum_text(view, targets, "in_flight"),
+                                sum_text(view, targets, "requests"),
+                                each_second(view, now.requests),
+                                duration_text(view, now.p50_us),
+                                duration_text(view, now.p99_us),
+                                share_text(view, now.failed, now.requests),
+                                sum_text(view, targets, "failures"),
+                                share_text(view, kept, kept + sum_of(targets, "connections_new")),
                             });
 }
 
@@ -174,8 +337,13 @@ static int add_lack(struct view *view, struct table *table, const struct json *g
 static int write_groups(struct view *view)
 {
     static const struct table_column columns[] = {
-        {"GROUP", false},   {"TARGET", false}, {"HEALTH", false},  {"WEIGHT", true}, {"OPEN", true},
-        {"REQUESTS", true}, {"PER S", true},   {"FAILURES", true}, {"", false},      {0},
+        {"GROUP", false},   {"TARGET", false},
+        {"HEALTH", false},  {"WEIGHT", true},
+        {"OPEN", true},     {"REQUESTS", true},
+        {"PER S", true},    {"P50", true},
+        {"P99", true},      {"5XX", true},
+        {"FAILURES", true}, {"KEPT", true},
+        {"", false},        {0},
     };
     struct table table;
     table_init(&table, &view->status->arena, columns);
@@ -186,6 +354,8 @@ static int write_groups(struct view *view)
         const struct json *earlier =
             json_get(find_named(part_of(view->before, "groups"), "name", name), SLICE("targets"));
         int rc = add_lack(view, &table, group);
+        if (rc == 0)
+            rc = add_group(view, &table, name, targets, earlier);
         JSON_FOR_EACH(targets, target)
         {
             if (rc == 0)
@@ -253,6 +423,8 @@ int status_write_text(struct status *status, const struct status *before, struct
         rc = write_head(&view);
         if (rc == 0)
             rc = write_listeners(&view);
+        if (rc == 0)
+            rc = write_sites(&view);
         if (rc == 0)
             rc = write_closed(&view);
         if (rc == 0)

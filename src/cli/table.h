@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 
-#define TABLE_COLUMNS_MAX 10
+#define TABLE_COLUMNS_MAX 14
 #define TABLE_ROWS_MAX    4096
 
 struct table_column {

@@ -378,6 +378,43 @@ void check_balance(struct reading *reading, const struct tree_node *node, void *
     }
 }
 
+static bool is_there_before(const struct tree_node *list, const struct tree_node *node)
+{
+    const struct tree_node *one = list->first;
+    while (one != node && !slice_equal(one->text, node->text))
+        one = one->next;
+    return one != node;
+}
+
+/* A key twice in one line would be no good JSON. */
+void check_access_log(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)object;
+    const struct tree_node *fields = node->kind == TREE_MAP ? tree_get(node, "fields") : NULL;
+    if (fields == NULL || fields->kind != TREE_LIST || fields->count > CONF_LOG_FIELDS_COUNT)
+        return;
+    for (const struct tree_node *one = fields->first; one != NULL; one = one->next) {
+        if (one->kind == TREE_SCALAR && is_there_before(fields, one))
+            reading_error(reading, one->place, "the field \"%.*s\" is given twice",
+                          SLICE_ARG(one->text));
+    }
+}
+
+void check_redact(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)reading;
+    struct conf_redact *redact = object;
+    redact->has_query = tree_get(node, "query") != NULL;
+    redact->has_headers = tree_get(node, "headers") != NULL;
+}
+
+void check_tracing(struct reading *reading, const struct tree_node *node, void *object)
+{
+    (void)reading;
+    (void)node;
+    ((struct conf_tracing *)object)->is_on = true;
+}
+
 void check_tasks(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_tasks *tasks = object;

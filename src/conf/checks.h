@@ -21,4 +21,7 @@ void check_ejection(struct reading *reading, const struct tree_node *node, void 
 void check_queue(struct reading *reading, const struct tree_node *node, void *object);
 void check_balance(struct reading *reading, const struct tree_node *node, void *object);
 void check_tasks(struct reading *reading, const struct tree_node *node, void *object);
+void check_access_log(struct reading *reading, const struct tree_node *node, void *object);
+void check_redact(struct reading *reading, const struct tree_node *node, void *object);
+void check_tracing(struct reading *reading, const struct tree_node *node, void *object);
 void check_service(struct reading *reading, const struct tree_node *node, void *object);

@@ -83,6 +83,7 @@ struct draft {
     unsigned workers;
     struct named user;
     struct conf_access_log access_log;
+    struct conf_tracing tracing;
     struct conf_listener *listeners;
     unsigned listeners_count;
     struct draft_site *sites;

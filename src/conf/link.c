@@ -648,6 +648,7 @@ void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot
     snapshot->user = draft->user.name;
     snapshot->user_place = draft->user.place;
     snapshot->access_log = draft->access_log;
+    snapshot->tracing = draft->tracing;
     map_init(&linking.destinations, (struct hash_key){1, 2});
     map_init(&linking.listeners, (struct hash_key){1, 2});
     map_init(&linking.domains, (struct hash_key){1, 2});

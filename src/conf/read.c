@@ -194,10 +194,11 @@ static void read_scalar(struct reading *reading, const struct tree_node *node,
     const struct scalar_kind *kind = &scalar_kinds[row->kind];
     union {
         uint64_t number; /* for its alignment */
-        char bytes[sizeof(struct conf_address)];
+        char bytes[sizeof(struct conf_endpoint)];
     } value = {.number = 0};
-    static_assert(sizeof(struct conf_address) >= sizeof(struct conf_pattern), "the largest");
-    static_assert(sizeof(struct conf_address) >= sizeof(struct named), "the largest");
+    static_assert(sizeof(struct conf_endpoint) >= sizeof(struct conf_address), "the largest");
+    static_assert(sizeof(struct conf_endpoint) >= sizeof(struct conf_pattern), "the largest");
+    static_assert(sizeof(struct conf_endpoint) >= sizeof(struct named), "the largest");
     const char *why = kind->parse(reading, node->text, &value);
     if (row->kind == SCHEMA_NAMED || row->kind == SCHEMA_DOMAIN)
         ((struct named *)&value)->place = node->place;

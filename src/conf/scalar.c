@@ -7,6 +7,7 @@
 #include "conf/template.h"
 #include "conf/value.h"
 #include "os/file.h"
+#include "wire/http/chars.h"
 #include "wire/http/uri.h"
 
 #include <errno.h>
@@ -451,6 +452,33 @@ static const char *parse_error_key(struct reading *reading, struct slice text, v
     return keep(reading, text, field);
 }
 
+/* Without a port the address gets that of OTLP over HTTP. */
+static const char *parse_endpoint(struct reading *reading, struct slice text, void *field)
+{
+    static const struct slice scheme = SLICE("http://"), secure = SLICE("https://");
+    if (slice_starts_with(text, secure))
+        return "only http:// can be spoken yet; let a collector on this machine send it on";
+    if (!slice_starts_with(text, scheme) || has_control(text) || slice_find(text, '?') >= 0)
+        return allowed(SCHEMA_ENDPOINT);
+    struct slice rest = slice_from(text, scheme.len);
+    ptrdiff_t slash = slice_find(rest, '/');
+    struct slice authority = slash < 0 ? rest : slice_first(rest, (size_t)slash), host;
+    struct slice path = slash < 0 ? SLICE("") : slice_from(rest, (size_t)slash);
+    unsigned port;
+    if (uri_parse_authority(authority, &host, &port) < 0)
+        return allowed(SCHEMA_ENDPOINT);
+    while (path.len > 0 && path.at[path.len - 1] == '/')
+        path.len--;
+    if (!chars_are(path, CHAR_PATH))
+        return allowed(SCHEMA_ENDPOINT);
+    struct slice address =
+        arena_format(reading->scratch, "%.*s:%u", SLICE_ARG(host), port == 0 ? 4318 : port);
+    struct conf_endpoint *endpoint = field;
+    const char *why = parse_target_address(reading, address, &endpoint->address);
+    endpoint->path = reading_keep(reading, path);
+    return why;
+}
+
 /* The place is added by read.c, which knows it. */
 static const char *parse_named(struct reading *reading, struct slice text, void *field)
 {
@@ -512,6 +540,9 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
     [SCHEMA_TARGET_ADDRESS] = {"an address",
                                "\"127.0.0.1:80\", \"[::1]:80\", \"name:80\" or \"unix:/path\"",
                                NULL, sizeof(struct conf_address), parse_target_address},
+    [SCHEMA_ENDPOINT] = {"an address of HTTP",
+                         "http://, a host, a port and a path, as in http://127.0.0.1:4318",
+                         "^http://", sizeof(struct conf_endpoint), parse_endpoint},
     [SCHEMA_PATH_PATTERN] = {"a path pattern",
                              "it begins with \"/\"; \"/api/*\" is all below /api/ and /api itself, "
                              "any other * is any run of characters",

@@ -7,6 +7,7 @@
 #include "conf/checks.h"
 #include "conf/draft.h"
 #include "conf/schema_group.h"
+#include "conf/schema_logs.h"
 #include "conf/schema_match.h"
 #include "conf/schema_policy.h"
 #include "conf/schema_rows.h"
@@ -37,13 +38,6 @@ static const struct schema_word proxy_versions[] = {
     {"off", PROXY_NONE, false, "none"},
     {"v1", PROXY_V1, false, "a line of text"},
     {"v2", PROXY_V2, false, "binary"},
-    {NULL},
-};
-
-static const struct schema_word log_words[] = {
-    {"json", CONF_LOG_JSON, false, "one JSON object a line"},
-    {"combined", CONF_LOG_COMBINED, false, "as Apache and nginx write it"},
-    {"off", CONF_LOG_OFF, false, "none"},
     {NULL},
 };
 
@@ -611,27 +605,6 @@ static const struct schema_row service_row = {
 
 /* The top. */
 
-static const struct schema_row log_rows[] = {
-    {.name = "format",
-     .kind = SCHEMA_WORD,
-     .words = log_words,
-     AT(struct conf_access_log, format),
-     .standard = "json",
-     .doc = "how a line looks"},
-    {.name = "path",
-     .kind = SCHEMA_FILE,
-     AT(struct conf_access_log, path),
-     .standard = ".weir/access.log",
-     .doc = "the file; `-` is standard output"},
-};
-
-static const struct schema_struct log_type = {
-    .noun = "the access log",
-    .doc = "One line a request.",
-    ROWS(log_rows),
-    .shorthand = "format",
-};
-
 static const struct schema_row top_rows[] = {
     {.name = "app", .kind = SCHEMA_NAME, AT(struct draft, app), .doc = "the application's name"},
     {.name = "sites",
@@ -686,9 +659,14 @@ static const struct schema_row top_rows[] = {
             "one, else it stays root, without root's rights over the system"},
     {.name = "access_log",
      .kind = SCHEMA_STRUCT,
-     .type = &log_type,
+     .type = &schema_access_log,
      AT(struct draft, access_log),
      .doc = "one line a request"},
+    {.name = "tracing",
+     .kind = SCHEMA_STRUCT,
+     .type = &schema_tracing,
+     AT(struct draft, tracing),
+     .doc = "traces of requests; without it a request's own are passed on as they are"},
     LATER("buckets", "objects and front ends that Weir keeps"),
     LATER("databases", "databases and their credentials"),
     LATER("forward_proxies", "the way out"),

@@ -31,6 +31,7 @@ enum schema_kind {
     SCHEMA_WORD,             /* an enum */
     SCHEMA_LISTENER_ADDRESS, /* struct conf_address */
     SCHEMA_TARGET_ADDRESS,   /* struct conf_address */
+    SCHEMA_ENDPOINT,         /* struct conf_endpoint */
     SCHEMA_PATH_PATTERN,     /* struct conf_pattern */
     SCHEMA_VALUE_PATTERN,    /* struct conf_pattern */
     SCHEMA_EDIT_NAME,        /* struct slice: of a header field that may be changed */

@@ -355,9 +355,78 @@ struct conf_service {
 
 enum conf_log_format { CONF_LOG_OFF, CONF_LOG_JSON, CONF_LOG_COMBINED };
 
+/*
+ * What a JSON line of the access log may hold, in the order of a line that chooses nothing: id, key
+ * and meaning. docs/access-log.md has a row for each.
+ */
+/* clang-format off */
+#define CONF_LOG_FIELD_TABLE(row)                                                                  \
+    row(TIME, "time", "when the response ended: UTC, RFC 3339 with milliseconds")                  \
+    row(ID, "id", "the request's id; targets and clients see it as `X-Request-Id`")                \
+    row(CLIENT, "client", "address of the client, without port; `unix` for a Unix socket")         \
+    row(METHOD, "method", "as received")                                                           \
+    row(HOST, "host", "as the client named it, with its port")                                     \
+    row(PATH, "path", "the target as received, with its query, before anything is normalised")     \
+    row(PROTOCOL, "protocol", "`HTTP/1.1` or `HTTP/1.0`")                                          \
+    row(STATUS, "status", "of the response; 499: the client left before there was one")            \
+    row(BYTES, "bytes", "of the response's body, as sent")                                         \
+    row(REQUEST_BYTES, "request_bytes", "of the request's body, as received")                      \
+    row(DURATION_MS, "duration_ms",                                                                \
+        "from the request's complete head to the response's last byte, with microseconds; 0.000 "  \
+        "for what is answered within one turn of the loop")                                        \
+    row(SITE, "site", "the site that has the host")                                                \
+    row(RULE, "rule", "the number of its rule, counted from 1")                                    \
+    row(USER, "user", "the name, where a password was checked")                                    \
+    row(GROUP, "group", "the target group")                                                        \
+    row(TARGET, "target", "the target that was asked last")                                        \
+    row(TRIES, "tries", "how many tries it took; more than 1: others failed before")               \
+    row(UPSTREAM_MS, "upstream_ms", "to the head of the target's response")                        \
+    row(REASON, "reason", "why Weir itself answered with an error")                                \
+    row(TRACE_ID, "trace_id", "the trace it is part of, where there is `tracing`")                 \
+    row(REFERER, "referer", "of the request")                                                      \
+    row(USER_AGENT, "user_agent", "of the request")                                                \
+    row(LISTENER, "listener", "name of the listener")
+/* clang-format on */
+
+enum conf_log_field {
+#define CONF_LOG_FIELD_ROW(id, key, meaning) CONF_LOG_FIELD_##id,
+    CONF_LOG_FIELD_TABLE(CONF_LOG_FIELD_ROW)
+#undef CONF_LOG_FIELD_ROW
+        CONF_LOG_FIELDS_COUNT
+};
+
+/* What is written as REDACTED. Names are compared in any case. */
+struct conf_redact {
+    struct slice *query; /* of parameters */
+    unsigned query_count;
+    struct slice *headers; /* of header fields */
+    unsigned headers_count;
+    bool has_query; /* else those of conf_redact_query are meant */
+    bool has_headers;
+};
+
 struct conf_access_log {
     enum conf_log_format format;
-    struct slice path; /* absolute; empty for standard output */
+    struct slice path;           /* absolute; empty for standard output */
+    enum conf_log_field *fields; /* of JSON; none: all */
+    unsigned fields_count;
+    struct slice *headers; /* of requests, written too */
+    unsigned headers_count;
+    unsigned sample; /* how many of 10,000 requests that did not fail */
+    struct conf_redact redact;
+};
+
+/* "http://host:port/path". */
+struct conf_endpoint {
+    struct conf_address address;
+    struct slice path; /* without '/' at its end; may be empty */
+};
+
+struct conf_tracing {
+    bool is_on;
+    struct conf_endpoint otlp; /* its host is empty when spans are only passed on and logged */
+    unsigned sample;           /* how many of 10,000 requests that no trace brought along */
+    struct slice service;      /* empty: the app's name, or "weir" */
 };
 
 struct snapshot {
@@ -370,6 +439,7 @@ struct snapshot {
     struct slice user;   /* whom the edge becomes when root starts it; empty: not said */
     struct conf_place user_place;
     struct conf_access_log access_log;
+    struct conf_tracing tracing;
     struct conf_timeouts client_timeouts; /* connect_ms: unused; response_ms: to a complete head;
                                              idle_ms: between requests, and within bodies */
     int64_t drain_ms;                     /* from SIGTERM to closing what is still open */

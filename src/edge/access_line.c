@@ -1,7 +1,9 @@
-/* JSON and combined lines. Each part is written once, straight to its place. */
+/* The clock, and combined lines. Each part is written once, straight to its place. */
 #include "edge/access_line.h"
 
 #include "base/json.h"
+#include "edge/access_json.h"
+#include "edge/redact.h"
 #include "http/exchange.h"
 #include "http/session.h"
 #include "wire/http/date.h"
@@ -52,6 +54,21 @@ static void write_three_digits(struct writer *writer, unsigned value)
     write_bytes(writer, digits, sizeof digits);
 }
 
+void access_clock_write(const struct access_clock *clock, struct writer *writer, int64_t wall_us)
+{
+    write_bytes(writer, clock->rfc3339, sizeof clock->rfc3339 - 1);
+    write_char(writer, '.');
+    write_three_digits(writer, (unsigned)(wall_us / 1000 % 1000));
+    write_char(writer, 'Z');
+}
+
+void access_time_write(struct writer *writer, int64_t wall_us)
+{
+    struct access_clock clock = {0};
+    refresh_clock(&clock, wall_us);
+    access_clock_write(&clock, writer, wall_us);
+}
+
 /* 12.345 for 12345 µs. */
 static void write_ms(struct writer *writer, int64_t us)
 {
@@ -59,12 +76,6 @@ static void write_ms(struct writer *writer, int64_t us)
     write_u64(writer, value / 1000);
     write_char(writer, '.');
     write_three_digits(writer, (unsigned)(value % 1000));
-}
-
-static void write_protocol(struct writer *writer, const struct exchange *exchange)
-{
-    write_literal(writer, "HTTP/1.");
-    write_char(writer, (char)('0' + exchange->request.version_minor));
 }
 
 /* `key` is what stands before the value, from its comma to its colon. */
@@ -86,62 +97,14 @@ static void write_protocol(struct writer *writer, const struct exchange *exchang
         write_u64(writer, value);                                                                  \
     } while (0)
 
-static void write_json_request(struct writer *writer, const struct exchange *exchange)
-{
-    const struct request_head *request = &exchange->request;
-    write_literal(writer, "\",\"client\":\"");
-    write_slice(writer, exchange->client);
-    WRITE_TEXT(writer, "\",\"method\":", request->method_name);
-    WRITE_TEXT(writer, ",\"host\":", request->authority);
-    WRITE_TEXT(writer, ",\"path\":", request->target);
-    write_literal(writer, ",\"protocol\":\"");
-    write_protocol(writer, exchange);
-}
-
-static void write_json_notes(struct writer *writer, const struct exchange_notes *notes)
-{
-    WRITE_TEXT_IF_ANY(writer, ",\"site\":", notes->site);
-    if (notes->rule > 0)
-        WRITE_NUMBER(writer, ",\"rule\":", notes->rule);
-    WRITE_TEXT_IF_ANY(writer, ",\"user\":", notes->user);
-    WRITE_TEXT_IF_ANY(writer, ",\"group\":", notes->group);
-    WRITE_TEXT_IF_ANY(writer, ",\"target\":", notes->target);
-    if (notes->tries > 0) {
-        WRITE_NUMBER(writer, ",\"tries\":", notes->tries);
-        write_literal(writer, ",\"upstream_ms\":");
-        write_ms(writer, notes->upstream_us);
-    }
-    WRITE_TEXT_IF_ANY(writer, ",\"reason\":", slice_of_cstr(notes->reason));
-}
-
 /* To within the id's value. */
 static void begin_json(struct writer *writer, const struct access_clock *clock, int64_t wall_us,
                        uint64_t id)
 {
     write_literal(writer, "{\"time\":\"");
-    write_bytes(writer, clock->rfc3339, sizeof clock->rfc3339 - 1);
-    write_char(writer, '.');
-    write_three_digits(writer, (unsigned)(wall_us / 1000 % 1000));
-    write_literal(writer, "Z\",\"id\":\"");
+    access_clock_write(clock, writer, wall_us);
+    write_literal(writer, "\",\"id\":\"");
     write_hex(writer, id, 16);
-}
-
-static void write_json(struct writer *writer, const struct exchange *exchange,
-                       const struct access_clock *clock, int64_t wall_us, int64_t duration_us)
-{
-    const struct fields *fields = &exchange->request.fields;
-    begin_json(writer, clock, wall_us, exchange->id);
-    write_json_request(writer, exchange);
-    WRITE_NUMBER(writer, "\",\"status\":", exchange->status);
-    WRITE_NUMBER(writer, ",\"bytes\":", exchange->response_bytes);
-    WRITE_NUMBER(writer, ",\"request_bytes\":", exchange->request_bytes);
-    write_literal(writer, ",\"duration_ms\":");
-    write_ms(writer, duration_us);
-    write_json_notes(writer, &exchange->notes);
-    WRITE_TEXT_IF_ANY(writer, ",\"referer\":", fields_value(fields, FIELD_REFERER));
-    WRITE_TEXT_IF_ANY(writer, ",\"user_agent\":", fields_value(fields, FIELD_USER_AGENT));
-    WRITE_TEXT(writer, ",\"listener\":", exchange->server->name);
-    write_literal(writer, "}\n");
 }
 
 /* As nginx escapes: quotes, backslashes and all that is not printable ASCII become \xXX. */
@@ -173,17 +136,20 @@ static void write_combined_user(struct writer *writer, struct slice user)
     }
 }
 
-static void write_combined_field(struct writer *writer, const struct exchange *exchange,
-                                 enum field_id id)
+static void write_combined_field(struct writer *writer, const struct conf_access_log *conf,
+                                 const struct exchange *exchange, enum field_id id)
 {
     struct slice value = fields_value(&exchange->request.fields, id);
     write_literal(writer, " \"");
-    write_combined_text(writer, value.len == 0 ? SLICE("-") : value);
+    if (id == FIELD_REFERER)
+        redact_url(writer, &conf->redact, value.len == 0 ? SLICE("-") : value, write_combined_text);
+    else
+        write_combined_text(writer, value.len == 0 ? SLICE("-") : value);
     write_char(writer, '"');
 }
 
-static void write_combined(struct writer *writer, const struct exchange *exchange,
-                           const struct access_clock *clock)
+static void write_combined(struct writer *writer, const struct conf_access_log *conf,
+                           const struct exchange *exchange, const struct access_clock *clock)
 {
     const struct request_head *request = &exchange->request;
     write_slice(writer, exchange->client);
@@ -197,28 +163,28 @@ static void write_combined(struct writer *writer, const struct exchange *exchang
     } else {
         write_combined_text(writer, request->method_name);
         write_char(writer, ' ');
-        write_combined_text(writer, request->target);
-        write_char(writer, ' ');
-        write_protocol(writer, exchange);
+        redact_url(writer, &conf->redact, request->target, write_combined_text);
+        write_literal(writer, " HTTP/1.");
+        write_char(writer, (char)('0' + request->version_minor));
     }
     write_literal(writer, "\" ");
     write_u64(writer, exchange->status);
     write_char(writer, ' ');
     write_u64(writer, exchange->response_bytes);
-    write_combined_field(writer, exchange, FIELD_REFERER);
-    write_combined_field(writer, exchange, FIELD_USER_AGENT);
+    write_combined_field(writer, conf, exchange, FIELD_REFERER);
+    write_combined_field(writer, conf, exchange, FIELD_USER_AGENT);
     write_char(writer, '\n');
 }
 
-void access_line_write(struct writer *writer, enum conf_log_format format,
+void access_line_write(struct writer *writer, const struct conf_access_log *conf,
                        const struct exchange *exchange, struct access_clock *clock, int64_t wall_us,
                        int64_t duration_us)
 {
     refresh_clock(clock, wall_us);
-    if (format == CONF_LOG_COMBINED)
-        write_combined(writer, exchange, clock);
+    if (conf->format == CONF_LOG_COMBINED)
+        write_combined(writer, conf, exchange, clock);
     else
-        write_json(writer, exchange, clock, wall_us, duration_us);
+        access_json_write(writer, conf, exchange, clock, wall_us, duration_us);
 }
 
 static void write_json_connection(struct writer *writer, const struct access_connection *connection)

@@ -24,6 +24,10 @@ struct access_connection {
     const char *reason; /* why it did not end by itself; NULL otherwise */
 };
 
+/* "2026-11-23T21:29:10.123Z". */
+#define ACCESS_TIME_BYTES 24
+void access_time_write(struct writer *writer, int64_t wall_us);
+
 /* The present second as text, made anew only when it changes. Starts zeroed. */
 struct access_clock {
     int64_t second; /* of the texts; meaningful once they are there */
@@ -31,11 +35,15 @@ struct access_clock {
     char combined[sizeof "23/Nov/2026:21:29:10 +0000"];
 };
 
+/* The same by a clock that shows that second. */
+void access_clock_write(const struct access_clock *clock, struct writer *writer, int64_t wall_us);
+
 /*
- * Writes the line and its newline. `format` is not CONF_LOG_OFF; `wall_us` is when the exchange
- * ended, `duration_us` how long it took. A line that does not fit overflows the writer.
+ * Writes the line and its newline, as `conf` wants it; its format is not CONF_LOG_OFF. `wall_us` is
+ * when the exchange ended, `duration_us` how long it took. A line that does not fit overflows the
+ * writer.
  */
-void access_line_write(struct writer *writer, enum conf_log_format format,
+void access_line_write(struct writer *writer, const struct conf_access_log *conf,
                        const struct exchange *exchange, struct access_clock *clock, int64_t wall_us,
                        int64_t duration_us);
 

@@ -11,6 +11,7 @@
 #include "edge/access_line.h"
 #include "edge/log_file.h"
 #include "http/exchange.h"
+#include "http/worker.h"
 #include "os/append.h"
 #include "os/file.h"
 #include "os/lock.h"
@@ -25,6 +26,8 @@
 #define HAND_OVER_MS      200
 #define STALL_MS          200
 #define STALLS_AT_END_MAX 10 /* after the last request: what a stuck reader may cost */
+
+#define ALL 10000 /* of conf_access_log.sample */
 
 struct batch {
     struct list link;    /* in the log's queue while the writer has it */
@@ -43,15 +46,15 @@ struct access_lines {
 };
 
 struct access_log {
-    enum conf_log_format format;
-    char *path;               /* owned; NULL: standard output */
-    struct list all;          /* struct access_lines, owned */
-    atomic_ullong dropped;    /* lines */
-    struct thread thread;     /* the writer */
-    struct lock lock;         /* of `all` and what follows; held for a few instructions */
-    struct condition is_work; /* the queue is not empty, or one of the next two was set */
-    struct list queue;        /* struct batch, the first to be written first */
-    int next_fd;              /* owned: where lines go from now on; -1: no change */
+    enum conf_log_format format; /* of connections; exchanges bring their own */
+    char *path;                  /* owned; NULL: standard output */
+    struct list all;             /* struct access_lines, owned */
+    atomic_ullong dropped;       /* lines */
+    struct thread thread;        /* the writer */
+    struct lock lock;            /* of `all` and what follows; held for a few instructions */
+    struct condition is_work;    /* the queue is not empty, or one of the next two was set */
+    struct list queue;           /* struct batch, the first to be written first */
+    int next_fd;                 /* owned: where lines go from now on; -1: no change */
     bool is_ending;
     /* The writer's own. */
     int fd;
@@ -209,15 +212,15 @@ static void hand_over_in_time(struct timer *timer)
         timer_arm(timer, loop_deadline(HAND_OVER_MS));
 }
 
-/* Of one of the two. False when there is no room for it. */
-static bool add_line(struct access_lines *lines, const struct exchange *exchange,
-                     const struct access_connection *connection)
+/* Of an exchange or a connection. False when there is no room for it. */
+static bool add_line(struct access_lines *lines, const struct conf_access_log *conf,
+                     const struct exchange *exchange, const struct access_connection *connection)
 {
     struct batch *batch = &lines->batches[lines->filling];
     struct writer writer;
     writer_init(&writer, batch->bytes + batch->len, BUFFER_BYTES - batch->len);
     if (LIKELY(exchange != NULL))
-        access_line_write(&writer, lines->log->format, exchange, &lines->clock, loop_wall_us(),
+        access_line_write(&writer, conf, exchange, &lines->clock, loop_wall_us(),
                           loop_now_us() - exchange->started_us);
     else
         access_line_write_connection(&writer, lines->log->format, connection, &lines->clock,
@@ -228,13 +231,19 @@ static bool add_line(struct access_lines *lines, const struct exchange *exchange
     return true;
 }
 
-static void add(struct access_lines *lines, const struct exchange *exchange,
-                const struct access_connection *connection)
+/* What fails is told whatever the sample. */
+static bool is_in_sample(const struct conf_access_log *conf, const struct exchange *exchange)
 {
-    if (lines == NULL)
-        return;
-    if (UNLIKELY(!add_line(lines, exchange, connection)) &&
-        (!hand_over(lines) || !add_line(lines, exchange, connection))) {
+    return LIKELY(conf->sample >= ALL) || exchange->status >= 500 ||
+           exchange->state == RESPONSE_BROKEN ||
+           prng_below(&worker_current()->prng, ALL) < conf->sample;
+}
+
+static void add(struct access_lines *lines, const struct conf_access_log *conf,
+                const struct exchange *exchange, const struct access_connection *connection)
+{
+    if (UNLIKELY(!add_line(lines, conf, exchange, connection)) &&
+        (!hand_over(lines) || !add_line(lines, conf, exchange, connection))) {
         drop(lines->log, 1);
         return;
     }
@@ -244,15 +253,18 @@ static void add(struct access_lines *lines, const struct exchange *exchange,
         timer_arm(&lines->timer, loop_deadline(HAND_OVER_MS));
 }
 
-void access_lines_add(struct access_lines *lines, const struct exchange *exchange)
+void access_lines_add(struct access_lines *lines, const struct conf_access_log *conf,
+                      const struct exchange *exchange)
 {
-    add(lines, exchange, NULL);
+    if (lines != NULL && is_in_sample(conf, exchange))
+        add(lines, conf, exchange, NULL);
 }
 
 void access_lines_add_connection(struct access_lines *lines,
                                  const struct access_connection *connection)
 {
-    add(lines, NULL, connection);
+    if (lines != NULL)
+        add(lines, NULL, NULL, connection);
 }
 
 static void free_lines(struct access_lines *lines)

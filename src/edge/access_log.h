@@ -44,5 +44,10 @@ struct access_connection;
 void access_lines_add_connection(struct access_lines *lines,
                                  const struct access_connection *connection);
 
-/* Adds the line of an exchange that has ended on this worker; NULL is fine. */
-void access_lines_add(struct access_lines *lines, const struct exchange *exchange);
+/*
+ * Adds the line of an exchange that has ended on this worker, or leaves it out of the sample.
+ * `conf` is what the exchange met; its format and path are those of the log. NULL is fine for
+ * `lines`.
+ */
+void access_lines_add(struct access_lines *lines, const struct conf_access_log *conf,
+                      const struct exchange *exchange);

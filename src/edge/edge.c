@@ -11,9 +11,11 @@
 #include "edge/apply.h"
 #include "edge/drain.h"
 #include "edge/edge_worker.h"
+#include "edge/explain/lookup.h"
 #include "edge/overseer.h"
 #include "edge/plane.h"
 #include "edge/state.h"
+#include "edge/trace/tracer.h"
 #include "os/descriptor.h"
 #include "os/kernel.h"
 #include "os/offload.h"
@@ -126,7 +128,7 @@ static bool has_fibers(const struct edge *edge)
 {
     return edge->signals_fiber != NULL || edge->ready_fiber != NULL ||
            !overseer_has_stopped(edge->overseer) || !health_has_stopped(&edge->health) ||
-           !names_have_stopped(&edge->names);
+           !names_have_stopped(&edge->names) || !tracer_has_stopped(edge->tracer);
 }
 
 static void end_fibers(struct edge *edge)
@@ -138,6 +140,7 @@ static void end_fibers(struct edge *edge)
         fiber_cancel(edge->signals_fiber);
     if (edge->ready_fiber != NULL)
         fiber_cancel(edge->ready_fiber);
+    tracer_stop(edge->tracer);
     while (has_fibers(edge))
         loop_turn(edge->workers[0].loop);
     names_finish(&edge->names);
@@ -151,6 +154,8 @@ static int start_fibers(struct edge *edge)
     int names_rc = names_start(&edge->names, edge->plane->groups, edge->plane->groups_count, NULL);
     if (rc == 0)
         rc = names_rc;
+    if (rc == 0)
+        rc = tracer_start(edge->tracer);
     if (rc == 0)
         rc = fiber_start(signals_main, edge, &edge->signals_fiber);
     if (rc == 0 && edge->options->overseer_fd >= 0)
@@ -209,6 +214,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     struct edge edge = {
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     list_init(&edge.report_waiters);
+    list_init(&edge.lookups);
     maintenance_init(&edge.maintenance, edge.hash_key);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
@@ -223,7 +229,13 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         .workers_count = edge.workers_count,
         .hash_key = edge.hash_key,
     };
-    int rc = plane_create(&parts, &edge.plane, ret_error);
+    int rc = series_table_create(edge.workers_count, edge.hash_key, &edge.series);
+    if (rc == 0)
+        rc = tracer_create(&edge, &edge.tracer);
+    if (rc < 0)
+        (void)error_set(ret_error, rc, "out of memory");
+    else
+        rc = plane_create(&parts, &edge.plane, ret_error);
     if (rc == 0) {
         admin_server_init(&edge.admin);
         rc = access_log_open(&snapshot->access_log, options->log_fd, &edge.access_log, ret_error);
@@ -238,6 +250,9 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         access_log_close(edge.access_log);
         plane_unref(edge.plane);
     }
+    lookups_finish(&edge);
+    series_table_destroy(edge.series);
+    tracer_destroy(edge.tracer);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);
     descriptor_close(options->admin_fd);

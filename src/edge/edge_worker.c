@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/access_log.h"
+#include "edge/explain/decisions.h"
 #include "edge/files/cache.h"
 #include "edge/forward/mirror.h"
 #include "http/relay.h"
@@ -57,6 +58,8 @@ int edge_worker_begin(struct edge_worker *worker, uint64_t seed)
     if (rc == 0)
         rc = files_cache_create(edge->hash_key, &files_limits_default, &worker->files_cache);
     if (rc == 0)
+        rc = decisions_create(&worker->decisions);
+    if (rc == 0)
         rc = start_listeners(worker);
     return rc < 0 ? rc : start_admin(worker);
 }
@@ -71,6 +74,7 @@ void edge_worker_end(struct edge_worker *worker)
     view_unref(worker->view);
     worker->view = NULL;
     files_cache_destroy(worker->files_cache);
+    decisions_destroy(worker->decisions);
     encoder_pool_finish(&worker->encoders);
     worker_finish(&worker->http);
 }

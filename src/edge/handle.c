@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 #include "edge/access_log.h"
+#include "edge/explain/decisions.h"
+#include "edge/explain/notes.h"
 #include "edge/files/files.h"
 #include "edge/filter/cors.h"
 #include "edge/filter/filters.h"
@@ -12,6 +14,8 @@
 #include "edge/route/rewrite.h"
 #include "edge/state.h"
 #include "edge/tcp/tcp.h"
+#include "edge/trace/trace.h"
+#include "edge/trace/tracer.h"
 
 static void run_action(struct exchange *exchange, const struct route *route, struct view *view)
 {
@@ -100,12 +104,38 @@ static __attribute__((noinline)) void refuse_unmatched(struct exchange *exchange
         exchange_respond_error(exchange, 404, "no rule matched");
 }
 
+/* Where a request counts that no site, or no rule of its site, is for. */
+static struct series *series_without_rule(const struct exchange *exchange,
+                                          const struct router_site *site)
+{
+    struct edge *edge = edge_worker_current()->edge;
+    return site == NULL ? series_of(&edge->no_site, edge->series, SERIES_RULE, SLICE("(none)"), 0,
+                                    (struct slice){0})
+                        : series_of(site->series, edge->series, SERIES_RULE, exchange->notes.site,
+                                    0, (struct slice){0});
+}
+
+static void begin_count(struct exchange *exchange, const struct worker_listener *listener,
+                        const struct route *route)
+{
+    const struct edge_worker *worker = edge_worker_current();
+    exchange->notes.series =
+        LIKELY(route != NULL)
+            ? series_of(route->series, worker->edge->series, SERIES_RULE, route->site->name,
+                        route->rule->number, (struct slice){0})
+            : series_without_rule(exchange, router_find_site(&listener->view->plane->router,
+                                                             listener->index, exchange->host));
+    series_begin_request(exchange->notes.series, worker->http.number);
+}
+
 void edge_handle(struct exchange *exchange)
 {
     const struct worker_listener *listener = listener_of(exchange);
     struct view *view = view_ref(listener->view);
     const struct conf_site *site;
     exchange->held = view;
+    if (UNLIKELY(view->plane->snapshot->tracing.is_on))
+        trace_begin(exchange, &view->plane->snapshot->tracing);
     if (exchange->request.form == TARGET_AUTHORITY) {
         exchange_respond_error(exchange, 405, "CONNECT is for forward proxies");
         return;
@@ -113,11 +143,12 @@ void edge_handle(struct exchange *exchange)
     const struct route *route = router_find(&view->plane->router, listener->index, exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;
+    begin_count(exchange, listener, route);
     if (route == NULL) {
         refuse_unmatched(exchange, site);
         return;
     }
-    exchange->notes.rule = route->rule->number;
+    notes_rule(exchange, route->rule);
     if (UNLIKELY(route->rule->has_filters || route->rule->gate != 0 ||
                  maintenance_is_on(maintenance_of_edge())))
         run_guarded(exchange, site, route, view);
@@ -125,12 +156,28 @@ void edge_handle(struct exchange *exchange)
         run_action(exchange, route, view);
 }
 
+/* A request that was refused before its handler met no view. */
+static const struct conf_access_log *log_conf(const struct edge_worker *worker,
+                                              const struct exchange *exchange)
+{
+    const struct view *view = exchange->held != NULL ? exchange->held : worker->view;
+    return &view->plane->snapshot->access_log;
+}
+
 void edge_record(const struct exchange *exchange)
 {
     struct edge_worker *worker = edge_worker_current();
-    latency_add(&listener_of(exchange)->listener->latencies[worker->http.number],
-                loop_now_us() - exchange->started_us);
-    access_lines_add(worker->access_lines, exchange);
+    int64_t us = loop_now_us() - exchange->started_us;
+    unsigned bucket = latency_bucket(us), number = worker->http.number;
+    latency_count(&listener_of(exchange)->listener->latencies[number], bucket, us);
+    if (LIKELY(exchange->notes.series != NULL))
+        series_end_request(exchange->notes.series, number, exchange, bucket, us);
+    else
+        series_count_request(series_without_rule(exchange, NULL), number, exchange, bucket, us);
+    const struct decision *decision = decisions_add(worker->decisions, exchange, us);
+    if (UNLIKELY(exchange->notes.trace.is_sampled))
+        tracer_add(worker->edge->tracer, number, decision);
+    access_lines_add(worker->access_lines, log_conf(worker, exchange), exchange);
     view_unref(exchange->held);
 }
 

@@ -6,13 +6,12 @@ const int64_t latency_ends_us[LATENCY_ENDS] = {
     250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000,
 };
 
-void latency_add(struct latency *latency, int64_t us)
+unsigned latency_bucket(int64_t us)
 {
     unsigned bucket = 0;
     while (bucket < LATENCY_ENDS && us > latency_ends_us[bucket])
         bucket++;
-    counter_add(&latency->counts[bucket], 1);
-    counter_add(&latency->total_us, us > 0 ? (uint64_t)us : 0);
+    return bucket;
 }
 
 void latency_sum(struct latency *sum, const struct latency *latency)

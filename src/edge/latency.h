@@ -15,7 +15,19 @@ struct latency {
     uint64_t total_us;
 };
 
-void latency_add(struct latency *latency, int64_t us);
+/* The first bucket that holds it. */
+unsigned latency_bucket(int64_t us);
+
+static inline void latency_count(struct latency *latency, unsigned bucket, int64_t us)
+{
+    counter_add(&latency->counts[bucket], 1);
+    counter_add(&latency->total_us, us > 0 ? (uint64_t)us : 0);
+}
+
+static inline void latency_add(struct latency *latency, int64_t us)
+{
+    latency_count(latency, latency_bucket(us), us);
+}
 
 /* Adds what another thread has counted so far to *sum. */
 void latency_sum(struct latency *sum, const struct latency *latency);

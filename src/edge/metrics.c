@@ -3,18 +3,13 @@
 
 #include "base/cleanup.h"
 #include "edge/access_log.h"
+#include "edge/metrics_internal.h"
 #include "edge/report.h"
 #include "edge/state.h"
-
-struct metric_page {
-    struct writer *out;
-    const struct edge_report *report;
-    const struct edge *edge;
-    bool has_label;
-};
+#include "edge/trace/tracer.h"
 
 /* A sample: its name, labels by write_label, then one of the values. */
-static void begin_sample(struct metric_page *page, const struct metric *metric, const char *suffix)
+void metric_begin_sample(struct metric_page *page, const struct metric *metric, const char *suffix)
 {
     write_slice(page->out, slice_of_cstr(metric->name));
     write_slice(page->out, slice_of_cstr(suffix));
@@ -22,7 +17,7 @@ static void begin_sample(struct metric_page *page, const struct metric *metric, 
 }
 
 /* Escaped as the text format wants it: backslash, quote and newline. */
-static void write_label(struct metric_page *page, const char *name, struct slice value)
+void metric_write_label(struct metric_page *page, const char *name, struct slice value)
 {
     write_char(page->out, page->has_label ? ',' : '{');
     page->has_label = true;
@@ -37,6 +32,14 @@ static void write_label(struct metric_page *page, const char *name, struct slice
     write_char(page->out, '"');
 }
 
+static void begin_labelled(struct metric_page *page, const struct metric *metric,
+                           const char *suffix, const struct metric_label *labels)
+{
+    metric_begin_sample(page, metric, suffix);
+    for (; labels->name != NULL; labels++)
+        metric_write_label(page, labels->name, labels->value);
+}
+
 static void end_labels(struct metric_page *page)
 {
     if (page->has_label)
@@ -44,7 +47,7 @@ static void end_labels(struct metric_page *page)
     write_char(page->out, ' ');
 }
 
-static void end_sample(struct metric_page *page, uint64_t value)
+void metric_end_sample(struct metric_page *page, uint64_t value)
 {
     end_labels(page);
     write_u64(page->out, value);
@@ -63,50 +66,50 @@ static void write_seconds(struct writer *writer, uint64_t us)
         write_char(writer, (char)('0' + left / unit));
 }
 
-static void end_sample_seconds(struct metric_page *page, uint64_t us)
+void metric_end_sample_seconds(struct metric_page *page, uint64_t us)
 {
     end_labels(page);
     write_seconds(page->out, us);
     write_char(page->out, '\n');
 }
 
-static void write_one(struct metric_page *page, const struct metric *metric, uint64_t value)
+void metric_write_one(struct metric_page *page, const struct metric *metric, uint64_t value)
 {
-    begin_sample(page, metric, "");
-    end_sample(page, value);
+    metric_begin_sample(page, metric, "");
+    metric_end_sample(page, value);
 }
 
 static void write_build(struct metric_page *page, const struct metric *metric)
 {
-    begin_sample(page, metric, "");
-    write_label(page, "version", SLICE(WEIR_VERSION));
-    end_sample(page, 1);
+    metric_begin_sample(page, metric, "");
+    metric_write_label(page, "version", SLICE(WEIR_VERSION));
+    metric_end_sample(page, 1);
 }
 
 static void write_uptime(struct metric_page *page, const struct metric *metric)
 {
-    begin_sample(page, metric, "");
-    end_sample_seconds(page, (uint64_t)page->report->uptime_ms * 1000);
+    metric_begin_sample(page, metric, "");
+    metric_end_sample_seconds(page, (uint64_t)page->report->uptime_ms * 1000);
 }
 
 static void write_draining(struct metric_page *page, const struct metric *metric)
 {
-    write_one(page, metric, atomic_load(&page->edge->is_draining));
+    metric_write_one(page, metric, atomic_load(&page->edge->is_draining));
 }
 
 static void write_counter(struct metric_page *page, const struct metric *metric)
 {
     uint64_t value;
     memcpy(&value, (const char *)&page->report->sum + metric->place, sizeof value);
-    write_one(page, metric, value);
+    metric_write_one(page, metric, value);
 }
 
 static void write_responses(struct metric_page *page, const struct metric *metric)
 {
     for (unsigned i = 0; i < RESPONSE_CLASSES; i++) {
-        begin_sample(page, metric, "");
-        write_label(page, "class", slice_of_cstr(response_class_name(i)));
-        end_sample(page, page->report->sum.responses[i]);
+        metric_begin_sample(page, metric, "");
+        metric_write_label(page, "class", slice_of_cstr(response_class_name(i)));
+        metric_end_sample(page, page->report->sum.responses[i]);
     }
 }
 
@@ -118,7 +121,7 @@ static void sum_latency(const struct edge *edge, unsigned listener, struct laten
 }
 
 static void write_bucket(struct metric_page *page, const struct metric *metric,
-                         struct slice listener, unsigned bucket, uint64_t count)
+                         const struct metric_label *labels, unsigned bucket, uint64_t count)
 {
     char end[24];
     struct writer writer;
@@ -127,29 +130,33 @@ static void write_bucket(struct metric_page *page, const struct metric *metric,
         write_seconds(&writer, (uint64_t)latency_ends_us[bucket]);
     else
         write_literal(&writer, "+Inf");
-    begin_sample(page, metric, "_bucket");
-    write_label(page, "listener", listener);
-    write_label(page, "le", writer_slice(&writer));
-    end_sample(page, count);
+    begin_labelled(page, metric, "_bucket", labels);
+    metric_write_label(page, "le", writer_slice(&writer));
+    metric_end_sample(page, count);
+}
+
+void metric_write_histogram(struct metric_page *page, const struct metric *metric,
+                            const struct latency *sum, const struct metric_label *labels)
+{
+    uint64_t count = 0;
+    for (unsigned bucket = 0; bucket <= LATENCY_ENDS; bucket++) {
+        count += sum->counts[bucket];
+        write_bucket(page, metric, labels, bucket, count);
+    }
+    begin_labelled(page, metric, "_sum", labels);
+    metric_end_sample_seconds(page, sum->total_us);
+    begin_labelled(page, metric, "_count", labels);
+    metric_end_sample(page, count);
 }
 
 static void write_durations(struct metric_page *page, const struct metric *metric)
 {
     const struct snapshot *snapshot = page->edge->plane->snapshot;
     for (unsigned i = 0; i < snapshot->listeners_count; i++) {
+        const struct metric_label labels[] = {{"listener", snapshot->listeners[i].name}, {0}};
         struct latency sum;
-        uint64_t count = 0;
         sum_latency(page->edge, i, &sum);
-        for (unsigned bucket = 0; bucket <= LATENCY_ENDS; bucket++) {
-            count += sum.counts[bucket];
-            write_bucket(page, metric, snapshot->listeners[i].name, bucket, count);
-        }
-        begin_sample(page, metric, "_sum");
-        write_label(page, "listener", snapshot->listeners[i].name);
-        end_sample_seconds(page, sum.total_us);
-        begin_sample(page, metric, "_count");
-        write_label(page, "listener", snapshot->listeners[i].name);
-        end_sample(page, count);
+        metric_write_histogram(page, metric, &sum, labels);
     }
 }
 
@@ -163,11 +170,11 @@ static void write_group_targets(struct metric_page *page, const struct metric *m
             counts[atomic_load(&set->targets[j]->health)]++;
         target_set_unref(set);
         for (unsigned health = 0; health < COUNT_OF(counts); health++) {
-            begin_sample(page, metric, "");
-            write_label(page, "group", group->name);
-            write_label(page, "health",
-                        slice_of_cstr(target_health_name((enum target_health)health)));
-            end_sample(page, counts[health]);
+            metric_begin_sample(page, metric, "");
+            metric_write_label(page, "group", group->name);
+            metric_write_label(page, "health",
+                               slice_of_cstr(target_health_name((enum target_health)health)));
+            metric_end_sample(page, counts[health]);
         }
     }
 }
@@ -178,10 +185,10 @@ static void write_groups(struct metric_page *page, const struct metric *metric)
 {
     for (unsigned i = 0; i < page->edge->plane->groups_count; i++) {
         const struct target_group *group = page->edge->plane->groups[i].group;
-        begin_sample(page, metric, "");
-        write_label(page, "group", group->name);
-        end_sample(page, metric->place == QUEUED ? atomic_load(&group->queued)
-                                                 : atomic_load(&group->refused));
+        metric_begin_sample(page, metric, "");
+        metric_write_label(page, "group", group->name);
+        metric_end_sample(page, metric->place == QUEUED ? atomic_load(&group->queued)
+                                                        : atomic_load(&group->refused));
     }
 }
 
@@ -212,10 +219,11 @@ static void write_targets(struct metric_page *page, const struct metric *metric)
         struct target_group *group = page->edge->plane->groups[i].group;
         struct target_set *set = target_group_set(group);
         for (unsigned j = 0; j < set->count; j++) {
-            begin_sample(page, metric, "");
-            write_label(page, "group", group->name);
-            write_label(page, "target", set->targets[j]->id);
-            end_sample(page, target_number(set->targets[j], (enum target_number)metric->place));
+            metric_begin_sample(page, metric, "");
+            metric_write_label(page, "group", group->name);
+            metric_write_label(page, "target", set->targets[j]->id);
+            metric_end_sample(page,
+                              target_number(set->targets[j], (enum target_number)metric->place));
         }
         target_set_unref(set);
     }
@@ -274,53 +282,66 @@ static void write_workers(struct metric_page *page, const struct metric *metric)
         struct writer writer;
         writer_init(&writer, number, sizeof number);
         write_u64(&writer, i);
-        begin_sample(page, metric, "");
-        write_label(page, "worker", writer_slice(&writer));
-        end_sample(
+        metric_begin_sample(page, metric, "");
+        metric_write_label(page, "worker", writer_slice(&writer));
+        metric_end_sample(
             page, worker_number(&page->edge->workers[i].report, (enum worker_number)metric->place));
     }
 }
 
 static void write_offload_queued(struct metric_page *page, const struct metric *metric)
 {
-    write_one(page, metric, page->report->offload.queued);
+    metric_write_one(page, metric, page->report->offload.queued);
 }
 
 static void write_offload_finished(struct metric_page *page, const struct metric *metric)
 {
-    write_one(page, metric, page->report->offload.finished);
+    metric_write_one(page, metric, page->report->offload.finished);
 }
 
 static void write_log_dropped(struct metric_page *page, const struct metric *metric)
 {
-    write_one(page, metric, access_log_dropped(page->edge->access_log));
+    metric_write_one(page, metric, access_log_dropped(page->edge->access_log));
+}
+
+enum tracer_number { SPANS_EXPORTED, SPANS_DROPPED, TRACE_FAILURES };
+
+static void write_tracer(struct metric_page *page, const struct metric *metric)
+{
+    struct tracer_stats stats;
+    tracer_stats_read(page->edge->tracer, &stats);
+    metric_write_one(page, metric,
+                     metric->place == SPANS_EXPORTED  ? stats.exported
+                     : metric->place == SPANS_DROPPED ? stats.dropped
+                                                      : stats.failures);
 }
 
 static void write_cpu(struct metric_page *page, const struct metric *metric)
 {
-    begin_sample(page, metric, "");
-    end_sample_seconds(page, page->report->usage.cpu_us);
+    metric_begin_sample(page, metric, "");
+    metric_end_sample_seconds(page, page->report->usage.cpu_us);
 }
 
 static void write_memory(struct metric_page *page, const struct metric *metric)
 {
-    write_one(page, metric, page->report->usage.memory_bytes);
+    metric_write_one(page, metric, page->report->usage.memory_bytes);
 }
 
 static void write_descriptors(struct metric_page *page, const struct metric *metric)
 {
-    write_one(page, metric, page->report->usage.descriptors);
+    metric_write_one(page, metric, page->report->usage.descriptors);
 }
 
 static void write_descriptors_max(struct metric_page *page, const struct metric *metric)
 {
-    write_one(page, metric, page->report->usage.descriptors_max);
+    metric_write_one(page, metric, page->report->usage.descriptors_max);
 }
 
 static void write_started(struct metric_page *page, const struct metric *metric)
 {
     const struct edge_report *report = page->report;
-    write_one(page, metric, (uint64_t)(report->wall_us / 1000000 - report->uptime_ms / 1000));
+    metric_write_one(page, metric,
+                     (uint64_t)(report->wall_us / 1000000 - report->uptime_ms / 1000));
 }
 
 /* clang-format off */
@@ -355,6 +376,23 @@ const struct metric metrics_table[] = {
      write_responses, 0},
     {"weir_request_duration_seconds", METRIC_HISTOGRAM, "listener, le",
      "From a request's complete head to the last byte of its response.", write_durations, 0},
+    {"weir_site_requests_total", METRIC_COUNTER, "site, class",
+     "Requests of a site by the hundreds of their status; (none): no site had the host.",
+     metric_write_sites, SERIES_CLASSES},
+    {"weir_site_request_duration_seconds", METRIC_HISTOGRAM, "site, le",
+     "As weir_request_duration_seconds.", metric_write_sites, SERIES_DURATION},
+    {"weir_rule_requests_total", METRIC_COUNTER, "site, rule, class",
+     "Requests that a rule answered; rule 0: none matched.", metric_write_rules, SERIES_CLASSES},
+    {"weir_rule_request_duration_seconds", METRIC_HISTOGRAM, "site, rule, le",
+     "As weir_request_duration_seconds.", metric_write_rules, SERIES_DURATION},
+    {"weir_rule_requests_in_flight", METRIC_GAUGE, "site, rule",
+     "Requests that a rule is answering.", metric_write_rules, SERIES_IN_FLIGHT},
+    {"weir_rule_retries_total", METRIC_COUNTER, "site, rule",
+     "Tries at targets after the first one of a request.", metric_write_rules, SERIES_RETRIES},
+    {"weir_rule_request_body_bytes_total", METRIC_COUNTER, "site, rule",
+     "Bytes of requests' bodies that were received.", metric_write_rules, SERIES_RECEIVED},
+    {"weir_rule_response_body_bytes_total", METRIC_COUNTER, "site, rule",
+     "Bytes of responses' bodies that were sent.", metric_write_rules, SERIES_SENT},
     COUNTED("weir_request_body_bytes_total", bytes_received,
             "Bytes of requests' bodies that were received."),
     COUNTED("weir_response_body_bytes_total", bytes_sent,
@@ -400,6 +438,24 @@ const struct metric metrics_table[] = {
     {"weir_target_ejections_total", METRIC_COUNTER, "group, target",
      "Times that a target was left out because its answers were errors.", write_targets,
      EJECTIONS},
+    {"weir_target_tries_total", METRIC_COUNTER, "group, target, outcome",
+     "Tries at a target by what came of them; an outcome is told from its first time on.",
+     metric_write_target_series, SERIES_OUTCOMES},
+    {"weir_target_connections_total", METRIC_COUNTER, "group, target, connection",
+     "Tries that had a connection: new, or kept from an earlier request.",
+     metric_write_target_series, SERIES_CONNECTIONS},
+    {"weir_target_responses_total", METRIC_COUNTER, "group, target, class",
+     "Responses of a target by the hundreds of their status.",
+     metric_write_target_series, SERIES_CLASSES},
+    {"weir_target_response_duration_seconds", METRIC_HISTOGRAM, "group, target, le",
+     "From the choice of a target to the head of its response.",
+     metric_write_target_series, SERIES_DURATION},
+    {"weir_series", METRIC_GAUGE, "kind",
+     "Rules and targets that are counted by themselves.", metric_write_series_kept, 0},
+    {"weir_series_max", METRIC_GAUGE, "kind",
+     "As many are; further ones are counted together as (other).", metric_write_series_max, 0},
+    {"weir_series_merged_total", METRIC_COUNTER, "",
+     "Rules and targets for which there was no room.", metric_write_series_merged, 0},
     {"weir_worker_answering", METRIC_GAUGE, "worker",
      "0 for a worker thread that did not answer within 250 ms; what it tells is then old.",
      write_workers, IS_ANSWERING},
@@ -451,6 +507,13 @@ const struct metric metrics_table[] = {
      "Blocking jobs that were done.", write_offload_finished, 0},
     {"weir_access_log_dropped_total", METRIC_COUNTER, "",
      "Lines of the access log that could not be written.", write_log_dropped, 0},
+    {"weir_trace_spans_exported_total", METRIC_COUNTER, "",
+     "Spans that the collector of traces took.", write_tracer, SPANS_EXPORTED},
+    {"weir_trace_spans_dropped_total", METRIC_COUNTER, "",
+     "Spans for which there was no room, or that the collector did not take.", write_tracer,
+     SPANS_DROPPED},
+    {"weir_trace_failures_total", METRIC_COUNTER, "",
+     "Posts to the collector that failed.", write_tracer, TRACE_FAILURES},
     {"process_cpu_seconds_total", METRIC_COUNTER, "",
      "Time of the processor that the process took, user and system.", write_cpu, 0},
     {"process_resident_memory_bytes", METRIC_GAUGE, "",
@@ -491,14 +554,29 @@ void metrics_write(struct writer *writer, const struct edge_report *report)
 
 void metrics_write_markdown(struct writer *writer)
 {
-    write_literal(writer,
-                  "# Metrics\n\n"
-                  "The data plane tells them in Prometheus' text format on its admin "
-                  "socket:\n\n"
-                  "    curl --unix-socket .weir/edge.sock http://weir/metrics\n\n"
-                  "Counters begin at 0 when the data plane starts and only go up. This page "
-                  "is made by\n`build/tools/metrics_reference > docs/metrics.md`.\n\n"
-                  "| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    write_literal(
+        writer, "# Metrics\n\n"
+                "The data plane tells them in Prometheus' text format on its admin "
+                "socket:\n\n"
+                "    curl --unix-socket .weir/edge.sock http://weir/metrics\n\n"
+                "Counters begin at 0 when the data plane starts and only go up. They are kept by "
+                "name: a new\nconfiguration goes on counting what was there before, a site by its "
+                "name, a rule by its number in the\nsite, a target by its group and id.\n\n"
+                "Rules and targets have their samples from their first request on, and at most "
+                "1000 of each kind.\nWhen there are more, those that are gone make room, and what "
+                "still finds none counts under `(other)`:\nthe sums stay right, and no list of "
+                "targets fills the memory of who collects. Histograms have the same\nbuckets "
+                "everywhere, from 0.25 ms to 60 s, so that they can be added up.\n\n"
+                "The share of failed requests of a site, the 99th percentile of a group, and how "
+                "often connections are kept:\n\n"
+                "    sum(rate(weir_site_requests_total{site=\"shop\",class=\"5xx\"}[5m]))\n"
+                "      / sum(rate(weir_site_requests_total{site=\"shop\"}[5m]))\n"
+                "    histogram_quantile(0.99, sum by (le)\n"
+                "      (rate(weir_target_response_duration_seconds_bucket{group=\"api\"}[5m])))\n"
+                "    sum(rate(weir_target_connections_total{connection=\"kept\"}[5m]))\n"
+                "      / sum(rate(weir_target_connections_total[5m]))\n\n"
+                "This page is made by `build/tools/metrics_reference > docs/metrics.md`.\n\n"
+                "| metric | type | labels | meaning |\n|---|---|---|---|\n");
     for (const struct metric *metric = metrics_table; metric->name != NULL; metric++) {
         write_literal(writer, "| `");
         write_slice(writer, slice_of_cstr(metric->name));

@@ -107,6 +107,12 @@ void report_collect(struct edge *edge, struct edge_report *ret_report)
     sum_counters(edge, &ret_report->sum);
     (void)offload(read_usage, &ret_report->usage); /* refused only at the end: zeros then */
     offload_stats_read(&ret_report->offload);
+    series_list_make(edge->series, &ret_report->series);
     ret_report->uptime_ms = loop_now_ms() - edge->started_ms;
     ret_report->wall_us = loop_wall_us();
+}
+
+void report_finish(struct edge_report *report)
+{
+    series_list_finish(&report->series);
 }

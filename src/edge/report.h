@@ -5,6 +5,7 @@
 #pragma once
 
 #include "edge/files/cache.h"
+#include "edge/series.h"
 #include "http/worker.h"
 #include "os/fiber.h"
 #include "os/loop.h"
@@ -35,6 +36,7 @@ struct edge_report {
     struct worker_counters sum;
     struct usage usage;
     struct offload_stats offload;
+    struct series_list series;
     int64_t uptime_ms;
     int64_t wall_us;
 };
@@ -48,3 +50,4 @@ const char *response_class_name(unsigned number);
  * as such, with what it said last.
  */
 void report_collect(struct edge *edge, struct edge_report *ret_report);
+void report_finish(struct edge_report *report);

@@ -26,6 +26,8 @@ struct overseer;
 struct access_log;
 struct access_lines;
 struct files_cache;
+struct decisions;
+struct tracer;
 
 struct edge_worker {
     struct worker http; /* the first member */
@@ -36,6 +38,7 @@ struct edge_worker {
     struct acceptor admin_acceptor;
     bool accepts_admin;
     struct access_lines *access_lines; /* the access log's; NULL: off */
+    struct decisions *decisions;       /* owned; for `explain` */
     struct worker_report report;
     struct files_cache *files_cache; /* owned */
     struct list mirrors;             /* of struct mirror, owned by their fibers */
@@ -70,6 +73,9 @@ struct edge {
     struct server admin;
     int admin_fd;                  /* -1: none */
     struct access_log *access_log; /* owned; NULL: off */
+    struct series_table *series;   /* owned; NULL: nothing is counted by rule and target */
+    struct tracer *tracer;         /* owned; NULL: spans are not sent */
+    series_slot no_site;           /* requests for which there is no site */
     struct hash_key hash_key;
     struct maintenance maintenance;
     struct signals signals;
@@ -82,7 +88,8 @@ struct edge {
     struct watchdog watchdog;
     struct overseer *overseer;  /* owned; NULL: none */
     int64_t started_ms;         /* loop_now_ms of worker 0 */
-    struct list report_waiters; /* worker 0's own */
+    struct list report_waiters; /* worker 0's own, as the next */
+    struct list lookups;        /* struct lookup, owned */
     atomic_bool is_draining;
 };
 

@@ -10,6 +10,7 @@
 #include "wire/http/message.h"
 
 struct exchange;
+struct series;
 struct session;
 
 typedef void exchange_handler(struct exchange *exchange);
@@ -60,16 +61,64 @@ enum response_state {
     RESPONSE_UPGRADED, /* the connection belongs to a relay now */
 };
 
+/* What came of one try at a target. */
+enum try_outcome {
+    TRY_UNDER_WAY,
+    TRY_ANSWERED,        /* the whole response was relayed, whatever its status */
+    TRY_CONNECT_FAILED,  /* refused, or no way to it */
+    TRY_CONNECT_TIMEOUT, /* not accepted in time */
+    TRY_NO_RESOURCES,    /* memory or descriptors of our own */
+    TRY_STALE,           /* a connection kept open had died; tried again at once on a new one */
+    TRY_BROKEN,          /* closed, reset, or no HTTP, before the response's head */
+    TRY_TIMEOUT,         /* no response in time */
+    TRY_CUT_SHORT,       /* broke off in the response's body */
+    TRY_BAD_REQUEST,     /* the client's body was malformed, too large or too slow */
+    TRY_CLIENT_LEFT,
+};
+#define TRY_OUTCOMES 11
+
+/* One try. Times count from the exchange's start, in µs; 0: it did not come to that. */
+struct exchange_try {
+    struct slice target; /* its id, in the exchange's arena */
+    const char *why;     /* what went wrong, static; NULL: nothing */
+    uint64_t span;       /* its id in the trace; 0: it is not traced */
+    uint32_t begun_us;
+    uint32_t connected_us;
+    uint32_t answered_us; /* the head of the response was there */
+    uint32_t ended_us;
+    uint16_t status; /* of the target's response; 0: there was none */
+    uint8_t outcome; /* enum try_outcome */
+    bool was_kept;   /* on a connection that was open already */
+};
+
+/* Where the configuration asks for traces: what the request is part of (wire/http/trace_context.h).
+ * The exchange's id is its own span. */
+struct exchange_trace {
+    uint64_t high, low; /* the trace's id; both 0: none */
+    uint64_t parent;    /* the caller's span; 0: the trace begins here */
+    bool is_sampled;
+    bool passes_state;
+};
+
+/* Later ones than these are counted, not told. */
+#define EXCHANGE_TRIES_MAX 8
+
 /* For the access log, `explain` and metrics; set by whoever knows. Slices outlive the exchange. */
 struct exchange_notes {
     struct slice site;
-    unsigned rule; /* number in its site, 0: none */
+    unsigned rule;      /* number in its site, 0: none */
+    unsigned rule_line; /* in the file */
+    const char *action; /* of the rule, static; NULL: none */
     struct slice group;
     struct slice target;
     unsigned tries;
-    int64_t upstream_us; /* from the request's first byte to the response's head */
-    const char *reason;  /* why Weir itself answered with an error; NULL otherwise */
-    struct slice user;   /* who it is, once a password was checked */
+    bool is_retry_denied;  /* the budget for retries was used up */
+    int64_t upstream_us;   /* from the request's first byte to the response's head */
+    const char *reason;    /* why Weir itself answered with an error; NULL otherwise */
+    struct series *series; /* the edge's: where it counts; borrowed until it was logged */
+    struct slice user;     /* who it is, once a password was checked */
+    struct exchange_trace trace;
+    struct exchange_try tried[EXCHANGE_TRIES_MAX];
 };
 
 struct exchange {

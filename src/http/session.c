@@ -258,7 +258,7 @@ void session_accept(struct server *server, int fd, const struct address *peer)
 }
 
 /* Fields are parsed into the worker's room, then kept in the arena at their true number. */
-static int parse(struct exchange *exchange, struct slice head, struct h1_refusal *ret_refusal)
+int exchange_parse(struct exchange *exchange, struct slice head, struct h1_refusal *ret_refusal)
 {
     struct field *fields = worker_current()->fields;
     struct request_head *request = &exchange->request;
@@ -278,7 +278,7 @@ static int parse(struct exchange *exchange, struct slice head, struct h1_refusal
 }
 
 /* The one form of host and path that all later decisions see. */
-static int normalise(struct exchange *exchange, struct h1_refusal *ret_refusal)
+int exchange_normalise(struct exchange *exchange, struct h1_refusal *ret_refusal)
 {
     struct request_head *request = &exchange->request;
     char *host = arena_alloc(&exchange->arena, request->authority.len + 1);
@@ -330,7 +330,7 @@ static int read_request(struct exchange *exchange)
     if (refusal.status == 0) {
         struct slice head =
             slice_of(session->inflow.block + session->inflow.start, session->inflow.scan.scanned);
-        int rc = parse(exchange, head, &refusal);
+        int rc = exchange_parse(exchange, head, &refusal);
         if (rc == 0) {
             inflow_begin_body(&session->inflow, head.len, &exchange->request.framing);
             inflow_pin(&session->inflow);
@@ -338,7 +338,7 @@ static int read_request(struct exchange *exchange)
             exchange->keep_alive = exchange->request.keep_alive &&
                                    exchange->request.method != METHOD_CONNECT &&
                                    !exchange->request.wants_upgrade;
-            rc = normalise(exchange, &refusal);
+            rc = exchange_normalise(exchange, &refusal);
         }
         if (rc == 0) {
             if (UNLIKELY(session->server->trusted_count > 0))

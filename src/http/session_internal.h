@@ -1,4 +1,7 @@
-/* The session as session.c, exchange.c and relay.c see it. Not for other layers. */
+/*
+ * The session as session.c, exchange.c and relay.c see it, and the edge where it takes one over or
+ * only pretends that a request came.
+ */
 #pragma once
 
 #include "http/inflow.h"
@@ -30,6 +33,13 @@ struct session {
     char client[]; /* its address as text, no longer than it is: most are short; then what
                       origin_pack kept of a PROXY header */
 };
+
+/*
+ * A request's head, complete up to its empty line, into exchange->request, and then into the one
+ * form of host and path that all later decisions see. 0, -ENOMEM, or -EBADMSG with what to answer.
+ */
+int exchange_parse(struct exchange *exchange, struct slice head, struct h1_refusal *ret_refusal);
+int exchange_normalise(struct exchange *exchange, struct h1_refusal *ret_refusal);
 
 /* What a response that does not read the request's body lets go by, to keep the connection. */
 #define SESSION_SKIP_BYTES_MAX ((size_t)256 * 1024)

@@ -38,6 +38,7 @@ static const struct command commands[] = {
     {"edge", supervisor_edge, "run the proxy only, as one runs nginx"},
     {"reload", cli_reload, "read the file again, without dropping anything"},
     {"status", cli_status, "show listeners, target groups and tasks"},
+    {"explain", cli_explain, "tell what was decided about a request, or what would be"},
     {"logs", cli_logs, "show what the services print"},
     {"maintenance", cli_maintenance, "close a site for a while, and open it again"},
     {"down", down_main, "stop what runs here"},
@@ -53,9 +54,9 @@ static const struct command internal[] = {
 
 /* Commands that the design names and that do not work yet. */
 static const char *const planned[] = {
-    "dev",  "plan",    "deploy", "events",  "scale",  "restart", "rollback", "run",
-    "exec", "explain", "purge",  "secret",  "token",  "trust",   "bucket",   "s3",
-    "db",   "builds",  "backup", "restore", "doctor", "audit",   "sidecar",
+    "dev",    "plan",   "deploy",  "events", "scale", "restart", "rollback", "run",
+    "exec",   "purge",  "secret",  "token",  "trust", "bucket",  "s3",       "db",
+    "builds", "backup", "restore", "doctor", "audit", "sidecar",
 };
 
 static const struct command *find(const struct command *table, size_t count, const char *name)

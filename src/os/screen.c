@@ -10,7 +10,9 @@
 
 #define CTRL_C       3
 #define CTRL_D       4
+#define ESCAPE       27
 #define ROWS_DEFAULT 24
+#define SEQUENCE_MS  25 /* the bytes of one key come together */
 
 static volatile sig_atomic_t must_end;
 
@@ -67,7 +69,7 @@ void screen_close(struct screen *screen)
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &screen->before);
 }
 
-static unsigned screen_rows(void)
+unsigned screen_rows(void)
 {
     struct winsize size;
     bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
@@ -87,6 +89,44 @@ void screen_draw(struct slice text)
     put(SLICE("\033[J"));
 }
 
+/* A byte that has come already, or follows at once; 0: none does. */
+static char next_byte(void)
+{
+    struct pollfd wanted = {.fd = STDIN_FILENO, .events = POLLIN};
+    char byte = 0;
+    if (poll(&wanted, 1, SEQUENCE_MS) <= 0 || read(STDIN_FILENO, &byte, 1) != 1)
+        return 0;
+    return byte;
+}
+
+/* What follows an escape: "[A", "OA" or "[5~" (ECMA-48 §5.4). */
+static int read_sequence(void)
+{
+    char first = next_byte(), byte = 0, number = 0;
+    if (first != '[' && first != 'O')
+        return SCREEN_TIMEOUT;
+    while ((byte = next_byte()) != 0 && (byte < '@' || byte > '~'))
+        number = byte;
+    switch (byte == '~' ? number : byte) {
+    case 'A':
+        return SCREEN_UP;
+    case 'B':
+        return SCREEN_DOWN;
+    case 'H':
+    case '1':
+        return SCREEN_HOME;
+    case 'F':
+    case '4':
+        return SCREEN_LAST;
+    case '5':
+        return SCREEN_PAGE_UP;
+    case '6':
+        return SCREEN_PAGE_DOWN;
+    default:
+        return SCREEN_TIMEOUT;
+    }
+}
+
 int screen_key(int timeout_ms)
 {
     struct pollfd wanted = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -99,5 +139,5 @@ int screen_key(int timeout_ms)
     ssize_t got = read(STDIN_FILENO, &key, 1);
     if (got != 1 || key == CTRL_C || key == CTRL_D)
         return got < 0 && errno == EINTR ? SCREEN_TIMEOUT : SCREEN_END;
-    return key;
+    return key == ESCAPE ? read_sequence() : key;
 }

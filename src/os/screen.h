@@ -22,11 +22,17 @@ void screen_close(struct screen *screen);
 /* Shows the text from the top left; what does not fit is cut off. */
 void screen_draw(struct slice text);
 
+/* How many lines fit. */
+unsigned screen_rows(void);
+
 #define SCREEN_TIMEOUT 0
-#define SCREEN_END     (-1) /* Ctrl-C, Ctrl-D, a signal to end, or the terminal is gone */
+
+/* Keys that send more than one byte. */
+enum { SCREEN_UP = 256, SCREEN_DOWN, SCREEN_PAGE_UP, SCREEN_PAGE_DOWN, SCREEN_HOME, SCREEN_LAST };
+#define SCREEN_END (-1) /* Ctrl-C, Ctrl-D, a signal to end, or the terminal is gone */
 
 /*
- * Waits for a key at most so long: its byte, SCREEN_TIMEOUT (also when the window's size has
- * changed), or SCREEN_END.
+ * Waits for a key at most so long: its byte, one of the keys above, SCREEN_TIMEOUT (also when the
+ * window's size has changed, or for a key that has no name here), or SCREEN_END.
  */
 int screen_key(int timeout_ms);

@@ -141,3 +141,39 @@ def test_a_refused_request_has_a_line_too(weir):
     raw.exchange(edge.port, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
     line = edge.access_log(count=1)[0]
     assert line["status"] == 400 and line["reason"]
+
+
+CHOSEN = """\
+listeners:
+  http: { address: "127.0.0.1:@PORT@" }
+access_log:
+  path: "@FOLDER@/access.log"
+  fields: [status, path]
+  headers: [X-Tenant, Authorization]
+  sample: %s
+sites:
+  all:
+    rules:
+      - { match: { path: "/ill" }, respond: { status: 503 } }
+      - respond: x
+"""
+
+
+def test_a_line_holds_what_was_chosen_and_no_secret(weir):
+    edge = weir.edge(CHOSEN % "100%")
+    raw.get(edge.port, "/a?x=1&access_token=abc", [("X-Tenant", "t"), ("Authorization", "Basic x")])
+    assert edge.access_log(count=1) == [
+        {"status": 200, "path": "/a?x=1&access_token=REDACTED",
+         "headers": {"X-Tenant": "t", "Authorization": "REDACTED"}}]
+
+
+def test_a_sample_has_all_that_failed_and_changes_with_a_reload(weir):
+    edge = weir.edge(CHOSEN % "0%")
+    for _ in range(50):
+        assert raw.get(edge.port, "/well").status == 200
+    assert raw.get(edge.port, "/ill").status == 503
+    assert edge.access_log(count=1) == [{"status": 503, "path": "/ill"}]
+    edge.write((CHOSEN % "100%").replace("[status, path]", "[path]"))
+    assert edge.admin("/v1/reload", "POST").status == 200
+    assert raw.get(edge.port, "/after").status == 200
+    assert edge.access_log(count=2)[1] == {"path": "/after"}

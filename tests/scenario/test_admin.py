@@ -148,3 +148,44 @@ def test_latencies_add_up_over_workers(weir, backends):
     assert found['weir_worker_answering{worker="0"}'] == 1
     assert found['weir_worker_answering{worker="1"}'] == 1
     assert found["process_open_fds"] > 5 and found["process_resident_memory_bytes"] > 1 << 20
+
+
+def test_metrics_of_sites_rules_and_targets_go_on_by_name(weir, backends):
+    target = backends.text("x")
+    edge = weir.proxy(target)
+    name = 'weir_target_tries_total{group="targets",target="a",outcome="answered"}'
+    assert put(edge, 1, [row(target, "a")]).status == 200
+    assert raw.get(edge.port).status == 200
+    assert edge.metrics()[name] == 1
+    # The target goes and comes back: a new one of the same name counts on.
+    assert put(edge, 2, []).status == 200
+    assert raw.get(edge.port).status == 503
+    assert put(edge, 3, [row(target, "a")]).status == 200
+    assert raw.get(edge.port).status == 200
+    assert raw.exchange(edge.port, b"not http\r\n\r\n").status == 400
+    found = edge.metrics()
+    assert found[name] == 2
+    assert found['weir_site_requests_total{site="all",class="2xx"}'] == 2
+    assert found['weir_rule_requests_total{site="all",rule="1",class="5xx"}'] == 1
+    assert found['weir_site_requests_total{site="(none)",class="4xx"}'] == 1
+    assert found['weir_rule_requests_in_flight{site="all",rule="1"}'] == 0
+    assert found['weir_rule_request_duration_seconds_count{site="all",rule="1"}'] == 3
+    assert found['weir_target_response_duration_seconds_count{group="targets",target="a"}'] == 2
+    assert found['weir_series{kind="rule"}'] == 2
+
+
+def test_counters_go_on_over_a_reload(weir, backends):
+    target = backends.text("x")
+    edge = weir.proxy(target)
+    assert raw.get(edge.port).status == 200
+    text = edge.file.read_text()
+    edge.write(text.replace("targets: [", "balance: round_robin\n    targets: [\"127.0.0.1:1\", "))
+    assert edge.admin("/v1/reload", "POST").status == 200
+    edge.write(text)
+    assert edge.admin("/v1/reload", "POST").status == 200
+    assert raw.get(edge.port).status == 200
+    found = edge.metrics()
+    assert found['weir_rule_requests_total{site="all",rule="1",class="2xx"}'] == 2
+    name = f'group="targets",target="{target.address}"'
+    assert found[f'weir_target_tries_total{{{name},outcome="answered"}}'] == 2
+    assert sum(edge.status()["sites"][0]["latency"]) == 2

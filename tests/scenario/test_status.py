@@ -1,9 +1,11 @@
 """`weir status`: as tables, as JSON, and as a live screen that leaves the terminal as it was."""
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import termios
 import time
@@ -52,15 +54,36 @@ def test_without_an_edge_it_says_so_and_fails(weir):
     assert result.code == 1 and "terminal" in result.stderr
 
 
+def test_sites_and_targets_have_rates_and_percentiles(weir, backends):
+    target = backends.text("x")
+    edge = weir.proxy(target)
+    for _ in range(4):
+        raw.get(edge.port)
+    text = status(edge).stdout
+    lines = {line.split()[0]: line.split() for line in text.split("\n") if line}
+    assert "\x1b" not in text
+    assert lines["SITE"] == ["SITE", "DOMAINS", "OPEN", "REQUESTS", "P50", "P99", "5XX", "RETRIES"]
+    assert lines["all"][:4] == ["all", "*", "0", "4"] and lines["all"][6] == "0%"
+    assert lines["all"][4].endswith("ms") and lines["all"][5].endswith("ms")
+    told = json.loads(status(edge, "--json").stdout)["edge"]
+    assert told["sites"][0]["responses"]["2xx"] == 4
+    assert sum(told["sites"][0]["latency"]) == 4
+    assert len(told["latency_ends_us"]) == len(told["sites"][0]["latency"]) - 1
+    row = told["groups"][0]["targets"][0]
+    assert row["connections_new"] + row["connections_kept"] == 4
+
+
 class Terminal:
     """`weir status --live` on a terminal of its own."""
 
-    def __init__(self, edge):
+    def __init__(self, edge, rows=24, environment=None):
         self.leader, self.follower = pty.openpty()
+        fcntl.ioctl(self.follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 200, 0, 0))
         self.before = termios.tcgetattr(self.follower)
         self.process = subprocess.Popen([program.WEIR, "status", "-l", "-f", edge.file],
                                         stdin=self.follower, stdout=self.follower,
-                                        stderr=self.follower, start_new_session=True)
+                                        stderr=self.follower, start_new_session=True,
+                                        env={**os.environ, **(environment or {})})
         self.shown = ""
 
     def read(self):
@@ -115,6 +138,46 @@ def test_the_live_screen_outlives_the_edge(weir, backends):
         terminal.wait_for("LISTENER")
         assert edge.stop() == 0
         terminal.wait_for("no edge runs here")
+        os.write(terminal.leader, b"q")
+        assert terminal.ended() == 0
+    finally:
+        terminal.close()
+
+
+def test_a_page_that_does_not_fit_is_scrolled(weir, backends):
+    edge = weir.proxy(*(backends.text(str(n)) for n in range(20)))
+    last = edge.status()["groups"][0]["targets"][-1]["address"]
+    terminal = Terminal(edge, rows=12)
+    try:
+        terminal.wait_for("arrows scroll: lines 1 to 9 of")
+        assert last not in terminal.shown
+        os.write(terminal.leader, b"\x1b[B")
+        terminal.wait_for("lines 2 to 10 of")
+        os.write(terminal.leader, b"\x1b[6~")
+        terminal.wait_for("lines 10 to 18 of")
+        os.write(terminal.leader, b"G")
+        terminal.wait_for(last)
+        os.write(terminal.leader, b"\x1b[H\x1b[A")
+        terminal.shown = ""
+        terminal.wait_for("lines 1 to 9 of")
+        assert "requests" in terminal.shown
+        os.write(terminal.leader, b"q")
+        assert terminal.ended() == 0
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("no_colour", [False, True])
+def test_what_is_ill_is_coloured_where_that_is_wanted(weir, backends, no_colour):
+    ill = backends.text("x")
+    ill.is_healthy = False
+    edge = weir.proxy(ill, backends.text("y"), group="health: { path: /healthz, interval: 100ms }")
+    wait.until(lambda: "unhealthy" in status(edge).stdout, "an unhealthy target")
+    terminal = Terminal(edge, environment={"NO_COLOR": "1" if no_colour else ""})
+    try:
+        terminal.wait_for("unhealthy")
+        assert ("\x1b[31mtargets" in terminal.shown) != no_colour
+        assert ("\x1b[1mGROUP" in terminal.shown) != no_colour
         os.write(terminal.leader, b"q")
         assert terminal.ended() == 0
     finally:

@@ -50,6 +50,7 @@ static void begin(struct edge_host *host)
         .snapshot = snapshot, .sockets = sockets, .sockets_count = 2, .workers_count = 1};
     struct error error;
     *edge = (struct edge){.admin_fd = -1, .workers = &host->worker, .workers_count = 1};
+    CHECK(series_table_create(1, edge->hash_key, &edge->series) == 0);
     CHECK(plane_create(&parts, &edge->plane, &error) == 0);
     snapshot_unref(snapshot);
     host->worker = (struct edge_worker){.edge = edge, .loop = loop_current()};
@@ -156,6 +157,7 @@ static void host_main(void *arg)
     /* The simulated kernel's, not ones to be closed there. */
     host->edge.plane->listeners[0]->fd = host->edge.plane->listeners[1]->fd = -1;
     plane_unref(host->edge.plane);
+    series_table_destroy(host->edge.series);
 }
 
 void edge_host_start(struct edge_host *host)

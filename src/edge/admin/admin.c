@@ -17,6 +17,9 @@ const struct admin_route admin_routes[] = {
     {"POST", "/v1/reload", reload_post},
     {"PUT", "/v1/sites/{name}/maintenance", maintenance_put},
     {"DELETE", "/v1/sites/{name}/maintenance", maintenance_delete},
+    {"GET", "/v1/requests", requests_get},
+    {"GET", "/v1/requests/{name}", request_get},
+    {"GET", "/v1/explain", explain_get},
     {"GET", "/metrics", metrics_get},
     {NULL, NULL, NULL},
 };

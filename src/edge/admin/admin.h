@@ -4,6 +4,9 @@
  *   GET /v1/status                  listeners, sites, groups with their targets, counters
  *   PUT /v1/groups/NAME/targets     {"epoch": 3, "targets": [{"id": "api-1",
  *                                   "address": "127.0.0.1:21001", "weight": 1}]}
+ *   GET /v1/requests                the last failed and slow requests
+ *   GET /v1/requests/ID             what was decided about one
+ *   GET /v1/explain?method=&url=    what would be decided; also header= (again and again), from=
  *   GET /metrics                    Prometheus text format
  */
 #pragma once

@@ -25,3 +25,6 @@ void reload_post(struct exchange *exchange, struct slice name);
 void maintenance_put(struct exchange *exchange, struct slice name);
 void maintenance_delete(struct exchange *exchange, struct slice name);
 void metrics_get(struct exchange *exchange, struct slice name);
+void requests_get(struct exchange *exchange, struct slice name);
+void request_get(struct exchange *exchange, struct slice name);
+void explain_get(struct exchange *exchange, struct slice name);

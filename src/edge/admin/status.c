@@ -4,6 +4,7 @@
 #include "edge/admin/reply.h"
 #include "edge/admin/routes.h"
 #include "edge/admin/targets.h"
+#include "edge/admin/traffic.h"
 #include "edge/metrics.h"
 #include "edge/report.h"
 #include "edge/state.h"
@@ -26,8 +27,9 @@ static void write_listeners(struct json_writer *json, const struct snapshot *sna
 }
 
 static void write_site(struct json_writer *json, const struct conf_site *site,
-                       struct maintenance *maintenance)
+                       const struct series_list *series, struct maintenance *maintenance)
 {
+    struct series_cell sum;
     json_open_object(json, NULL);
     json_put_text(json, "name", site->name);
     json_open_list(json, "domains");
@@ -39,16 +41,20 @@ static void write_site(struct json_writer *json, const struct conf_site *site,
         json_put_text(json, NULL, site->listeners[i]->name);
     json_close_list(json);
     json_put_u64(json, "rules", site->rules_count);
+    traffic_sum_site(series, site->name, &sum);
+    json_put_u64(json, "in_flight", sum.in_flight);
+    json_put_u64(json, "retries", sum.retries);
+    traffic_write(json, &sum);
     maintenance_write(maintenance, site->name, json);
     json_close_object(json);
 }
 
 static void write_sites(struct json_writer *json, const struct snapshot *snapshot,
-                        struct maintenance *maintenance)
+                        const struct series_list *series, struct maintenance *maintenance)
 {
     json_open_list(json, "sites");
     for (unsigned i = 0; i < snapshot->sites_count; i++)
-        write_site(json, &snapshot->sites[i], maintenance);
+        write_site(json, &snapshot->sites[i], series, maintenance);
     json_close_list(json);
 }
 
@@ -135,7 +141,8 @@ static void render_status(struct writer *writer, const void *arg)
     json_put_u64(&json, "uptime_s", (uint64_t)report->uptime_ms / 1000);
     json_put_bool(&json, "draining", atomic_load(&report->edge->is_draining));
     write_listeners(&json, plane->snapshot);
-    write_sites(&json, plane->snapshot, &edge_worker_current()->edge->maintenance);
+    traffic_write_ends(&json);
+    write_sites(&json, plane->snapshot, &report->series, &edge_worker_current()->edge->maintenance);
     write_groups(&json, plane);
     write_workers(&json, report->edge);
     write_counters(&json, report);
@@ -150,6 +157,7 @@ void status_get(struct exchange *exchange, struct slice name)
     struct edge_report report;
     report_collect(edge_worker_current()->edge, &report);
     reply_document(exchange, REPLY_JSON, render_status, &report);
+    report_finish(&report);
 }
 
 static void render_metrics(struct writer *writer, const void *arg)
@@ -163,4 +171,5 @@ void metrics_get(struct exchange *exchange, struct slice name)
     struct edge_report report;
     report_collect(edge_worker_current()->edge, &report);
     reply_document(exchange, REPLY_PROMETHEUS, render_metrics, &report);
+    report_finish(&report);
 }

@@ -6,12 +6,26 @@
 #include "edge/admin/reply.h"
 #include "edge/admin/routes.h"
 #include "edge/admin/target_list.h"
+#include "edge/admin/traffic.h"
 #include "edge/state.h"
 #include "http/exchange.h"
 
 #include <errno.h>
 
 #define NAMES_BYTES 512
+
+/* Nothing before its first try. */
+static void write_traffic(struct json_writer *json, const struct target *target)
+{
+    const struct series *series = atomic_load(&target->series);
+    struct series_cell sum;
+    if (series == NULL)
+        return;
+    series_sum(series, &sum);
+    json_put_u64(json, "connections_new", sum.connections[0]);
+    json_put_u64(json, "connections_kept", sum.connections[1]);
+    traffic_write(json, &sum);
+}
 
 static void write_target(struct json_writer *json, struct target_group *group,
                          struct target *target)
@@ -36,6 +50,7 @@ static void write_target(struct json_writer *json, struct target_group *group,
     json_put_u64(json, "in_flight", atomic_load(&target->in_flight));
     json_put_u64(json, "requests", atomic_load(&target->requests));
     json_put_u64(json, "failures", atomic_load(&target->failures));
+    write_traffic(json, target);
     json_close_object(json);
 }
 

@@ -379,3 +379,40 @@ bool balancer_may_retry(struct balancer *balancer)
     balancer->retry_tokens -= 1;
     return true;
 }
+
+static bool is_eligible(const struct balancer *balancer, const struct target *target)
+{
+    for (unsigned i = 0; i < balancer->eligible_count; i++) {
+        if (balancer->eligible[i]->target == target)
+            return true;
+    }
+    return false;
+}
+
+bool balancer_why(struct balancer *balancer, const struct target *target, int64_t now_ms,
+                  const char **ret_why)
+{
+    (void)balancer_refresh(balancer);
+    int health = atomic_load(&target->health);
+    if (!is_eligible(balancer, target)) {
+        *ret_why = target->weight == 0         ? "its weight is 0: it takes no new requests"
+                   : health == TARGET_DRAINING ? "it drains: it takes no new requests"
+                   : health == TARGET_INITIAL  ? "its first health check has not passed yet"
+                   : atomic_load(&target->is_ejected)
+                       ? "it is left out for its errors, and others are not"
+                   : balancer->eligible_count > 0 ? "it is unhealthy, and others are not"
+                                                  : "this worker does not know it yet";
+        return false;
+    }
+    if (health == TARGET_UNHEALTHY)
+        *ret_why = "unhealthy, but so are all: better a try than a sure refusal";
+    else if (atomic_load(&target->is_ejected))
+        *ret_why = "left out for its errors, but too few others are left";
+    else if (balancer->conf->limit > 0 && atomic_load(&target->in_flight) >= balancer->conf->limit)
+        *ret_why = "it has as many requests under way as it may have";
+    else if (atomic_load(&target->suspect_until_ms) > now_ms)
+        *ret_why = "it failed a moment ago: others are asked first";
+    else
+        *ret_why = "";
+    return true;
+}

@@ -88,6 +88,13 @@ bool balancer_passes_over(const struct balancer *balancer, const struct member *
 /* Does anybody want to know how long targets take to answer? */
 bool balancer_wants_latency(const struct balancer *balancer);
 
+/*
+ * Could the target be picked now? The answer for a person is static: why not, or what stands before
+ * it. Refreshes the balancer.
+ */
+bool balancer_why(struct balancer *balancer, const struct target *target, int64_t now_ms,
+                  const char **ret_why);
+
 void member_unref(struct member *member);
 
 /* Retries draw on a budget: each request pays in a fifth, each retry takes one (10 to begin with).

@@ -6,6 +6,7 @@
 #include "edge/forward/forward.h"
 
 #include "base/cleanup.h"
+#include "edge/explain/notes.h"
 #include "edge/forward/attempt.h"
 #include "edge/forward/ejection.h"
 #include "edge/forward/ewma.h"
@@ -176,11 +177,13 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     attempt->upload = (struct upload){0};
     attempt->began_us = loop_now_us();
     attempt->answered_us = 0;
-    attempt->exchange->notes.tries++;
+    notes_try_begin(attempt->exchange, target);
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
     enum verdict verdict = obtain_connection(attempt, must_be_new);
-    if (verdict == VERDICT_DONE)
+    if (verdict == VERDICT_DONE) {
+        notes_try_connected(attempt->exchange, attempt->upstream->is_reused);
         verdict = send_request(attempt);
+    }
     if (verdict == VERDICT_DONE)
         verdict = read_response(attempt);
     if (verdict == VERDICT_DONE) {
@@ -196,6 +199,8 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     release_connection(attempt, verdict);
     if (verdict != VERDICT_DONE && attempt->status != 499)
         atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
+    notes_try_end(attempt->exchange, target, verdict == VERDICT_DONE ? 0 : attempt->status,
+                  verdict == VERDICT_RETRY_SAME, attempt->why);
     return verdict;
 }
 
@@ -229,9 +234,6 @@ static void count_tries(struct attempt *attempt)
 
 static void end_tries(struct attempt *attempt)
 {
-    /* A copy: when the set was replaced meanwhile, the target goes with its last member. */
-    attempt->exchange->notes.target =
-        arena_copy(&attempt->exchange->arena, attempt->member->target->id);
     for (unsigned i = 0; i < attempt->tried_count; i++)
         member_unref(attempt->tried[i]);
 }

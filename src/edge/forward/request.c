@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "conf/snapshot.h"
+#include "edge/trace/trace.h"
 #include "http/origin.h"
 #include "http/session.h"
 #include "wire/http/cookie.h"
@@ -17,7 +18,12 @@
      FIELD_BIT(X_REQUEST_ID) | FIELD_BIT(EXPECT) | FIELD_BIT(VIA))
 
 static const struct field_set replaced = {{REPLACED}};
-static const struct field_set replaced_and_cookies = {{REPLACED | FIELD_BIT(COOKIE)}};
+
+/* Where Weir takes part in traces it names its own span as the parent. */
+static const struct field_set replaced_traced = {
+    {FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |
+     FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) | FIELD_BIT(X_REQUEST_ID) |
+     FIELD_BIT(EXPECT) | FIELD_BIT(VIA) | FIELD_BIT(TRACEPARENT) | FIELD_BIT(TRACESTATE)}};
 
 static void write_target(struct writer *writer, const struct exchange *exchange)
 {
@@ -155,13 +161,18 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
         write_literal(writer, "Connection: close\r\n");
     }
     write_framing(writer, &request->framing);
-    h1_write_forwarded(writer, &request->fields,
-                       own->count > 0 ? &replaced_and_cookies : &replaced);
-    if (own->count > 0)
+    bool is_traced = trace_is_on(exchange);
+    struct field_set leave_out = is_traced ? replaced_traced : replaced;
+    if (UNLIKELY(own->count > 0))
+        field_set_add(&leave_out, FIELD_COOKIE);
+    h1_write_forwarded(writer, &request->fields, &leave_out);
+    if (UNLIKELY(own->count > 0))
         write_cookies(writer, &request->fields, own);
     forward_write_origin(writer, exchange);
     if (UNLIKELY(group->sends_forwarded))
         write_forwarded(writer, exchange);
     write_via(writer, exchange);
+    if (is_traced)
+        trace_write_fields(writer, exchange);
     h1_write_end(writer);
 }

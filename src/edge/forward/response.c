@@ -5,6 +5,7 @@
 #include "edge/forward/response.h"
 
 #include "base/cleanup.h"
+#include "edge/explain/notes.h"
 #include "edge/forward/queue.h"
 #include "edge/forward/sticky.h"
 #include "http/relay.h"
@@ -180,7 +181,7 @@ static enum verdict upgrade(struct attempt *attempt)
 enum verdict response_relay(struct attempt *attempt)
 {
     struct exchange *exchange = attempt->exchange;
-    exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
+    notes_try_answered(exchange, attempt->response.status);
     if (attempt->response.status == 101)
         return upgrade(attempt);
     if (begin_response(attempt) == NULL)

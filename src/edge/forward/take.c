@@ -2,6 +2,7 @@
 #include "edge/forward/take.h"
 
 #include "base/cleanup.h"
+#include "edge/explain/notes.h"
 #include "edge/forward/hash_key.h"
 #include "edge/forward/queue.h"
 #include "http/worker.h"
@@ -17,7 +18,7 @@ static bool goes_on(const struct attempt *attempt, enum verdict verdict)
     if (verdict == VERDICT_NOT_SENT)
         return attempt_is_repeatable(attempt);
     return verdict == VERDICT_RETRY_OTHER && attempt_is_repeatable(attempt) &&
-           balancer_may_retry(attempt->balancer);
+           (balancer_may_retry(attempt->balancer) || notes_retry_denied(attempt->exchange));
 }
 
 /* No member took the request. */

@@ -24,8 +24,10 @@ struct target *target_ref(struct target *target)
 
 void target_unref(struct target *target)
 {
-    if (target != NULL && atomic_fetch_sub(&target->references, 1) == 1)
-        memory_free(target);
+    if (target == NULL || atomic_fetch_sub(&target->references, 1) != 1)
+        return;
+    series_release(atomic_load(&target->series));
+    memory_free(target);
 }
 
 void target_set_unref(struct target_set *set)

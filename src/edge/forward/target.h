@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "conf/snapshot.h"
+#include "edge/series.h"
 #include "os/address.h"
 #include "os/lock.h"
 
@@ -34,6 +35,7 @@ struct target {
     atomic_llong suspect_until_ms; /* after a failure: others first */
     atomic_ullong requests;
     atomic_ullong failures;    /* connects and responses that failed */
+    series_slot series;        /* filled by the first try */
     atomic_ullong latency;     /* of late, by ewma.h */
     atomic_llong warm_from_ms; /* when it became healthy beside others; TARGET_WARM: long ago */
     atomic_bool is_ejected;    /* this and those below are ejection.c's */

@@ -63,10 +63,12 @@ static int add_site(struct router *router, const struct snapshot *snapshot, stru
     struct router_site *site = &router->sites[router->sites_count++];
     site->site = conf;
     site->routes = routes;
+    site->series = &router->series[router->series_count++];
     for (unsigned i = 0; i < conf->rules_count; i++) {
         const struct conf_rule *rule = &conf->rules[i];
         struct route *route = &site->routes[site->routes_count++];
-        *route = (struct route){.site = conf, .rule = rule};
+        *route = (struct route){
+            .site = conf, .rule = rule, .series = &router->series[router->series_count++]};
         if (rule->action == CONF_ACTION_FORWARD && !add_groups(route, snapshot, groups))
             return -ENOMEM;
     }
@@ -83,7 +85,9 @@ static int add_sites(struct router *router, const struct snapshot *snapshot, str
         routes_count += snapshot->sites[i].rules_count;
     router->sites = memory_alloc_array(snapshot->sites_count + 1, sizeof *router->sites);
     router->routes = memory_alloc_array(routes_count + 1, sizeof *router->routes);
-    if (router->sites == NULL || router->routes == NULL)
+    router->series =
+        memory_alloc_array(routes_count + snapshot->sites_count + 1, sizeof *router->series);
+    if (router->sites == NULL || router->routes == NULL || router->series == NULL)
         return -ENOMEM;
     struct route *routes = router->routes;
     int rc = 0;
@@ -133,6 +137,9 @@ void router_finish(struct router *router)
 {
     for (unsigned i = 0; router->sites != NULL && i < router->sites_count; i++)
         free_routes(&router->sites[i]);
+    for (unsigned i = 0; i < router->series_count; i++)
+        series_release(atomic_load(&router->series[i]));
+    memory_free(router->series);
     memory_free(router->sites);
     memory_free(router->routes);
     index_finish(&router->index);
@@ -182,4 +189,10 @@ const struct route *router_find(const struct router *router, size_t listener,
     uint32_t found = site->root != 0 ? index_find(&router->index, site->root, site->site, &subject)
                                      : try_all(site, &subject);
     return found < site->routes_count ? &site->routes[found] : NULL;
+}
+
+const struct router_site *router_find_site(const struct router *router, size_t listener,
+                                           struct slice host)
+{
+    return find_site(&router->listeners[listener], host);
 }

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "conf/snapshot.h"
 #include "edge/route/index.h"
+#include "edge/series.h"
 
 struct exchange;
 
@@ -19,13 +20,15 @@ struct route {
     const struct conf_rule *rule;
     unsigned mirror;  /* index of its group, where the rule has one */
     unsigned *groups; /* owned; of a forward: indexes into the snapshot's groups, by its shares */
+    series_slot *series; /* one of the router's; filled by the first request */
 };
 
 struct router_site {
     const struct conf_site *site;
     struct route *routes; /* part of the router's; in the file's order */
     unsigned routes_count;
-    uint32_t root; /* in the index; 0: the rules are tried one after another */
+    uint32_t root;       /* in the index; 0: the rules are tried one after another */
+    series_slot *series; /* of requests that no rule matched; one of the router's */
 };
 
 /* Who answers to which host at one listener. */
@@ -42,6 +45,8 @@ struct router {
     struct router_site *sites; /* owned */
     unsigned sites_count;
     struct route *routes; /* owned; of all sites */
+    series_slot *series;  /* owned; one a site and one a rule */
+    unsigned series_count;
     struct route_index index;
 };
 
@@ -58,3 +63,7 @@ void router_finish(struct router *router);
  */
 const struct route *router_find(const struct router *router, size_t listener,
                                 const struct exchange *exchange, const struct conf_site **ret_site);
+
+/* The site that a host meets at a listener, or NULL. */
+const struct router_site *router_find_site(const struct router *router, size_t listener,
+                                           struct slice host);

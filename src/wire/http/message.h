@@ -73,6 +73,8 @@ enum http_method {
     row(SERVER, "Server")                           \
     row(SET_COOKIE, "Set-Cookie")                   \
     row(TE, "TE")                                   \
+    row(TRACEPARENT, "traceparent")                 \
+    row(TRACESTATE, "tracestate")                   \
     row(TRAILER, "Trailer")                         \
     row(TRANSFER_ENCODING, "Transfer-Encoding")     \
     row(UPGRADE, "Upgrade")                         \

@@ -86,7 +86,7 @@ static const struct bad_file yaml_files[] = {
 static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
-                   "target_groups, listeners, workers, user, access_log\n"},
+                   "target_groups, listeners, workers, user, access_log, tracing\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
     {RULES "      - match: { pth: /a }\n"
@@ -220,6 +220,23 @@ static const struct bad_file values_files[] = {
      "1GB\n"},
     {"access_log: jsno\n", "1:13: \"jsno\" is no value of \"format\", which is one of json, "
                            "combined, off; did you mean \"json\"?\n"},
+    {"tracing: https://c.example:4318\n",
+     "1:10: \"https://c.example:4318\" is not an address of HTTP: only http:// can be spoken yet; "
+     "let a collector on this machine send it on\n"},
+    {"tracing: { otlp: \"127.0.0.1:4318\", sample: 101% }\n",
+     "1:18: \"127.0.0.1:4318\" is not an address of HTTP: http://, a host, a port and a path, as "
+     "in "
+     "http://127.0.0.1:4318\n"
+     "1:44: \"sample\" must be from 0% to 100%, not 101%\n"},
+    {"access_log: { fields: [time, statsu, time], headers: [\"a b\"], sample: 5 }\n",
+     "1:30: \"statsu\" is no value of \"fields\", which is one of time, id, client, method, host, "
+     "path, protocol, status, bytes, request_bytes, duration_ms, site, rule, user, group, target, "
+     "tries, "
+     "upstream_ms, reason, trace_id, referer, user_agent, listener; did you mean \"status\"?\n"
+     "1:38: the field \"time\" is given twice\n"
+     "1:55: \"a b\" is not the name of a header field: letters, digits and \"-\", as in "
+     "X-Forwarded-For\n"
+     "1:71: \"5\" is not a percentage: a number with a percent sign, as in 50% or 12.5%\n"},
     {"access_log: { format: xml }\n",
      "1:23: \"xml\" is no value of \"format\", which is one of json, combined, off\n"},
     {"access_log: { path: logs/ }\n", "1:21: \"logs/\" is not a file's path: a path, below this "

@@ -61,6 +61,26 @@ static const char full_file[] =
     "  unused: \"127.0.0.1:9\"\n"
     "  checked: { targets: [\"127.0.0.1:9\"], health: { interval: 5s } }\n";
 
+static void tracing_is_on_when_it_is_given(void **state)
+{
+    (void)state;
+    struct snapshot *snapshot = parse_good("tracing: \"http://collector.internal/x/\"\n");
+    assert_true(snapshot->tracing.is_on);
+    assert_true(slice_equal(snapshot->tracing.otlp.address.text, SLICE("collector.internal:4318")));
+    assert_int_equal(snapshot->tracing.otlp.address.kind, CONF_ADDRESS_NAME);
+    assert_true(slice_equal(snapshot->tracing.otlp.path, SLICE("/x")));
+    assert_int_equal(snapshot->tracing.sample, 1000);
+    snapshot_unref(snapshot);
+    snapshot = parse_good("tracing: { sample: 1.5% }\n");
+    assert_true(snapshot->tracing.is_on);
+    assert_int_equal(snapshot->tracing.otlp.address.host.len, 0);
+    assert_int_equal(snapshot->tracing.sample, 150);
+    snapshot_unref(snapshot);
+    snapshot = parse_good("listeners: {}\n");
+    assert_false(snapshot->tracing.is_on);
+    snapshot_unref(snapshot);
+}
+
 static void check_top(const struct snapshot *snapshot)
 {
     EXPECT(snapshot->app, "notes");
@@ -450,6 +470,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_becomes_a_snapshot),
+        cmocka_unit_test(tracing_is_on_when_it_is_given),
         cmocka_unit_test(the_shortest_site_listens_at_80_and_answers_to_all),
         cmocka_unit_test(no_listeners_and_no_log_can_be_said),
         cmocka_unit_test(a_service_without_health_has_to_answer_below_500),

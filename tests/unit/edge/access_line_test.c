@@ -1,9 +1,14 @@
 #include "unit.h"
 
+#include "base/buffer.h"
 #include "edge/access_line.h"
+#include "edge/redact.h"
 #include "http/exchange.h"
 #include "http/session.h"
+#include "os/file.h"
 #include "wire/json/json.h"
+
+#include <stdio.h>
 
 #define WALL_US INT64_C(1795469350123456) /* 2026-11-23T21:29:10.123456Z */
 
@@ -29,15 +34,22 @@ static struct exchange plain_exchange(void)
     return exchange;
 }
 
-static const char *line_of(enum conf_log_format format, const struct exchange *exchange)
+static const struct conf_access_log json = {.format = CONF_LOG_JSON};
+
+static const char *line_as(struct conf_access_log conf, const struct exchange *exchange)
 {
     struct access_clock clock = {0};
     struct writer writer;
     writer_init(&writer, memory, sizeof memory - 1);
-    access_line_write(&writer, format, exchange, &clock, WALL_US, 12345);
+    access_line_write(&writer, &conf, exchange, &clock, WALL_US, 12345);
     assert_false(writer.overflown);
     *writer.at = '\0';
     return memory;
+}
+
+static const char *line_of(enum conf_log_format format, const struct exchange *exchange)
+{
+    return line_as((struct conf_access_log){.format = format}, exchange);
 }
 
 static void a_json_line_holds_what_is_known_and_no_more(void **state)
@@ -110,6 +122,114 @@ static void a_request_without_a_head_has_empty_parts(void **state)
                         "unix - - [23/Nov/2026:21:29:10 +0000] \"-\" 400 0 \"-\" \"-\"\n");
 }
 
+static void a_line_holds_the_fields_that_were_chosen(void **state)
+{
+    (void)state;
+    struct exchange exchange = plain_exchange();
+    enum conf_log_field chosen[] = {CONF_LOG_FIELD_STATUS, CONF_LOG_FIELD_SITE, CONF_LOG_FIELD_PATH,
+                                    CONF_LOG_FIELD_TIME};
+    struct conf_access_log conf = {.format = CONF_LOG_JSON, .fields = chosen, .fields_count = 4};
+    assert_string_equal(line_as(conf, &exchange), "{\"status\":200,\"path\":\"/a/../b?x=1\","
+                                                  "\"time\":\"2026-11-23T21:29:10.123Z\"}\n");
+    conf.fields = &chosen[1];
+    conf.fields_count = 1;
+    assert_string_equal(line_as(conf, &exchange), "{}\n");
+}
+
+static void header_fields_are_written_where_they_are_asked_for(void **state)
+{
+    (void)state;
+    struct exchange exchange = plain_exchange();
+    struct field fields[] = {
+        {SLICE("x-tenant"), SLICE("a\"b"), FIELD_OTHER},
+        {SLICE("Authorization"), SLICE("Basic c2VjcmV0"), FIELD_AUTHORIZATION},
+    };
+    exchange.request.fields = (struct fields){fields, 2, 2};
+    enum conf_log_field status = CONF_LOG_FIELD_STATUS;
+    struct slice wanted[] = {SLICE("X-Tenant"), SLICE("X-None"), SLICE("authorization")};
+    struct conf_access_log conf = {.format = CONF_LOG_JSON,
+                                   .fields = &status,
+                                   .fields_count = 1,
+                                   .headers = wanted,
+                                   .headers_count = 3};
+    assert_string_equal(line_as(conf, &exchange),
+                        "{\"status\":200,\"headers\":{\"X-Tenant\":\"a\\\"b\","
+                        "\"authorization\":\"REDACTED\"}}\n");
+    conf.redact = (struct conf_redact){.headers = wanted, .headers_count = 1, .has_headers = true};
+    assert_string_equal(line_as(conf, &exchange),
+                        "{\"status\":200,\"headers\":{\"X-Tenant\":\"REDACTED\","
+                        "\"authorization\":\"Basic c2VjcmV0\"}}\n");
+    exchange.request.fields.count = 0;
+    assert_string_equal(line_as(conf, &exchange), "{\"status\":200}\n");
+}
+
+static void secrets_in_queries_are_not_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *shown;
+    } cases[] = {
+        {"/a", "/a"},
+        {"/a?", "/a?"},
+        {"/token=1", "/token=1"},
+        {"/a?token=1", "/a?token=REDACTED"},
+        {"/a?x=1&Token=a&y=2", "/a?x=1&Token=REDACTED&y=2"},
+        {"/a?token=a&password=b", "/a?token=REDACTED&password=REDACTED"},
+        {"/a?token", "/a?token"},
+        {"/a?token=", "/a?token=REDACTED"},
+        {"/a?%74oken=1&&x", "/a?%74oken=REDACTED&&x"},
+        {"/a?tokens=1&=2", "/a?tokens=1&=2"},
+        {"/a?x=1?token=2&sig=a=b", "/a?x=1?token=2&sig=REDACTED"},
+        {"/a?%zz=1&sig=1", "/a?%zz=1&sig=REDACTED"},
+        {"http://h/a?api_key=1", "http://h/a?api_key=REDACTED"},
+    };
+    enum conf_log_field path = CONF_LOG_FIELD_PATH;
+    struct conf_access_log conf = {.format = CONF_LOG_JSON, .fields = &path, .fields_count = 1};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char expected[128];
+        struct exchange exchange = plain_exchange();
+        exchange.request.target = slice_of_cstr(cases[i].target);
+        (void)snprintf(expected, sizeof expected, "{\"path\":\"%s\"}\n", cases[i].shown);
+        assert_string_equal(line_as(conf, &exchange), expected);
+    }
+    struct exchange exchange = plain_exchange();
+    struct field referer = {SLICE("Referer"), SLICE("http://h/?token=1"), FIELD_REFERER};
+    exchange.request.target = SLICE("/?pin=1&token=2");
+    exchange.request.fields = (struct fields){&referer, 1, 1};
+    assert_non_null(strstr(line_of(CONF_LOG_COMBINED, &exchange),
+                           "\"GET /?pin=1&token=REDACTED HTTP/1.1\" 200 1234 "
+                           "\"http://h/?token=REDACTED\""));
+    struct slice pin = SLICE("PIN");
+    conf.redact = (struct conf_redact){.query = &pin, .query_count = 1, .has_query = true};
+    assert_string_equal(line_as(conf, &exchange), "{\"path\":\"/?pin=REDACTED&token=2\"}\n");
+    conf.redact.query_count = 0;
+    assert_string_equal(line_as(conf, &exchange), "{\"path\":\"/?pin=1&token=2\"}\n");
+}
+
+/* The table of docs/access-log.md is that of conf/snapshot.h. */
+static void each_field_is_documented(void **state)
+{
+    (void)state;
+    static const char rows[] =
+#define ROW(id, key, meaning) "| `" key "` | " meaning " |\n"
+        CONF_LOG_FIELD_TABLE(ROW);
+#undef ROW
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    assert_int_equal(file_read_all(SOURCE_ROOT "/docs/access-log.md", &text), 0);
+    if (slice_search(buffer_slice(&text), slice_of_cstr(rows)) < 0)
+        fail_msg("docs/access-log.md should have:\n%s", rows);
+    for (const struct slice *name = redact_query_standard; name->at != NULL; name++) {
+        if (slice_search(buffer_slice(&text), *name) < 0)
+            fail_msg("docs/access-log.md does not name %.*s", SLICE_ARG(*name));
+    }
+    for (const struct slice *name = redact_headers_standard; name->at != NULL; name++) {
+        if (slice_search(buffer_slice(&text), *name) < 0)
+            fail_msg("docs/access-log.md does not name %.*s", SLICE_ARG(*name));
+    }
+    buffer_finish(&text);
+}
+
 static void combined_lines_are_those_of_apache_and_nginx(void **state)
 {
     (void)state;
@@ -142,7 +262,7 @@ static void the_clock_follows_the_second(void **state)
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         struct writer writer;
         writer_init(&writer, memory, sizeof memory);
-        access_line_write(&writer, CONF_LOG_JSON, &exchange, &clock, times[i].wall_us, -5);
+        access_line_write(&writer, &json, &exchange, &clock, times[i].wall_us, -5);
         assert_memory_equal(memory, times[i].text, strlen(times[i].text));
         *writer.at = '\0';
         assert_non_null(strstr(memory, "\"duration_ms\":0.000"));
@@ -157,7 +277,7 @@ static void a_line_that_does_not_fit_says_so(void **state)
     for (size_t room = 0; room < 200; room++) {
         struct writer writer;
         writer_init(&writer, memory, room);
-        access_line_write(&writer, CONF_LOG_JSON, &exchange, &clock, WALL_US, 1);
+        access_line_write(&writer, &json, &exchange, &clock, WALL_US, 1);
         assert_true(writer.overflown);
     }
 }
@@ -207,6 +327,10 @@ int main(void)
         cmocka_unit_test(a_json_line_tells_where_the_request_went),
         cmocka_unit_test(any_bytes_of_a_client_leave_one_valid_json_line),
         cmocka_unit_test(a_request_without_a_head_has_empty_parts),
+        cmocka_unit_test(a_line_holds_the_fields_that_were_chosen),
+        cmocka_unit_test(header_fields_are_written_where_they_are_asked_for),
+        cmocka_unit_test(secrets_in_queries_are_not_written),
+        cmocka_unit_test(each_field_is_documented),
         cmocka_unit_test(combined_lines_are_those_of_apache_and_nginx),
         cmocka_unit_test(the_clock_follows_the_second),
         cmocka_unit_test(a_line_that_does_not_fit_says_so),

@@ -66,6 +66,8 @@ static struct access_lines *begin(struct access_log *log)
     return lines;
 }
 
+static const struct conf_access_log all_lines = {.format = CONF_LOG_JSON, .sample = 10000};
+
 static void add(struct access_lines *lines, unsigned number)
 {
     char target[32];
@@ -79,7 +81,7 @@ static void add(struct access_lines *lines, unsigned number)
                     .method_name = SLICE("GET"),
                     .target = slice_of_cstr(target)},
     };
-    access_lines_add(lines, &exchange);
+    access_lines_add(lines, &all_lines, &exchange);
 }
 
 /* How many lines the file has, each whole and with the next number. */

@@ -173,6 +173,45 @@ static void the_page_has_samples_of_every_kind(void **state)
     target_group_finish(&world.group);
 }
 
+static void sites_rules_and_targets_have_their_samples(void **state)
+{
+    (void)state;
+    static struct world world;
+    make_world(&world);
+    struct series_table *table;
+    assert_int_equal(series_table_create(2, (struct hash_key){1, 2}, &table), 0);
+    struct series *held[] = {
+        series_take(table, SERIES_RULE, SLICE("shop"), 1, SLICE("")),
+        series_take(table, SERIES_RULE, SLICE("shop"), 2, SLICE("")),
+        series_take(table, SERIES_TARGET, SLICE("api"), 0, SLICE("api-1")),
+    };
+    const struct exchange exchange = {.status = 502, .response_bytes = 41, .notes.tries = 2};
+    const struct exchange_try refused = {.outcome = TRY_CONNECT_FAILED};
+    for (unsigned i = 0; i < 2; i++)
+        series_count_request(held[i], i, &exchange, latency_bucket(600), 600);
+    series_begin_request(held[1], 1);
+    series_count_try(held[2], 0, &refused);
+    series_list_make(table, &world.report.series);
+    const char *text = page_of(&world);
+    expect_line(text, "weir_site_requests_total{site=\"shop\",class=\"5xx\"} 2");
+    expect_line(text, "weir_site_request_duration_seconds_bucket{site=\"shop\",le=\"0.001\"} 2");
+    expect_line(text, "weir_site_request_duration_seconds_sum{site=\"shop\"} 0.0012");
+    expect_line(text, "weir_rule_requests_total{site=\"shop\",rule=\"2\",class=\"5xx\"} 1");
+    expect_line(text, "weir_rule_requests_in_flight{site=\"shop\",rule=\"2\"} 1");
+    expect_line(text, "weir_rule_retries_total{site=\"shop\",rule=\"1\"} 1");
+    expect_line(text, "weir_rule_response_body_bytes_total{site=\"shop\",rule=\"1\"} 41");
+    expect_line(text, "weir_target_tries_total{group=\"api\",target=\"api-1\","
+                      "outcome=\"connect_failed\"} 1");
+    expect_line(text, "weir_target_connections_total{group=\"api\",target=\"api-1\","
+                      "connection=\"kept\"} 0");
+    expect_line(text, "weir_series{kind=\"rule\"} 2");
+    report_finish(&world.report);
+    for (unsigned i = 0; i < 3; i++)
+        series_release(held[i]);
+    series_table_destroy(table);
+    target_group_finish(&world.group);
+}
+
 static void a_page_that_does_not_fit_says_so(void **state)
 {
     (void)state;
@@ -196,6 +235,7 @@ int main(void)
         cmocka_unit_test(names_follow_the_rules_of_prometheus),
         cmocka_unit_test(the_page_in_docs_is_that_of_the_table),
         cmocka_unit_test(the_page_has_samples_of_every_kind),
+        cmocka_unit_test(sites_rules_and_targets_have_their_samples),
         cmocka_unit_test(a_page_that_does_not_fit_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

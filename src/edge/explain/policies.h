@@ -1,0 +1,11 @@
+/* What a rule asks for besides its action, in words: one row each in policies.c. */
+#pragma once
+
+#include "base/json.h"
+#include "conf/snapshot.h"
+
+/* Writes a list of {"name", "value"} under `name`: the keys of the rule and what they say. */
+void policies_write(struct json_writer *json, const char *name, const struct conf_rule *rule);
+
+/* An object with what the action does: its kind and settings. */
+void action_write(struct json_writer *json, const char *name, const struct conf_rule *rule);
