@@ -230,6 +230,9 @@ static void discard(struct edge_child *child)
         (void)process_wait(&child->process, FIBER_FOREVER, &child->end);
     }
     edge_child_close(child);
+    child->asking = fiber_current();
+    while (child->hearing != NULL)
+        (void)fiber_wait(FIBER_FOREVER);
     edge_child_unref(child);
 }
 
