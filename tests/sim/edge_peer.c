@@ -21,6 +21,7 @@ int peer_connect(struct peer *peer, const char *ip, uint16_t port)
     struct address address;
     CHECK(address_from_ip(slice_of_cstr(ip), port, &address) == 0);
     peer->start = peer->end = 0;
+    peer->write_error = 0;
     io_init(&peer->io, NULL);
     return io_connect_wait(&peer->io, &address, loop_deadline(PEER_PATIENCE_MS));
 }
@@ -168,8 +169,11 @@ int peer_read_body(struct peer *peer, const struct peer_head *head, uint32_t id,
     }
     for (;;) {
         ssize_t got = take(peer, id, *ret_len, SIZE_MAX);
+        /* A socket tells of its reset once: who heard of it when writing reads an end. */
+        if (got == -ENODATA)
+            return peer->write_error;
         if (got < 0)
-            return got == -ENODATA ? 0 : (int)got;
+            return (int)got;
         *ret_len += (size_t)got;
     }
 }
@@ -177,7 +181,10 @@ int peer_read_body(struct peer *peer, const struct peer_head *head, uint32_t id,
 int peer_write(struct peer *peer, const char *bytes, size_t len)
 {
     struct iovec part = {(void *)(uintptr_t)bytes, len};
-    return io_write_all(&peer->io, &part, 1, PEER_PATIENCE_MS);
+    int rc = io_write_all(&peer->io, &part, 1, PEER_PATIENCE_MS);
+    if (rc < 0)
+        peer->write_error = rc;
+    return rc;
 }
 
 int peer_write_body(struct peer *peer, uint32_t id, enum peer_framing framing, size_t from,

@@ -15,6 +15,7 @@ struct peer {
     struct io io;
     size_t start, end; /* received and not yet read */
     char bytes[2048];
+    int write_error; /* 0: none so far */
 };
 
 struct peer_head {

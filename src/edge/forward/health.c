@@ -1,5 +1,5 @@
 /*
- * A watching fiber for each group wakes every TICK_MS and starts a checking fiber for each target
+ * The watching fiber wakes every TICK_MS and starts a checking fiber for each target
  * that is due. What a check found goes through the thresholds into the shared target.
  */
 #include "edge/forward/health.h"
@@ -16,17 +16,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define TICK_MS 100
+#define TICK_MS       100
+#define GROUPS_A_TURN 64
 
 /* New targets are looked at this often, whatever the interval: they keep people waiting. */
 #define INITIAL_INTERVAL_MS 200
-
-struct group_check {
-    struct list link;
-    struct health_checks *checks;
-    const struct group_setup *setup; /* borrowed */
-    struct fiber *fiber;
-};
 
 struct check {
     struct list link;
@@ -189,98 +183,94 @@ static void check_main(void *arg)
     end_check(check);
 }
 
-static void start_check(struct group_check *group, struct target *target)
+static void start_check(struct health_checks *checks, const struct group_setup *setup,
+                        struct target *target)
 {
     struct check *check = NEW(struct check);
     if (check == NULL)
         return;
-    check->checks = group->checks;
-    check->setup = group->setup;
+    check->checks = checks;
+    check->setup = setup;
     check->target = target_ref(target);
     target->is_checking = true;
-    list_append(&group->checks->targets, &check->link);
+    list_append(&checks->targets, &check->link);
     if (fiber_start(check_main, check, &check->fiber) < 0)
         end_check(check);
 }
 
-static void check_due(struct group_check *check)
+static void check_due(struct health_checks *checks, const struct group_setup *setup)
 {
-    struct target_set *set = target_group_set(check->setup->group);
+    struct target_set *set = target_group_set(setup->group);
     for (unsigned i = 0; i < set->count; i++) {
         struct target *target = set->targets[i];
         int health = atomic_load(&target->health);
         if (health == TARGET_DRAINING || target->is_checking ||
             loop_now_ms() < target->next_check_ms)
             continue;
-        int64_t interval_ms = check->setup->conf->health.interval_ms;
+        int64_t interval_ms = setup->conf->health.interval_ms;
         if (health == TARGET_INITIAL && interval_ms > INITIAL_INTERVAL_MS)
             interval_ms = INITIAL_INTERVAL_MS;
         target->next_check_ms = loop_now_ms() + interval_ms;
-        start_check(check, target);
+        start_check(checks, setup, target);
     }
     target_set_unref(set);
 }
 
-static void group_main(void *arg)
+static bool is_watched(const struct group_setup *setup)
 {
-    struct group_check *check = arg;
-    while (!fiber_is_cancelled(check->fiber)) {
-        if (check->setup->conf->health.enabled)
-            check_due(check);
-        if (check->setup->conf->ejection.enabled)
-            ejection_tick(check->setup->group, &check->setup->conf->ejection, loop_now_ms());
-        (void)fiber_sleep(TICK_MS);
-    }
-    struct health_checks *checks = check->checks;
-    list_remove(&check->link);
-    memory_free(check);
-    tell_stopped(checks);
+    return setup->conf->health.enabled || setup->conf->ejection.enabled;
 }
 
-static int start_group(struct health_checks *checks, const struct group_setup *setup)
+/* Requests have their turn between some groups and the next. */
+static void look_at_all(struct health_checks *checks)
 {
-    struct group_check *check = NEW(struct group_check);
-    if (check == NULL)
-        return -ENOMEM;
-    check->setup = setup;
-    check->checks = checks;
-    list_append(&checks->groups, &check->link);
-    int rc = fiber_start(group_main, check, &check->fiber);
-    if (rc < 0) {
-        list_remove(&check->link);
-        memory_free(check);
+    unsigned looked_at = 0;
+    for (unsigned i = 0; i < checks->count && !fiber_is_cancelled(checks->fiber); i++) {
+        const struct group_setup *setup = &checks->groups[i];
+        if (!is_watched(setup))
+            continue;
+        if (setup->conf->health.enabled)
+            check_due(checks, setup);
+        if (setup->conf->ejection.enabled)
+            ejection_tick(setup->group, &setup->conf->ejection, loop_now_ms());
+        if (++looked_at % GROUPS_A_TURN == 0)
+            fiber_yield();
     }
-    return rc;
+}
+
+static void watch_main(void *arg)
+{
+    struct health_checks *checks = arg;
+    while (!fiber_is_cancelled(checks->fiber)) {
+        look_at_all(checks);
+        (void)fiber_sleep(TICK_MS);
+    }
+    checks->fiber = NULL;
+    tell_stopped(checks);
 }
 
 int health_start(struct health_checks *checks, const struct group_setup *groups, unsigned count)
 {
-    checks->awaiting = NULL;
-    list_init(&checks->groups);
+    *checks = (struct health_checks){.groups = groups, .count = count};
     list_init(&checks->targets);
     for (unsigned i = 0; i < count; i++) {
-        if (!groups[i].conf->health.enabled && !groups[i].conf->ejection.enabled)
-            continue;
-        int rc = start_group(checks, &groups[i]);
-        if (rc < 0) {
-            health_stop(checks);
-            return rc;
-        }
+        if (is_watched(&groups[i]))
+            return fiber_start(watch_main, checks, &checks->fiber);
     }
     return 0;
 }
 
 void health_stop(struct health_checks *checks)
 {
-    LIST_FOR_EACH (&checks->groups, link)
-        fiber_cancel(CONTAINER_OF(link, struct group_check, link)->fiber);
+    if (checks->fiber != NULL)
+        fiber_cancel(checks->fiber);
     LIST_FOR_EACH (&checks->targets, link)
         fiber_cancel(CONTAINER_OF(link, struct check, link)->fiber);
 }
 
 bool health_has_stopped(const struct health_checks *checks)
 {
-    return list_is_empty(&checks->groups) && list_is_empty(&checks->targets);
+    return checks->fiber == NULL && list_is_empty(&checks->targets);
 }
 
 static int await_stopped(void *arg)

@@ -1,7 +1,7 @@
 /*
- * Active health checks: a fiber for each group that asks for them, on one worker's loop. A new
- * target becomes healthy with its first pass; later changes need the thresholds of its group. The
- * same fiber gives ejection.c its ticks.
+ * Active health checks, on one worker's loop: a fiber that looks at all groups, and one for each
+ * target that is being asked. A new target becomes healthy with its first pass; later changes need
+ * the thresholds of its group. The first fiber also gives ejection.c its ticks.
  */
 #pragma once
 
@@ -11,7 +11,9 @@ struct fiber;
 struct group_setup;
 
 struct health_checks {
-    struct list groups;     /* of struct group_check, owned */
+    const struct group_setup *groups; /* borrowed */
+    unsigned count;
+    struct fiber *fiber;    /* NULL: has ended, or no group wants it */
     struct list targets;    /* of struct check, owned: what is being asked now */
     struct fiber *awaiting; /* the fiber in health_await_stopped, or NULL */
 };
