@@ -32,6 +32,7 @@
 /* On the worker's own thread. */
 static int begin_worker(struct edge_worker *worker)
 {
+    thread_wake_promptly();
     int rc = kernel_real_create(&worker->kernel);
     if (rc == 0)
         rc = loop_create(worker->kernel, &worker->loop);

@@ -11,6 +11,7 @@
 #include "edge/state.h"
 #include "os/descriptor.h"
 #include "os/file.h"
+#include "os/offload.h"
 #include "os/passing.h"
 
 #include <errno.h>
@@ -67,15 +68,28 @@ static int take_sockets(struct passing *message, struct slice rest,
     return (int)count;
 }
 
+struct reading {
+    int fd;
+    struct buffer *text;
+    int result;
+};
+
+/* On an offload thread: megabytes take milliseconds. */
+static void read_whole(void *arg)
+{
+    struct reading *reading = arg;
+    reading->result = file_read_open(reading->fd, reading->text);
+}
+
 /* The file's text from the descriptor that came first. */
 static int read_text(struct passing *message, struct buffer *text)
 {
-    int fd = passing_take(message, 0);
-    if (fd < 0)
+    struct reading reading = {.fd = passing_take(message, 0), .text = text};
+    if (reading.fd < 0)
         return -EBADMSG;
-    int rc = file_read_open(fd, text);
-    descriptor_close(fd);
-    return rc;
+    int rc = offload(read_whole, &reading);
+    descriptor_close(reading.fd);
+    return rc < 0 ? rc : reading.result;
 }
 
 static void apply(struct overseer *overseer, struct passing *message, struct slice rest)

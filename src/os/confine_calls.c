@@ -143,6 +143,8 @@ static const char *const allowed[] = {
     "sched_setaffinity",
     "sched_getparam",
     "sched_getscheduler",
+    "sched_getattr",
+    "sched_setattr",
     "getpriority",
     "capget",
     /* threads and signals */
