@@ -7,7 +7,6 @@ A B C A B C, and the table shows medians. `bare` moves the bytes and does nothin
 can be cheaper than. Raw results go to tests/bench/results/.
 """
 import argparse
-import contextlib
 import json
 import os
 import pathlib
@@ -17,62 +16,33 @@ import sys
 import tempfile
 import time
 
-import load
+import compress
+import cpu
 import memory
-import report
-from rows import ROWS, CpuRow
-from servers import CLIENT_CORE, HERE, ROOT, Server, free_port, requests_at_once, version
-
-# The offered load is this part of what the slowest server did at saturation.
-OFFERED_PART = 0.6
-
-
-def measure_cpu(row, names, options, folder):
-    """{load: samples} of one row."""
-    pool = max(1024, row.connections)
-    samples = {}
-    with contextlib.ExitStack() as stack:
-        backend = stack.enter_context(Server("backend", folder))
-        servers = [stack.enter_context(Server(name, folder, backend.port, pool=pool))
-                   for name in names]
-
-        def run(kind, function, *arguments):
-            rows = samples.setdefault(kind, [])
-            for number in range(options.rounds):
-                # Whoever comes first in a round changes, so that no one always follows the same.
-                turn = number % len(servers)
-                for server in servers[turn:] + servers[:turn]:
-                    sample = function(server, row.path, row.connections, options.seconds, *arguments)
-                    rows.append(sample.as_dict())
-
-        for server in servers:
-            load.saturate(server, row.path, row.connections, 1)
-        run("saturated", load.saturate)
-        if not options.quick:
-            slowest = min(report.median(group, "requests_per_s")
-                          for group in report.by_server(samples["saturated"]).values())
-            run("offered", load.offer, slowest * OFFERED_PART)
-    return samples
+import overload
+import sites
+import slow_target
+from rows import (ROWS, CompressRow, CpuRow, MemoryRow, OverloadRow, ReloadRow, SitesRow,
+                  SlowTargetRow)
+from servers import CLIENT_CORE, HERE, ROOT, version
 
 
-def measure_memory(row, names, options, folder):
-    """The samples of one row, each on a fresh server."""
-    samples = []
-    count = min(row.count, requests_at_once())
-    if count < row.count:
-        print(f"{row.name}: only {count}, the descriptor limit of this machine allows no more")
-    for _ in range(1 if options.quick else min(options.rounds, 3)):
-        for name in names:
-            with contextlib.ExitStack() as stack:
-                backend = stack.enter_context(Server("backend", folder))
-                slow_port = free_port()
-                server = stack.enter_context(Server(name, folder, backend.port, slow_port))
-                if row.kind == "idle":
-                    each, failed = memory.idle(server, count)
-                else:
-                    each, failed = memory.waiting(server, slow_port, count)
-            samples.append({"server": name, "count": count, "bytes_each": each, "failed": failed})
-    return samples
+class Kind:
+    """How the rows of one type are measured, shown and judged: a module's functions."""
+
+    def __init__(self, measure, lines, verdicts):
+        self.measure, self.lines, self.verdicts = measure, lines, verdicts
+
+
+KINDS = {
+    CpuRow: Kind(cpu.measure, cpu.lines, cpu.verdicts),
+    MemoryRow: Kind(memory.measure, memory.lines, memory.verdicts),
+    SitesRow: Kind(sites.measure_cost, sites.cost_lines, sites.cost_verdicts),
+    ReloadRow: Kind(sites.measure_reload, sites.reload_lines, sites.reload_verdicts),
+    SlowTargetRow: Kind(slow_target.measure, slow_target.lines, slow_target.verdicts),
+    CompressRow: Kind(compress.measure, compress.lines, compress.verdicts),
+    OverloadRow: Kind(overload.measure, overload.lines, overload.verdicts),
+}
 
 
 def machine():
@@ -89,39 +59,46 @@ def machine():
 def run_rows(rows, options):
     """Measures, printing each row as it is done; returns (raw results, verdicts)."""
     results, verdicts = {}, []
-    chosen = options.servers.split(",") if options.servers else None
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         pathlib.Path(folder).chmod(0o755)
         for row in rows:
-            floor = row.floor if isinstance(row, CpuRow) else ()
-            names = [name for name in ("weir", *row.peers, *floor) if not chosen or name in chosen]
-            if isinstance(row, CpuRow):
-                results[row.name] = measure_cpu(row, names, options, folder)
-                print(report.CPU_HEADER)
-                for kind, samples in results[row.name].items():
-                    print("\n".join(report.cpu_lines(row, kind, samples)))
-                    verdicts.append(report.cpu_verdict(row, kind, samples))
-            else:
-                results[row.name] = measure_memory(row, names, options, folder)
-                print(report.MEMORY_HEADER)
-                print("\n".join(report.memory_lines(row, results[row.name])))
-                verdicts.append(report.memory_verdict(row, results[row.name]))
-            print(flush=True)
-    return results, [verdict for verdict in verdicts if verdict]
+            kind = KINDS[type(row)]
+            try:
+                samples = kind.measure(row, options, folder)
+            except (RuntimeError, OSError, subprocess.SubprocessError) as problem:
+                # The others are still worth their time.
+                print(f"{row.name}: {problem}\n", flush=True)
+                verdicts.append((f"{row.name}: not measured", False))
+                continue
+            results[row.name] = samples
+            print("\n".join(kind.lines(row, samples)) + "\n", flush=True)
+            verdicts += kind.verdicts(row, samples)
+    return results, verdicts
+
+
+class Options(argparse.Namespace):
+    """The command line."""
+
+    def chosen(self, *names):
+        """Those of the names that --servers names; all without it."""
+        wanted = self.servers.split(",") if self.servers else names
+        return [name for name in names if name in wanted]
 
 
 def parse_arguments():
     names = " ".join(row.name for row in ROWS)
+    rows = "\n".join(f"  {row.name:<14} {row.about}" for row in ROWS)
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__,
+                                     epilog=f"rows:\n{rows}",
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("row", nargs="*", help=f"all without a name: {names}")
+    parser.add_argument("row", nargs="*", help="all rows without a name")
     parser.add_argument("--quick", action="store_true",
                         help="two rounds of two seconds at saturation: a first look, no result")
     parser.add_argument("--rounds", type=int, default=5, help="rounds for each server (5)")
     parser.add_argument("--seconds", type=int, default=4, help="length of one run (4)")
     parser.add_argument("--servers", help="only these, as in weir,nginx")
     parser.add_argument("--output", help="file for the raw results, JSON")
-    options = parser.parse_args()
+    options = parser.parse_args(namespace=Options())
     for name in options.row:
         if name not in names.split():
             parser.error(f"there is no row '{name}'; there are: {names}")

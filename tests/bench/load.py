@@ -3,13 +3,14 @@ The load: wrk at saturation, h2load at a fixed rate that is the same for every s
 client's core, beside the target.
 """
 import dataclasses
+import json
 import re
 import statistics
 import subprocess
 import tempfile
 
 import cost
-from servers import CLIENT_CORE
+from servers import CLIENT_CORE, TOOLS
 
 
 @dataclasses.dataclass
@@ -50,10 +51,11 @@ def _sample(server, requests, failed, seconds, spent, busy_s, p99_ms):
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
-def saturate(server, path, connections, seconds):
-    """As many requests as the client can make, one open on each connection."""
+def saturate(server, path, connections, seconds, arguments=(), script_arguments=()):
+    """As many requests as the client can make, one open on each connection; `arguments` are wrk's."""
     output, spent, busy_s = _measure(server, [
-        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", server.url(path)])
+        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", *arguments,
+        server.url(path), *script_arguments])
     requests, took, unit = re.search(r"(\d+) requests in ([\d.]+)(\w+),", output).groups()
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
@@ -61,6 +63,18 @@ def saturate(server, path, connections, seconds):
     failed = int(bad[1]) if bad else 0
     failed += sum(int(number) for number in errors.groups()) if errors else 0
     return _sample(server, int(requests), failed, float(took) * _UNITS_S[unit], spent, busy_s, 0.0)
+
+
+def open_loop(server, path, connections, seconds, requests_per_s, *arguments):
+    """
+    What open_loop.c tells of requests that come at a rate, whatever the answers do: counts, and
+    times from the moment each was due. `arguments` are its own.
+    """
+    output = subprocess.run(
+        ["taskset", "-c", str(CLIENT_CORE), TOOLS / "open_loop", "-c", str(connections),
+         "-r", f"{requests_per_s:.0f}", "-d", str(seconds), *arguments, str(server.port), path],
+        text=True, stdout=subprocess.PIPE, check=True).stdout
+    return {"server": server.name, **json.loads(output)}
 
 
 def offer(server, path, connections, seconds, requests_per_s):

@@ -17,6 +17,26 @@ MATCHES = [
 ]
 
 
+HEAD = """access_log: off
+listeners: {{ http: "{address}" }}
+target_groups: {{ app: "{target}" }}
+"""
+
+
+def render(sites, rules, address, target="127.0.0.1:9"):
+    """The text of the file."""
+    lines = [HEAD.format(address=address, target=target), "sites:\n"]
+    for site in range(sites):
+        lines.append(f"  site{site}:\n    domains: [site{site}.example.org, "
+                     f'"*.site{site}.example.org"]\n    rules:\n')
+        for rule in range(rules - 1):
+            match = MATCHES[rule % len(MATCHES)].format(site=site, rule=rule)
+            action = f"respond: r{rule}" if rule % 2 else "forward: app"
+            lines.append(f"      - {{ match: {{ {match} }}, {action} }}\n")
+        lines.append("      - respond: rest\n")
+    return "".join(lines)
+
+
 def main():
     """Prints it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -24,16 +44,7 @@ def main():
     parser.add_argument("--rules", type=int, default=10)
     parser.add_argument("--address", default="127.0.0.1:8080")
     given = parser.parse_args()
-    print(f'access_log: off\nlisteners: {{ http: "{given.address}" }}')
-    print('target_groups: { app: "127.0.0.1:9" }\nsites:')
-    for site in range(given.sites):
-        print(f'  site{site}:\n    domains: [site{site}.example.org, "*.site{site}.example.org"]')
-        print("    rules:")
-        for rule in range(given.rules - 1):
-            match = MATCHES[rule % len(MATCHES)].format(site=site, rule=rule)
-            action = f"respond: r{rule}" if rule % 2 else "forward: app"
-            print(f"      - {{ match: {{ {match} }}, {action} }}")
-        print("      - respond: rest")
+    print(render(given.sites, given.rules, given.address), end="")
 
 
 if __name__ == "__main__":

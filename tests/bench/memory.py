@@ -3,8 +3,11 @@ The memory a server holds for connections: idle keep-alive ones, and requests th
 target. Client and slow target are coroutines of this process.
 """
 import asyncio
+import contextlib
 
 import cost
+import report
+from servers import Server, free_port, requests_at_once
 
 OPEN_AT_ONCE = 50
 DEADLINE_S = 120
@@ -113,3 +116,35 @@ def waiting(server, slow_port, requests):
     grown, failed = asyncio.run(asyncio.wait_for(_waiting(server, slow_port, requests),
                                                  2 * DEADLINE_S))
     return grown / requests, failed
+
+
+def measure(row, options, folder):
+    """The samples of one row, each on a fresh server."""
+    samples = []
+    count = min(row.count, requests_at_once())
+    if count < row.count:
+        print(f"{row.name}: only {count}, the descriptor limit of this machine allows no more")
+    for _ in range(1 if options.quick else min(options.rounds, 3)):
+        for name in options.chosen("weir", *row.peers):
+            with contextlib.ExitStack() as stack:
+                backend = stack.enter_context(Server("backend", folder))
+                slow_port = free_port()
+                server = stack.enter_context(Server(name, folder, backend.port, slow_port))
+                if row.kind == "idle":
+                    each, failed = idle(server, count)
+                else:
+                    each, failed = waiting(server, slow_port, count)
+            samples.append({"server": name, "count": count, "bytes_each": each, "failed": failed})
+    return samples
+
+
+def lines(row, samples):
+    """The table of one row."""
+    yield report.MEMORY_HEADER
+    yield from report.memory_lines(row, samples)
+
+
+def verdicts(row, samples):
+    """[(text, holds)]"""
+    verdict = report.memory_verdict(row, samples)
+    return [verdict] if verdict else []

@@ -17,6 +17,14 @@ def by_server(samples):
     return found
 
 
+def ratio_of_pairs(samples, field, ours, theirs):
+    """(ratio of the medians, ratios of the pairs taken in turn, sorted): how far the noise moves it."""
+    groups = by_server(samples)
+    pairs = sorted(one[field] / max(other[field], 1e-9)
+                   for one, other in zip(groups[ours], groups[theirs]))
+    return median(groups[ours], field) / max(median(groups[theirs], field), 1e-9), pairs
+
+
 def cpu_lines(row, load, samples):
     """One line a server, then Weir's ratio to the better peer."""
     groups = by_server(samples)
@@ -36,10 +44,7 @@ def cpu_verdict(row, load, samples):
     if "weir" not in cpu or not peers:
         return None
     best = min(peers, key=peers.get)
-    ratio = cpu["weir"] / cpu[best]
-    # Pairs taken in turn tell how far the noise moves the ratio.
-    pairs = sorted(ours["cpu_us"] / theirs["cpu_us"]
-                   for ours, theirs in zip(groups["weir"], groups[best]))
+    ratio, pairs = ratio_of_pairs(samples, "cpu_us", "weir", best)
     holds = ratio <= row.ratio_max
     text = (f"{row.name} {load}: {ratio:.2f} of {best} (pairs {pairs[0]:.2f}–{pairs[-1]:.2f}), "
             f"at most {row.ratio_max:.2f}")

@@ -6,6 +6,7 @@ import dataclasses
 class CpuRow:
     """CPU time per request, Weir beside its peers, at saturation and at an equal offered load."""
     name: str
+    about: str
     path: str
     connections: int
     peers: tuple
@@ -20,10 +21,73 @@ class CpuRow:
 class MemoryRow:
     """Private memory per connection (kind idle) or per waiting request (kind waiting)."""
     name: str
+    about: str
     kind: str
     count: int
     peers: tuple
     bytes_max: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SitesRow:
+    """CPU per proxied request with many sites, the requests spread over all, and with few."""
+    name: str
+    about: str
+    sites: int
+    sites_few: int
+    rules: int
+    connections: int
+    ratio_max: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ReloadRow:
+    """Start and reload with many sites, and the longest answer while the reload is under way."""
+    name: str
+    about: str
+    sites: int
+    rules: int
+    start_s_max: float
+    reload_s_max: float
+    stall_ms_max: float
+
+
+@dataclasses.dataclass(frozen=True)
+class SlowTargetRow:
+    """The 99th percentile with one slow target in a group, Weir's balancers beside HAProxy's."""
+    name: str
+    about: str
+    targets: int
+    delay_us: int              # of a request at a target
+    slower: int                # times as long at the slow one
+    at_once: int               # requests that a target works at at a time
+    busy: float                # the load: this part of what the others could do
+    connections: int
+    ratio_max: float
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressRow:
+    """CPU per compressed answer, beside nginx's gzip at the level that is nearest in size."""
+    name: str
+    about: str
+    coding: str
+    path: str
+    connections: int
+    ratio_max: float
+
+
+@dataclasses.dataclass(frozen=True)
+class OverloadRow:
+    """Good answers and the admin API at a multiple of the load that saturates."""
+    name: str
+    about: str
+    times: int
+    connections: int           # at saturation
+    connections_max: int       # of the clients that come too many
+    timeout_ms: int            # after which an answer is no good any more
+    goodput_min: float         # good answers a second over those at saturation
+    admin_ms_max: float
 
 
 PROXIES = ("nginx", "haproxy")
@@ -31,14 +95,38 @@ FILE_SERVERS = ("nginx",)
 FLOOR = ("bare",)
 
 ROWS = (
-    CpuRow("proxy-16", "/", 16, PROXIES, 0.90, 3.0, FLOOR),
-    CpuRow("proxy-128", "/", 128, PROXIES, 0.80, 3.0, FLOOR),
-    CpuRow("proxy-1000", "/", 1000, PROXIES, 0.70, 3.0, FLOOR),
+    CpuRow("proxy-16", "proxied 1 KiB, 16 connections",
+            "/", 16, PROXIES, 0.90, 3.0, FLOOR),
+    CpuRow("proxy-128", "proxied 1 KiB, 128 connections",
+            "/", 128, PROXIES, 0.80, 3.0, FLOOR),
+    CpuRow("proxy-1000", "proxied 1 KiB, 1000 connections",
+            "/", 1000, PROXIES, 0.70, 3.0, FLOOR),
     # 1.2 times as many bytes for each second of the proxy's CPU, and not at others' expense.
-    CpuRow("proxy-1m", "/large/1024k.bin", 16, ("haproxy",), 1 / 1.2, rate_min=0.95,
+    CpuRow("proxy-1m", "proxied 1 MiB beside HAProxy with splice",
+            "/large/1024k.bin", 16, ("haproxy",), 1 / 1.2, rate_min=0.95,
            system_max=1.05),
-    CpuRow("static-1k", "/static/1k.bin", 16, FILE_SERVERS, 0.80),
-    CpuRow("static-16k", "/static/16k.bin", 16, FILE_SERVERS, 0.90),
-    MemoryRow("idle-5000", "idle", 5000, PROXIES, 400),
-    MemoryRow("waiting-10000", "waiting", 10000, PROXIES, 24 * 1024),
+    CpuRow("static-1k", "files of 1 KiB",
+            "/static/1k.bin", 16, FILE_SERVERS, 0.80),
+    CpuRow("static-16k", "files of 16 KiB",
+            "/static/16k.bin", 16, FILE_SERVERS, 0.90),
+    CpuRow("static-1m", "files of 1 MiB",
+            "/static/1024k.bin", 16, FILE_SERVERS, 0.90),
+    SitesRow("sites-10000", "a request among 10,000 sites with 10 rules each, beside 10 sites",
+            10000, 10, 10, 16, 1.10),
+    ReloadRow("reload-10000", "start and reload with 10,000 sites",
+            10000, 10, 2.0, 2.0, 5.0),
+    SlowTargetRow("slow-target", "one target of eight is ten times slower",
+            8, 5000, 10, 4, 0.4, 512, 1.0),
+    CompressRow("compress-br", "100 KiB of JSON by Brotli, beside nginx's gzip at its size",
+            "br", "/json/100k.json", 16, 1.0),
+    CompressRow("compress-zstd", "the same by Zstandard",
+            "zstd", "/json/100k.json", 16, 1.0),
+    CompressRow("compress-gzip", "the same by gzip",
+            "gzip", "/json/100k.json", 16, 1.0),
+    OverloadRow("overload-3x", "three times the load that saturates",
+            3, 128, 4000, 1000, 0.90, 1000),
+    MemoryRow("idle-5000", "memory of 5,000 idle connections",
+            "idle", 5000, PROXIES, 400),
+    MemoryRow("waiting-10000", "memory of 10,000 requests that wait for a target",
+            "waiting", 10000, PROXIES, 24 * 1024),
 )

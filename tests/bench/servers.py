@@ -1,7 +1,9 @@
 """The servers under measurement and the target behind them, each started from its template in peers/."""
 import http.client
+import json
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
@@ -13,6 +15,7 @@ import cost
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+TOOLS = ROOT / "build/tests/bench"
 SERVER_CORE, CLIENT_CORE = 0, 1
 START_DEADLINE_S = 10
 STOP_DEADLINE_S = 10
@@ -26,7 +29,7 @@ COMMANDS = {
     "nginx": ["/usr/sbin/nginx", "-c", "@CONFIG@", "-p", "@FOLDER@"],
     "haproxy": ["/usr/sbin/haproxy", "-f", "@CONFIG@"],
     "backend": ["/usr/sbin/nginx", "-c", "@CONFIG@", "-p", "@FOLDER@"],
-    "bare": [str(ROOT / "build/tests/bench/bare_proxy"), "@PORT@", "@BACKEND@"],
+    "bare": [str(TOOLS / "bare_proxy"), "@PORT@", "@BACKEND@"],
 }
 TEMPLATES = {"weir": "weir.yaml", "nginx": "nginx.conf", "haproxy": "haproxy.cfg",
              "backend": "backend.conf"}  # bare has none
@@ -65,20 +68,53 @@ def version(name):
     return result.stdout.strip().split("\n")[0]
 
 
-class Server:
-    """One running server, pinned to its core; use as a context."""
+def made_json(size):
+    """What an API answers: records of the usual kinds of fields, the same at every call."""
+    chance = random.Random(1)
+    words = "amber birch cedar delta ember fjord grove heron inlet juniper kestrel lagoon".split()
+    records, length = [], 2
+    while length < size:
+        first, last = chance.choices(words, k=2)
+        records.append(json.dumps({
+            "id": chance.randrange(10**9), "key": f"{chance.getrandbits(64):016x}",
+            "name": f"{first.title()} {last.title()}", "email": f"{first}.{last}@example.org",
+            "active": chance.random() < 0.7, "balance": round(chance.uniform(0, 5000), 2),
+            "created": f"2026-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}T08:30:00Z",
+            "tags": chance.sample(words, 3), "note": None}))
+        length += len(records[-1]) + 2
+    return "[" + ",\n".join(records) + "]"
 
-    def __init__(self, name, folder, backend_port=1, slow_port=1, pool=1024):
-        self.name = name
+
+# Each level of gzip under a path of its own: /json/1/ to /json/9/.
+GZIP_LOCATIONS = "\n".join(
+    f"        location /json/{level}/ {{ proxy_pass http://backend/json/; gzip on; "
+    f"gzip_comp_level {level}; }}" for level in range(1, 10))
+
+
+class Server:
+    """
+    One running server, pinned to its core; use as a context. `name` is its program, `label` what
+    its samples are called, `template` its file in peers/ or its text, with `values` filled in.
+    """
+
+    def __init__(self, name, folder, backend_port=1, slow_port=1, pool=1024, *, label=None,
+                 template=None, text=None, values=None, core=None):
+        self.program = name
+        self.name = label or name
         self.port = free_port()
-        self.core = CLIENT_CORE if name == "backend" else SERVER_CORE
+        self.core = core if core is not None else (
+            CLIENT_CORE if name == "backend" else SERVER_CORE)
         self._folder = pathlib.Path(folder) / f"{name}-{self.port}"
         self._folder.mkdir(parents=True)
         self._values = {
             "PORT": self.port, "BACKEND": backend_port, "SLOW": slow_port, "POOL": pool,
             "FOLDER": self._folder, "CONNECTIONS": requests_at_once(), "DESCRIPTORS": descriptors(),
             "BODY": "x" * BODY_BYTES, "CONFIG": self._folder / TEMPLATES.get(name, "none"),
+            "GZIP_LOCATIONS": GZIP_LOCATIONS, **(values or {}),
         }
+        self._template = template or TEMPLATES.get(name)
+        self._text = text
+        self.start_s = 0.0
 
     def _fill(self, text):
         for key, value in self._values.items():
@@ -90,12 +126,13 @@ class Server:
         static.mkdir()
         for size_kib in (1, 16, 1024):
             (static / f"{size_kib}k.bin").write_bytes(b"x" * size_kib * 1024)
+        (static / "100k.json").write_text(made_json(100 * 1024))
         for path in (self._folder, static):
             path.chmod(0o755)
-        if self.name in TEMPLATES:
-            template = (HERE / "peers" / TEMPLATES[self.name]).read_text()
-            self._values["CONFIG"].write_text(self._fill(template))
-        command = ["taskset", "-c", str(self.core), *map(self._fill, COMMANDS[self.name])]
+        if self._template:
+            text = self._text or (HERE / "peers" / self._template).read_text()
+            self._values["CONFIG"].write_text(self._fill(text))
+        command = ["taskset", "-c", str(self.core), *map(self._fill, COMMANDS[self.program])]
         self._output = open(self._folder / "output.txt", "w+")
         self._process = subprocess.Popen(command, stdout=self._output, stderr=self._output,
                                          start_new_session=True)
@@ -107,19 +144,27 @@ class Server:
         return self
 
     def _wait_until_it_answers(self):
-        deadline = time.monotonic() + START_DEADLINE_S
+        begun = time.monotonic()
+        deadline = begun + START_DEADLINE_S
         while True:
             try:
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
                 connection.request("GET", "/static/1k.bin")
                 connection.getresponse().read()
                 connection.close()
+                self.start_s = time.monotonic() - begun
                 return
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     output = (self._folder / "output.txt").read_text()
                     raise RuntimeError(f"{self.name} does not answer:\n{output}") from None
                 time.sleep(0.02)
+
+    def config(self):
+        return self._values["CONFIG"]
+
+    def admin_socket(self):
+        return self._folder / ".weir" / "edge.sock"
 
     def pids(self):
         return cost.process_tree(self._process.pid)
