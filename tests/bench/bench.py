@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import compress
+import cost
 import cpu
 import memory
 import overload
@@ -25,6 +26,11 @@ import slow_target
 from rows import (ROWS, CompressRow, CpuRow, MemoryRow, OverloadRow, ReloadRow, SitesRow,
                   SlowTargetRow)
 from servers import CLIENT_CORE, HERE, ROOT, version
+
+
+# Above this, other work moves the figures.
+BUSY_MAX = 0.05
+LOOK_S = 1.0
 
 
 class Kind:
@@ -43,6 +49,13 @@ KINDS = {
     CompressRow: Kind(compress.measure, compress.lines, compress.verdicts),
     OverloadRow: Kind(overload.measure, overload.lines, overload.verdicts),
 }
+
+
+def busy_share():
+    """How busy the machine is with other things, 0 to 1."""
+    before = cost.system_busy_s()
+    time.sleep(LOOK_S)
+    return (cost.system_busy_s() - before) / LOOK_S / os.cpu_count()
 
 
 def machine():
@@ -119,6 +132,11 @@ def main():
     about["versions"] = {name: version(name) for name in sorted(used)}
     print(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}; "
           + ", ".join(about["versions"].values()) + "\n")
+
+    busy = busy_share()
+    if busy > BUSY_MAX:
+        print(f"other work keeps this machine {busy:.0%} busy: take the figures as rough\n")
+    about["busy_before"] = busy
 
     rows = [row for row in ROWS if not options.row or row.name in options.row]
     results, verdicts = run_rows(rows, options)

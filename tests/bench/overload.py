@@ -1,7 +1,7 @@
 """
-More load than there is time for: Weir and its target share the servers' core, so that the client,
-alone on its own, can offer several times what they can do. Clients give up when an answer takes too
-long; meanwhile the admin API is asked for the status.
+More load than there is time for: server and target share a core, so that the client, alone on the
+other, can offer several times what they can do, on as many times the connections. Clients give up
+when an answer takes too long; meanwhile Weir's admin API is asked for the status.
 """
 import contextlib
 import socket
@@ -10,6 +10,7 @@ import time
 
 import load
 import report
+from cpu import in_turn
 from servers import SERVER_CORE, Server
 
 ASK_EVERY_S = 0.1
@@ -47,54 +48,69 @@ class _AdminWatch(threading.Thread):
                 self.failures += 1
 
     def end(self):
-        """(asked, longest ms, failures)"""
+        """What came of it."""
         self._is_over.set()
         self.join()
-        return len(self.times_ms), max(self.times_ms, default=ASK_PATIENCE_S * 1000), self.failures
+        return {"admin_asked": len(self.times_ms), "admin_failed": self.failures,
+                "admin_ms": max(self.times_ms, default=ASK_PATIENCE_S * 1000)}
+
+
+def _measure_one(server, row, seconds):
+    """The rate at saturation, then so many times that rate."""
+    full = load.saturate(server, "/", row.connections, seconds).requests_per_s
+    watch = _AdminWatch(server.admin_socket()) if server.program == "weir" else None
+    if watch:
+        watch.start()
+    try:
+        sample = load.open_loop(server, "/", row.connections * row.times, seconds,
+                                full * row.times, "-p", "-t", str(row.timeout_ms))
+    finally:
+        admin = watch.end() if watch else {}
+    good = sample["answered"] / sample["seconds"]
+    return {**sample, "saturated_per_s": full, "good_per_s": good, "goodput": good / full, **admin}
 
 
 def measure(row, options, folder):
-    """Each round: the rate at saturation, then so many times that rate."""
-    samples = []
+    """The samples of all servers, each with its own saturation."""
     with contextlib.ExitStack() as stack:
         backend = stack.enter_context(Server("backend", folder, core=SERVER_CORE))
-        weir = stack.enter_context(Server("weir", folder, backend.port))
-        load.saturate(weir, "/", row.connections, 1)
-        for _ in range(options.rounds):
-            full = load.saturate(weir, "/", row.connections, options.seconds).requests_per_s
-            watch = _AdminWatch(weir.admin_socket())
-            watch.start()
-            sample = load.open_loop(weir, "/", row.connections_max, options.seconds,
-                                    full * row.times, "-p", "-t", str(row.timeout_ms))
-            asked, admin_ms, failures = watch.end()
-            good = sample["answered"] / sample["seconds"]
-            samples.append({**sample, "saturated_per_s": full, "good_per_s": good,
-                            "goodput": good / full, "admin_asked": asked, "admin_ms": admin_ms,
-                            "admin_failed": failures})
-    return samples
+        servers = [stack.enter_context(Server(name, folder, backend.port,
+                                              pool=row.connections * row.times))
+                   for name in options.chosen("weir", *row.peers)]
+        for server in servers:
+            load.saturate(server, "/", row.connections, 1)
+        return in_turn(servers, options.rounds,
+                       lambda server: _measure_one(server, row, options.seconds))
 
 
 def lines(row, samples):
-    """The table of one row."""
-    yield (f"{row.name:<12} {'saturated/s':>12} {'offered/s':>10} {'good/s':>9} {'p99 ms':>8} "
-           f"{'late':>8} {'failed':>7} {'admin ms':>9}")
-    middle = {field: report.median(samples, field) for field in samples[0] if field != "server"}
-    yield (f"{'':<12} {middle['saturated_per_s']:>12.0f} "
-           f"{middle['offered'] / middle['seconds']:>10.0f} {middle['good_per_s']:>9.0f} "
-           f"{middle['p99_ms']:>8.1f} {middle['late']:>8.0f} {middle['failed']:>7.0f} "
-           f"{middle['admin_ms']:>9.1f}")
+    """One line a server."""
+    yield (f"{row.name:<12} {'server':<8} {'saturated/s':>12} {'offered/s':>10} {'good/s':>9} "
+           f"{'goodput':>8} {'p99 ms':>8} {'late':>7} {'failed':>7} {'admin ms':>9}")
+    for name, group in report.by_server(samples).items():
+        offered = report.median(group, "offered") / group[0]["seconds"]
+        admin = f"{max(one['admin_ms'] for one in group):.0f}" if "admin_ms" in group[0] else "-"
+        yield (f"{'':<12} {name:<8} {report.median(group, 'saturated_per_s'):>12.0f} {offered:>10.0f} "
+               f"{report.median(group, 'good_per_s'):>9.0f} {report.median(group, 'goodput'):>8.2f} "
+               f"{report.median(group, 'p99_ms'):>8.1f} {report.median(group, 'late'):>7.0f} "
+               f"{report.median(group, 'failed'):>7.0f} {admin:>9}")
 
 
 def verdicts(row, samples):
     """Goodput, and the longest that the admin API took in any round."""
-    goodput = report.median(samples, "goodput")
-    spread = sorted(sample["goodput"] for sample in samples)
-    admin_ms = max(sample["admin_ms"] for sample in samples)
-    failures = sum(sample["admin_failed"] for sample in samples)
+    groups = report.by_server(samples)
+    if "weir" not in groups:
+        return []
+    ours = groups.pop("weir")
+    goodput, spread = report.median(ours, "goodput"), sorted(one["goodput"] for one in ours)
+    peers = "".join(f"; {name} {report.median(group, 'goodput'):.2f}"
+                    for name, group in groups.items())
+    admin_ms = max(one["admin_ms"] for one in ours)
+    asked = sum(one["admin_asked"] for one in ours)
+    failed = sum(one["admin_failed"] for one in ours)
     return [
-        (f"{row.name}: goodput {goodput:.2f} of saturation (rounds {spread[0]:.2f}–"
-         f"{spread[-1]:.2f}), at least {row.goodput_min:.2f}", goodput >= row.goodput_min),
-        (f"{row.name} admin API: {admin_ms:.0f} ms at most in {sum(s['admin_asked'] for s in samples)}"
-         f" requests, {failures} failed; at most {row.admin_ms_max:.0f} ms",
-         admin_ms < row.admin_ms_max and failures == 0),
+        (f"{row.name}: goodput {goodput:.2f} of saturation (rounds {spread[0]:.2f}–{spread[-1]:.2f}),"
+         f" at least {row.goodput_min:.2f}{peers}", goodput >= row.goodput_min),
+        (f"{row.name} admin API: at most {admin_ms:.0f} ms in {asked} requests, {failed} failed; "
+         f"less than {row.admin_ms_max:.0f}", admin_ms < row.admin_ms_max and failed == 0),
     ]

@@ -83,8 +83,8 @@ class OverloadRow:
     name: str
     about: str
     times: int
-    connections: int           # at saturation
-    connections_max: int       # of the clients that come too many
+    connections: int           # at saturation; so many times that above it
+    peers: tuple
     timeout_ms: int            # after which an answer is no good any more
     goodput_min: float         # good answers a second over those at saturation
     admin_ms_max: float
@@ -96,37 +96,37 @@ FLOOR = ("bare",)
 
 ROWS = (
     CpuRow("proxy-16", "proxied 1 KiB, 16 connections",
-            "/", 16, PROXIES, 0.90, 3.0, FLOOR),
+           "/", 16, PROXIES, 0.90, 3.0, FLOOR),
     CpuRow("proxy-128", "proxied 1 KiB, 128 connections",
-            "/", 128, PROXIES, 0.80, 3.0, FLOOR),
+           "/", 128, PROXIES, 0.80, 3.0, FLOOR),
     CpuRow("proxy-1000", "proxied 1 KiB, 1000 connections",
-            "/", 1000, PROXIES, 0.70, 3.0, FLOOR),
+           "/", 1000, PROXIES, 0.70, 3.0, FLOOR),
     # 1.2 times as many bytes for each second of the proxy's CPU, and not at others' expense.
     CpuRow("proxy-1m", "proxied 1 MiB beside HAProxy with splice",
-            "/large/1024k.bin", 16, ("haproxy",), 1 / 1.2, rate_min=0.95,
+           "/large/1024k.bin", 16, ("haproxy",), 1 / 1.2, rate_min=0.95,
            system_max=1.05),
     CpuRow("static-1k", "files of 1 KiB",
-            "/static/1k.bin", 16, FILE_SERVERS, 0.80),
+           "/static/1k.bin", 16, FILE_SERVERS, 0.80),
     CpuRow("static-16k", "files of 16 KiB",
-            "/static/16k.bin", 16, FILE_SERVERS, 0.90),
+           "/static/16k.bin", 16, FILE_SERVERS, 0.90),
     CpuRow("static-1m", "files of 1 MiB",
-            "/static/1024k.bin", 16, FILE_SERVERS, 0.90),
+           "/static/1024k.bin", 16, FILE_SERVERS, 0.90),
     SitesRow("sites-10000", "a request among 10,000 sites with 10 rules each, beside 10 sites",
-            10000, 10, 10, 16, 1.10),
+           10000, 10, 10, 16, 1.10),
     ReloadRow("reload-10000", "start and reload with 10,000 sites",
-            10000, 10, 2.0, 2.0, 5.0),
+           10000, 10, 2.0, 2.0, 5.0),
     SlowTargetRow("slow-target", "one target of eight is ten times slower",
-            8, 5000, 10, 4, 0.4, 512, 1.0),
+           8, 5000, 10, 4, 0.4, 512, 1.0),
     CompressRow("compress-br", "100 KiB of JSON by Brotli, beside nginx's gzip at its size",
-            "br", "/json/100k.json", 16, 1.0),
+           "br", "/json/100k.json", 16, 1.0),
     CompressRow("compress-zstd", "the same by Zstandard",
-            "zstd", "/json/100k.json", 16, 1.0),
+           "zstd", "/json/100k.json", 16, 1.0),
     CompressRow("compress-gzip", "the same by gzip",
-            "gzip", "/json/100k.json", 16, 1.0),
+           "gzip", "/json/100k.json", 16, 1.0),
     OverloadRow("overload-3x", "three times the load that saturates",
-            3, 128, 4000, 1000, 0.90, 1000),
+           3, 1000, PROXIES, 1000, 0.90, 1000),
     MemoryRow("idle-5000", "memory of 5,000 idle connections",
-            "idle", 5000, PROXIES, 400),
+           "idle", 5000, PROXIES, 400),
     MemoryRow("waiting-10000", "memory of 10,000 requests that wait for a target",
-            "waiting", 10000, PROXIES, 24 * 1024),
+           "waiting", 10000, PROXIES, 24 * 1024),
 )

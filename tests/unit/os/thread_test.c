@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct seen {
     char name[16];
@@ -52,11 +53,32 @@ static void a_pinned_thread_has_one_processor(void **state)
     assert_int_equal(run_one("free", THREAD_CPU_ANY).cpus, thread_cpu_count());
 }
 
+static void wake_promptly(void *arg)
+{
+    thread_wake_promptly();
+    *(bool *)arg = sched_getscheduler(0) == SCHED_OTHER && getpriority(PRIO_PROCESS, 0) == 3;
+}
+
+static void a_thread_that_wakes_promptly_keeps_its_share(void **state)
+{
+    (void)state;
+    struct thread thread;
+    bool is_kept = false;
+    int before = getpriority(PRIO_PROCESS, 0);
+    if (setpriority(PRIO_PROCESS, 0, 3) < 0)
+        skip();
+    assert_int_equal(thread_start(&thread, "prompt", THREAD_CPU_ANY, wake_promptly, &is_kept), 0);
+    thread_join(&thread);
+    assert_true(is_kept);
+    (void)setpriority(PRIO_PROCESS, 0, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_has_its_name_and_no_signals),
         cmocka_unit_test(a_pinned_thread_has_one_processor),
+        cmocka_unit_test(a_thread_that_wakes_promptly_keeps_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
