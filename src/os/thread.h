@@ -33,9 +33,10 @@ void thread_join(struct thread *thread);
 int thread_cpu_count(void);
 
 /*
- * Asks the kernel to run the calling thread as soon as it wakes, also while other threads compute
- * on the same processor, as those that read a new configuration do: by the shortest slice (100 us),
- * with which Linux 6.12 and later let a waking thread interrupt others. Its share of the time stays
- * as it was. Threads that it starts are the same. A system that refuses it is left as it is.
+ * Asks the kernel to run the calling thread as soon as it wakes, also while other threads of the
+ * process compute on the same processor, as one that reads a new configuration does: by the
+ * shortest slice (100 us), with which Linux 6.12 and later let a thread that wakes interrupt them.
+ * Its share of the time stays as it was. Threads that it starts inherit it. A system that refuses
+ * is left as it is.
  */
 void thread_wake_promptly(void);

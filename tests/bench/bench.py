@@ -51,6 +51,26 @@ KINDS = {
 }
 
 
+def show(row, samples):
+    """Prints the table of a row; returns its verdicts."""
+    kind = KINDS[type(row)]
+    print("\n".join(kind.lines(row, samples)) + "\n", flush=True)
+    return kind.verdicts(row, samples)
+
+
+def tell(verdicts):
+    """Prints them."""
+    for text, holds in verdicts:
+        print(f"{'ok    ' if holds else 'MISSED'}  {text}")
+
+
+def read_kept(rows, file):
+    """Shows the tables of a file of raw results."""
+    results = json.loads(file.read_text())["results"]
+    tell([verdict for row in rows if row.name in results
+          for verdict in show(row, results[row.name])])
+
+
 def busy_share():
     """How busy the machine is with other things, 0 to 1."""
     before = cost.system_busy_s()
@@ -75,17 +95,15 @@ def run_rows(rows, options):
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         pathlib.Path(folder).chmod(0o755)
         for row in rows:
-            kind = KINDS[type(row)]
             try:
-                samples = kind.measure(row, options, folder)
+                samples = KINDS[type(row)].measure(row, options, folder)
             except (RuntimeError, OSError, subprocess.SubprocessError) as problem:
                 # The others are still worth their time.
                 print(f"{row.name}: {problem}\n", flush=True)
                 verdicts.append((f"{row.name}: not measured", False))
                 continue
             results[row.name] = samples
-            print("\n".join(kind.lines(row, samples)) + "\n", flush=True)
-            verdicts += kind.verdicts(row, samples)
+            verdicts += show(row, samples)
     return results, verdicts
 
 
@@ -111,6 +129,8 @@ def parse_arguments():
     parser.add_argument("--seconds", type=int, default=4, help="length of one run (4)")
     parser.add_argument("--servers", help="only these, as in weir,nginx")
     parser.add_argument("--output", help="file for the raw results, JSON")
+    parser.add_argument("--read", metavar="FILE", type=pathlib.Path,
+                        help="measure nothing, show the tables of raw results that were kept")
     options = parser.parse_args(namespace=Options())
     for name in options.row:
         if name not in names.split():
@@ -122,6 +142,10 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
+    rows = [row for row in ROWS if not options.row or row.name in options.row]
+    if options.read:
+        read_kept(rows, options.read)
+        return 0
     if os.cpu_count() < 2:
         sys.exit("bench: needs two cores, one for the server and one for client and target")
     os.sched_setaffinity(0, {CLIENT_CORE})
@@ -138,10 +162,8 @@ def main():
         print(f"other work keeps this machine {busy:.0%} busy: take the figures as rough\n")
     about["busy_before"] = busy
 
-    rows = [row for row in ROWS if not options.row or row.name in options.row]
     results, verdicts = run_rows(rows, options)
-    for text, holds in verdicts:
-        print(f"{'ok    ' if holds else 'MISSED'}  {text}")
+    tell(verdicts)
 
     output = pathlib.Path(options.output) if options.output else (
         HERE / "results" / f"{about['time'].replace(':', '')}-{about['commit']}.json")

@@ -80,6 +80,8 @@ def measure_reload(row, options, folder):
             thread.start()
             reloaded = _probe(server)
             thread.join()
+            if not reload_s:
+                raise RuntimeError("the reload failed")
             samples.append({"server": "weir", "start_s": server.start_s, "reload_s": reload_s[0],
                             "quiet": quiet, "reload": reloaded})
     return samples
