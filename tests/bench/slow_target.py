@@ -73,7 +73,9 @@ def verdicts(row, samples):
     for name in BALANCERS:
         if name in names and "haproxy" in names:
             ratio, pairs = report.ratio_of_pairs(samples, "p99_ms", name, "haproxy")
-            found.append((f"{row.name} {BALANCERS[name]}: p99 {ratio:.2f} of haproxy leastconn "
+            p99 = {each: report.median(names[each], "p99_ms") for each in (name, "haproxy")}
+            found.append((f"{row.name} {BALANCERS[name]}: p99 {ratio:.2f} of haproxy leastconn, "
+                          f"{p99[name]:.1f} of {p99['haproxy']:.1f} ms "
                           f"(pairs {pairs[0]:.2f}–{pairs[-1]:.2f}), below {row.ratio_max:.2f}",
                           ratio < row.ratio_max))
     return found
