@@ -75,7 +75,7 @@ def busy_share():
     """How busy the machine is with other things, 0 to 1."""
     before = cost.system_busy_s()
     time.sleep(LOOK_S)
-    return (cost.system_busy_s() - before) / LOOK_S / os.cpu_count()
+    return min(1.0, (cost.system_busy_s() - before) / LOOK_S / os.cpu_count())
 
 
 def machine():
