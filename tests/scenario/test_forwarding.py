@@ -64,6 +64,17 @@ def test_what_a_stranger_claims_about_himself_is_not_believed(weir, backends):
     assert got.get("X-Forwarded-Proto") == "http"
 
 
+def test_nor_what_he_claims_with_underscores(weir, backends):
+    """To WSGI and CGI programs X_Forwarded_For is X-Forwarded-For."""
+    target = backends.echo()
+    edge = weir.proxy(target, rule="request_headers: { set: { X-User: ada } }")
+    raw.get(edge.port, headers=[("X_Forwarded_For", "6.6.6.6"), ("x-forwarded_proto", "https"),
+                                ("X_Request_Id", "mine"), ("X_User", "root"), ("X_Other", "1")])
+    names = [name.lower() for name, _ in target.requests[0].head.headers]
+    assert [name for name in names if "_" in name] == ["x_other"]
+    assert target.requests[0].get("X-User") == "ada"
+
+
 def test_each_request_has_an_id_that_target_client_and_log_share(weir, backends):
     target = backends.echo()
     edge = weir.proxy(target)

@@ -24,7 +24,7 @@ void request_edit_remove(struct exchange *exchange, struct slice name)
     struct fields *fields = &exchange->request.fields;
     unsigned kept = 0;
     for (unsigned i = 0; i < fields->count; i++) {
-        if (!slice_equal_nocase(fields->at[i].name, name))
+        if (!field_names_alike(fields->at[i].name, name))
             fields->at[kept++] = fields->at[i];
     }
     fields->count = kept;

@@ -11,6 +11,7 @@ struct exchange;
 /* Before any change: makes the copy, with room for `more` fields. 0 or -ENOMEM. */
 int request_edit_begin(struct exchange *exchange, unsigned more);
 
+/* Also under its other spelling with '_' for '-', by which some programs would still read it. */
 void request_edit_remove(struct exchange *exchange, struct slice name);
 
 /* Into the room that was asked for. Both slices live as long as the exchange. */

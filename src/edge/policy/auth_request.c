@@ -71,7 +71,7 @@ static void write_about(struct writer *head, const struct exchange *exchange)
 static bool is_own(const struct field *field)
 {
     for (size_t i = 0; i < COUNT_OF(own_names); i++) {
-        if (slice_equal_nocase(field->name, own_names[i]))
+        if (field_names_alike(field->name, own_names[i]))
             return true;
     }
     return false;

@@ -113,12 +113,29 @@ static bool names_fields(const struct fields *fields)
     return false;
 }
 
+/*
+ * CGI, WSGI and PHP see no difference between '-' and '_' in a name: to them X_Forwarded_For is what
+ * we leave out and write ourselves. All such names begin with an X.
+ */
+static bool is_other_spelling(struct slice name, const struct field_set *drops)
+{
+    char dashed[FIELD_NAME_BYTES_MAX];
+    if (LIKELY((name.at[0] | 0x20) != 'x') || name.len > sizeof dashed ||
+        memchr(name.at, '_', name.len) == NULL)
+        return false;
+    for (size_t i = 0; i < name.len; i++)
+        dashed[i] = name.at[i] == '_' ? '-' : name.at[i];
+    enum field_id id = field_id_of(slice_of(dashed, name.len));
+    return id != FIELD_OTHER && field_set_has(drops, id);
+}
+
 /* `options` is NULL when there are none. */
 static bool is_dropped(const struct field *field, const struct field_set *drops,
                        const struct options *options)
 {
     if (field->id == FIELD_OTHER)
-        return options != NULL && options_have(options, field->name);
+        return (options != NULL && options_have(options, field->name)) ||
+               is_other_spelling(field->name, drops);
     return field_is_hop_by_hop(field->id) || field->id == FIELD_CONTENT_LENGTH ||
            field->id == FIELD_HOST || field_set_has(drops, field->id);
 }

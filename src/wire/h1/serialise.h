@@ -46,9 +46,10 @@ static inline bool field_set_has(const struct field_set *set, enum field_id id)
  * Writes all fields that may go on to the next hop: not the hop-by-hop ones, not those that a
  * Connection field of the same message names (RFC 9110 §7.6.1; Authorization, Cookie, Content-Type,
  * X-Forwarded-For and the like cannot be taken out that way, such names are ignored), not those in
- * `leave_out`. More than HTTP_CONNECTION_OPTIONS_MAX names overflow the writer. Framing fields
- * (Content-Length, Transfer-Encoding) and Host are never written here; they are the caller's.
- * `leave_out` may be NULL.
+ * `leave_out`, also when such a name is spelled with '_' for '-'. More than
+ * HTTP_CONNECTION_OPTIONS_MAX names overflow the writer. Framing fields (Content-Length,
+ * Transfer-Encoding) and Host are never written here; they are the caller's. `leave_out` may be
+ * NULL.
  */
 void h1_write_forwarded(struct writer *writer, const struct fields *fields,
                         const struct field_set *leave_out);

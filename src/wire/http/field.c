@@ -7,10 +7,9 @@
 
 #include <assert.h>
 
-#define NAME_BYTES_MAX 24
-
 #define FIELD_ROW(id, name)                                                                        \
-    static_assert(sizeof(name) - 1 <= NAME_BYTES_MAX, "compared in three words of eight bytes");
+    static_assert(sizeof(name) - 1 <= FIELD_NAME_BYTES_MAX,                                        \
+                  "compared in three words of eight bytes");
 FIELD_TABLE(FIELD_ROW)
 #undef FIELD_ROW
 
@@ -91,6 +90,22 @@ enum field_id field_id_of(struct slice name)
     }
 #undef CASES_4
 #undef CASE
+}
+
+static char cgi_byte(char byte)
+{
+    return byte == '_' ? '-' : ascii_lower(byte);
+}
+
+bool field_names_alike(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (cgi_byte(a.at[i]) != cgi_byte(b.at[i]))
+            return false;
+    }
+    return true;
 }
 
 static const struct slice names[FIELD_IDS_COUNT] = {

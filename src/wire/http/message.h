@@ -173,6 +173,12 @@ const struct field *fields_find_name(const struct fields *fields, struct slice n
 /* The id of a name, in any case; FIELD_OTHER when Weir does not know it. */
 enum field_id field_id_of(struct slice name);
 
+/* No name with an id is longer. */
+#define FIELD_NAME_BYTES_MAX 24
+
+/* One name to CGI, WSGI and PHP, which write '-' as '_' and all letters as capitals? */
+bool field_names_alike(struct slice a, struct slice b);
+
 /* The name as it is written in RFCs. Not for FIELD_OTHER. */
 struct slice field_name(enum field_id id);
 

@@ -113,6 +113,19 @@ static void the_caller_may_leave_out_more(void **state)
                      "A: 1\r\nB: 2\r\n");
 }
 
+static void what_is_left_out_does_not_come_back_with_underscores(void **state)
+{
+    (void)state;
+    struct field_set set = {0};
+    field_set_add(&set, FIELD_X_FORWARDED_FOR);
+    assert_forwarded(SLICE("X_Forwarded_For: 1\r\nx-forwarded_FOR: 2\r\nX_Forwarded_Proto: 3\r\n"
+                           "X_A: 4\r\nx: 5\r\nX_Forwarded_For_A_Very_Long_Name: 6\r\n"),
+                     &set,
+                     "X_Forwarded_Proto: 3\r\nX_A: 4\r\nx: 5\r\n"
+                     "X_Forwarded_For_A_Very_Long_Name: 6\r\n");
+    assert_forwarded(SLICE("X_Forwarded_For: 1\r\n"), NULL, "X_Forwarded_For: 1\r\n");
+}
+
 static void fields_from_elsewhere_are_copied_one_by_one(void **state)
 {
     (void)state;
@@ -171,6 +184,7 @@ int main(void)
         cmocka_unit_test(what_connection_names_is_not_forwarded),
         cmocka_unit_test(connection_cannot_take_out_what_the_next_hop_relies_on),
         cmocka_unit_test(the_caller_may_leave_out_more),
+        cmocka_unit_test(what_is_left_out_does_not_come_back_with_underscores),
         cmocka_unit_test(fields_from_elsewhere_are_copied_one_by_one),
         cmocka_unit_test(too_little_room_is_remembered),
         cmocka_unit_test(a_connection_field_that_no_parser_let_through_stops_the_message),
