@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from harness import load, raw, wait, weir as program
+from harness.backends import Response
 
 SITES = """\
 listeners:
@@ -202,6 +203,21 @@ def test_a_site_that_is_closed_is_told_to_be(weir, backends):
     assert "closed    for maintenance" in text and "back at six" in text
 
 
+def test_a_502_names_every_target_where_nobody_listens(weir, backends):
+    gone = [backends.refusing(), backends.refusing()]
+    edge = weir.proxy(*gone)
+    text, facts = story(edge, raw.exchange(edge.port, raw.request("GET", "/")))
+    for target in gone:
+        assert sum(target.address in line for line in facts["advice"]) == 1
+    assert "targets has no `health`" in text and "not checked" in text
+
+
+def test_a_429_of_the_target_is_its_own(weir, backends):
+    edge = weir.proxy(backends.serve(lambda *_: Response(b"", 429)), rule="rate_limit: 100/s")
+    text, _ = story(edge, raw.exchange(edge.port, raw.request("GET", "/")))
+    assert "the target itself answered 429" in text and "`rate_limit`" not in text
+
+
 def test_a_429_names_the_limit_and_its_rule(weir, backends):
     edge = weir.proxy(backends.text("x"), rule="rate_limit: { rate: 1/h, burst: 1, by: address }")
     assert raw.get(edge.port).status == 200
@@ -209,6 +225,7 @@ def test_a_429_names_the_limit_and_its_rule(weir, backends):
     assert answer.status == 429
     text, facts = story(edge, answer)
     assert "429 Too Many Requests, by Weir itself" in text and "what to do" in text
+    assert "has `rate_limit`: 1/h, burst 1 by address" in text
     assert facts["reason"] and facts["tries"] == [] and facts["rule"]["number"] == 1
     policies = told(edge, "GET", f"http://any.test:{edge.port}/")["policies"]
     assert {"name": "rate_limit", "value": "1/h, burst 1 by address"} in policies

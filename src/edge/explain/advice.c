@@ -2,6 +2,7 @@
 #include "edge/explain/advice.h"
 
 #include "base/cleanup.h"
+#include "edge/explain/policies.h"
 #include "edge/explain/story.h"
 #include "edge/plane.h"
 
@@ -33,14 +34,21 @@ static struct slice text_of(const struct advising *advising, enum decision_text 
     return decision_text(advising->decision, which);
 }
 
-static bool is_service(const struct advising *advising, struct slice group)
+/* NULL: there is none of that name any more. */
+static const struct target_group *group_named(const struct advising *advising, struct slice name)
 {
     for (unsigned i = 0; i < advising->plane->groups_count; i++) {
         const struct target_group *found = advising->plane->groups[i].group;
-        if (slice_equal(found->name, group))
-            return found->is_service;
+        if (slice_equal(found->name, name))
+            return found;
     }
-    return false;
+    return NULL;
+}
+
+static bool is_service(const struct advising *advising, struct slice name)
+{
+    const struct target_group *group = group_named(advising, name);
+    return group != NULL && group->is_service;
 }
 
 static void say_where_to_look(const struct advising *advising)
@@ -108,14 +116,46 @@ static void on_refused_try(const struct advising *advising, unsigned number)
     }
 }
 
-/* A 5xx: by the last try, when there was one. */
+static bool is_first_at_its_target(const struct decision *decision, unsigned number)
+{
+    for (unsigned i = 0; i < number; i++) {
+        if (slice_equal(decision_try_target(decision, i), decision_try_target(decision, number)))
+            return false;
+    }
+    return true;
+}
+
+/* Each target where nobody listens is a cause of its own; of other outcomes the last one counts. */
+static void on_refused_connections(const struct advising *advising)
+{
+    const struct decision *decision = advising->decision;
+    struct slice name = text_of(advising, DECISION_GROUP);
+    const struct target_group *group = group_named(advising, name);
+    bool is_any = false;
+    for (unsigned i = 0; i < decision->tries_told; i++) {
+        if (decision_tries(decision)[i].outcome != TRY_CONNECT_FAILED)
+            continue;
+        is_any = true;
+        if (is_first_at_its_target(decision, i))
+            on_refused_try(advising, i);
+    }
+    if (is_any && group != NULL && !atomic_load(&group->is_checked))
+        say(advising,
+            "%.*s has no `health`, so every request finds out for itself: with it, targets that "
+            "are down are left out",
+            SLICE_ARG(name));
+}
+
+/* A 5xx: by the tries, when there were any. */
 static void on_failure(const struct advising *advising)
 {
     const struct decision *decision = advising->decision;
     struct slice group = text_of(advising, DECISION_GROUP);
     if (decision->tries_told > 0) {
         unsigned last = decision->tries_told - 1u;
-        on_refused_try(advising, last);
+        on_refused_connections(advising);
+        if (decision_tries(decision)[last].outcome != TRY_CONNECT_FAILED)
+            on_refused_try(advising, last);
         if (decision_tries(decision)[last].outcome == TRY_ANSWERED)
             say_where_to_look(advising);
     } else if (group.len > 0) {
@@ -131,6 +171,28 @@ static void on_failure(const struct advising *advising)
                       "the requests, was used up: too many fail at once");
 }
 
+static void on_limit(const struct advising *advising, const char *key)
+{
+    char text[POLICY_VALUE_BYTES];
+    struct slice value =
+        advising->rule == NULL ? SLICE("") : policy_value(key, advising->rule, text);
+    if (value.len > 0)
+        say(advising,
+            "the rule in line %u has `%s`: %.*s; raise it, or let the client wait as Retry-After "
+            "says",
+            advising->decision->rule_line, key, SLICE_ARG(value));
+}
+
+static void on_too_many(const struct advising *advising)
+{
+    if (advising->decision->tries > 0) {
+        say(advising, "the target itself answered 429: it has a limit of its own");
+        return;
+    }
+    on_limit(advising, "rate_limit");
+    on_limit(advising, "concurrency");
+}
+
 void advice_write(struct json_writer *json, const struct plane *plane,
                   const struct decision *decision)
 {
@@ -143,10 +205,7 @@ void advice_write(struct json_writer *json, const struct plane *plane,
         say(&advising, "raise `body_max` of the rule in line %u, or let the client send less",
             decision->rule_line);
     else if (decision->status == 429)
-        say(&advising,
-            "the limit that answered stands above as the reason; it belongs to the rule "
-            "in line %u",
-            decision->rule_line);
+        on_too_many(&advising);
     else if (decision->status == 499)
         say(&advising, "the client closed its connection before the answer: see how long it had "
                        "waited");

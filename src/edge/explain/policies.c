@@ -4,8 +4,6 @@
 #include "base/cleanup.h"
 #include "edge/explain/notes.h"
 
-#define VALUE_BYTES 512
-
 struct policy {
     const char *name; /* its key in the file */
     /* Its value as a person reads it; false: this rule does not ask for it. */
@@ -171,18 +169,35 @@ static const struct policy policies[] = {
     {"body_max", write_body_max},
 };
 
+static struct slice value_of(const struct policy *policy, const struct conf_rule *rule,
+                             char text[static POLICY_VALUE_BYTES])
+{
+    struct writer value;
+    writer_init(&value, text, POLICY_VALUE_BYTES);
+    return policy->write(&value, rule) ? writer_slice(&value) : SLICE("");
+}
+
+struct slice policy_value(const char *key, const struct conf_rule *rule,
+                          char text[static POLICY_VALUE_BYTES])
+{
+    for (size_t i = 0; i < COUNT_OF(policies); i++) {
+        if (strcmp(policies[i].name, key) == 0)
+            return value_of(&policies[i], rule, text);
+    }
+    return SLICE("");
+}
+
 void policies_write(struct json_writer *json, const char *name, const struct conf_rule *rule)
 {
     json_open_list(json, name);
     for (size_t i = 0; i < COUNT_OF(policies); i++) {
-        char text[VALUE_BYTES];
-        struct writer value;
-        writer_init(&value, text, sizeof text);
-        if (!policies[i].write(&value, rule))
+        char text[POLICY_VALUE_BYTES];
+        struct slice value = value_of(&policies[i], rule, text);
+        if (value.len == 0)
             continue;
         json_open_object(json, NULL);
         json_put_text(json, "name", slice_of_cstr(policies[i].name));
-        json_put_text(json, "value", writer_slice(&value));
+        json_put_text(json, "value", value);
         json_close_object(json);
     }
     json_close_list(json);
