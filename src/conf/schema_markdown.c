@@ -91,6 +91,8 @@ static void put_link(struct page *page, const struct schema_struct *type)
     put(page, type->noun);
     put(page, "](#");
     for (const char *c = title_of(type); *c != '\0'; c++) {
+        if (*c == '\'')
+            continue; /* as GitHub's anchors have it */
         char letter[2] = {*c == ' ' ? '-' : ascii_lower(*c), '\0'};
         put(page, letter);
     }

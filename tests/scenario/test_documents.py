@@ -1,5 +1,5 @@
 """
-Every example of weir.yaml in the documents passes `weir check`.
+Every example of weir.yaml in the documents passes `weir check`, and links lead somewhere.
 
 A block is a whole file when it has one of the keys of TOP at the left margin; such a block must be right as
 it stands. Other blocks are parts, and are put where their first line says that they belong: items of a list
@@ -77,3 +77,22 @@ def test_an_example_passes_the_check(weir, tmp_path, block):
 
 def test_there_are_examples_in_most_documents():
     assert len({block.path for block in examples()}) > 8
+
+
+LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)")
+
+
+def anchors(text):
+    """As GitHub makes them of headings."""
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))],
+                         ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for name, anchor in LINK.findall(path.read_text()):
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), name
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target.read_text()), f"{name}#{anchor}"
