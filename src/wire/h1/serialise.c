@@ -114,8 +114,8 @@ static bool names_fields(const struct fields *fields)
 }
 
 /*
- * CGI, WSGI and PHP see no difference between '-' and '_' in a name: to them X_Forwarded_For is what
- * we leave out and write ourselves. All such names begin with an X.
+ * CGI, WSGI and PHP see no difference between '-' and '_' in a name: to them X_Forwarded_For is
+ * what we leave out and write ourselves. All such names begin with an X.
  */
 static bool is_other_spelling(struct slice name, const struct field_set *drops)
 {
