@@ -74,9 +74,10 @@ def run_scenario(tree, pytest_arguments=()):
     with tempfile.TemporaryDirectory(prefix="weir-scenario-") as folder:
         junit = f"{folder}/junit.xml"
         environment = {**test_environment(), "WEIR": str(weir), "WEIR_TREE": tree}
+        named = any((ROOT / word.partition("::")[0]).exists() for word in pytest_arguments)
         result = run_captured([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                               f"--junit-xml={junit}", "tests/scenario", *pytest_arguments],
-                              env=environment)
+                               f"--junit-xml={junit}", *([] if named else ["tests/scenario"]),
+                               *pytest_arguments], env=environment)
         try:
             suite = xml.etree.ElementTree.parse(junit).getroot().find("testsuite")
         except (OSError, xml.etree.ElementTree.ParseError):
