@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define ADVICE_BYTES 512
+#define ADVICE_BYTES 1024
 
 struct advising {
     struct json_writer *json;

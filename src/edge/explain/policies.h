@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "conf/snapshot.h"
 
-#define POLICY_VALUE_BYTES 256
+#define POLICY_VALUE_BYTES 512
 
 /* Writes a list of {"name", "value"} under `name`: the keys of the rule and what they say. */
 void policies_write(struct json_writer *json, const char *name, const struct conf_rule *rule);
