@@ -39,8 +39,8 @@ enum trial {
 static const char *const group_settings[TRIALS] = {
     [TRIAL_BALANCE] = "",
     [TRIAL_HEALTH] = "",
-    [TRIAL_EJECTION] = "    ejection: { consecutive_errors: 3, gateway_errors: off, success_rate: "
-                       "off, interval: 1h, time: 3s, time_max: 12s }\n",
+    [TRIAL_EJECTION] = ("    ejection: { consecutive_errors: 3, gateway_errors: off, success_rate: "
+                        "off, interval: 1h, time: 3s, time_max: 12s }\n"),
     [TRIAL_SLOW_START] = "    slow_start: 20s\n",
     [TRIAL_QUEUE] = "    limit: 2\n    queue: { max: 100, timeout: 100s }\n",
     [TRIAL_RETRIES] = "",
