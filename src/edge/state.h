@@ -12,6 +12,7 @@
 #include "edge/report.h"
 #include "edge/view.h"
 #include "edge/watchdog.h"
+#include "edge/worker_listener.h"
 #include "http/session.h"
 #include "http/worker.h"
 #include "os/io.h"
