@@ -21,9 +21,7 @@ static const struct field_set replaced = {{REPLACED}};
 
 /* Where Weir takes part in traces it names its own span as the parent. */
 static const struct field_set replaced_traced = {
-    {FIELD_BIT(X_FORWARDED_FOR) | FIELD_BIT(X_FORWARDED_HOST) | FIELD_BIT(X_FORWARDED_PORT) |
-     FIELD_BIT(X_FORWARDED_PROTO) | FIELD_BIT(FORWARDED) | FIELD_BIT(X_REQUEST_ID) |
-     FIELD_BIT(EXPECT) | FIELD_BIT(VIA) | FIELD_BIT(TRACEPARENT) | FIELD_BIT(TRACESTATE)}};
+    {REPLACED | FIELD_BIT(TRACEPARENT) | FIELD_BIT(TRACESTATE)}};
 
 static void write_target(struct writer *writer, const struct exchange *exchange)
 {
