@@ -2,6 +2,7 @@
 #include "edge/filter/request_edit.h"
 
 #include "http/exchange.h"
+#include "wire/h1/serialise.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +17,7 @@ int request_edit_begin(struct exchange *exchange, unsigned more)
     if (fields->count > 0)
         memcpy(at, fields->at, fields->count * sizeof *at);
     *fields = (struct fields){at, fields->count, max};
-    return 0;
+    return h1_drop_named(fields) ? 0 : -ENOMEM; /* the parser takes no more names than there fit */
 }
 
 void request_edit_remove(struct exchange *exchange, struct slice name)

@@ -8,7 +8,10 @@
 
 struct exchange;
 
-/* Before any change: makes the copy, with room for `more` fields. 0 or -ENOMEM. */
+/*
+ * Before any change: makes the copy, with room for `more` fields. The client's Connection fields do
+ * their work here, so that they cannot take away what is added. 0 or -ENOMEM.
+ */
 int request_edit_begin(struct exchange *exchange, unsigned more);
 
 /* Also under its other spelling with '_' for '-', by which some programs would still read it. */

@@ -217,6 +217,29 @@ void h1_write_forwarded(struct writer *writer, const struct fields *fields,
         write_kept(writer, fields, drops, NULL);
 }
 
+bool h1_drop_named(struct fields *fields)
+{
+    struct options options = {.count = 0};
+    struct field_set drops = {{0}};
+    for (unsigned i = 0; i < fields->count; i++) {
+        const struct field *field = &fields->at[i];
+        if (field->id == FIELD_CONNECTION && !note_options(field->value, &drops, &options))
+            return false;
+    }
+    unsigned kept = 0;
+    for (unsigned i = 0; i < fields->count; i++) {
+        const struct field *field = &fields->at[i];
+        /* Upgrade and the like are still asked for, and never written. */
+        bool is_named = field->id == FIELD_OTHER
+                            ? options_have(&options, field->name)
+                            : field_set_has(&drops, field->id) && !field_is_hop_by_hop(field->id);
+        if (field->id != FIELD_CONNECTION && !is_named)
+            fields->at[kept++] = *field;
+    }
+    fields->count = kept;
+    return true;
+}
+
 void h1_write_last_chunk(struct writer *writer, const struct fields *trailers)
 {
     write_literal(writer, "0\r\n");

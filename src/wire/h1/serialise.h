@@ -54,5 +54,12 @@ static inline bool field_set_has(const struct field_set *set, enum field_id id)
 void h1_write_forwarded(struct writer *writer, const struct fields *fields,
                         const struct field_set *leave_out);
 
+/*
+ * Takes out of `fields` what h1_write_forwarded would leave out because a Connection field names
+ * it, and the Connection fields: what is added afterwards is not the sender's to take away. False,
+ * with nothing done, for more names than HTTP_CONNECTION_OPTIONS_MAX.
+ */
+bool h1_drop_named(struct fields *fields);
+
 /* The end of a chunked body: its last chunk, these trailer fields as forwarded, the empty line. */
 void h1_write_last_chunk(struct writer *writer, const struct fields *trailers);

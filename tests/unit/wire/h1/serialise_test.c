@@ -173,6 +173,23 @@ static void a_connection_field_that_no_parser_let_through_stops_the_message(void
     assert_true(writer.overflown);
 }
 
+static void named_fields_are_taken_out_beforehand(void **state)
+{
+    (void)state;
+    struct slice text =
+        SLICE("GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nConnection: x-a, Upgrade, Referer, Cookie\r\n"
+              "Upgrade: websocket\r\nReferer: r\r\nCookie: c\r\nX-B: 2\r\n\r\n");
+    struct parsed_request parsed;
+    assert_int_equal(parse_request(text, &parsed), 0);
+    struct fields *fields = &parsed.head.fields;
+    assert_true(h1_drop_named(fields));
+    assert_non_null(fields_find(fields, FIELD_UPGRADE));
+    struct writer writer;
+    writer_init(&writer, memory, sizeof memory);
+    h1_write_forwarded(&writer, fields, NULL);
+    assert_written(&writer, "Cookie: c\r\nX-B: 2\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +200,7 @@ int main(void)
         cmocka_unit_test(what_belongs_to_one_connection_stays_there),
         cmocka_unit_test(what_connection_names_is_not_forwarded),
         cmocka_unit_test(connection_cannot_take_out_what_the_next_hop_relies_on),
+        cmocka_unit_test(named_fields_are_taken_out_beforehand),
         cmocka_unit_test(the_caller_may_leave_out_more),
         cmocka_unit_test(what_is_left_out_does_not_come_back_with_underscores),
         cmocka_unit_test(fields_from_elsewhere_are_copied_one_by_one),
