@@ -323,6 +323,7 @@ static bool normalise_pattern(struct slice *text, char *normal)
         memcpy(normal, path.at, path.len);
         path.at = normal;
     }
+    uri_matched_path(path, normal, &path);
     *text = slice_from(path, !is_rooted);
     return true;
 }

@@ -128,7 +128,7 @@ struct exchange {
     struct request_head request;
     struct slice host;  /* normalised, without port; empty when the client named none */
     unsigned port;      /* named beside the host; 0: none */
-    struct slice path;  /* normalised; "*" for OPTIONS * */
+    struct slice path;  /* normalised, as rules match it; "*" for OPTIONS * */
     struct slice query; /* raw; NULL start when there is none */
     struct slice
         action_path; /* the same two for the rule's action, which may have them rewritten */

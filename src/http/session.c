@@ -277,6 +277,15 @@ int exchange_parse(struct exchange *exchange, struct slice head, struct h1_refus
     return 0;
 }
 
+static int match_escapes(struct exchange *exchange)
+{
+    char *matched = arena_alloc(&exchange->arena, exchange->path.len);
+    if (matched == NULL)
+        return -ENOMEM;
+    uri_matched_path(exchange->path, matched, &exchange->path);
+    return 0;
+}
+
 /* The one form of host and path that all later decisions see. */
 int exchange_normalise(struct exchange *exchange, struct h1_refusal *ret_refusal)
 {
@@ -297,6 +306,8 @@ int exchange_normalise(struct exchange *exchange, struct h1_refusal *ret_refusal
         rc = uri_normalise_path(request->path, path, &exchange->path);
     exchange->action_path = exchange->path;
     exchange->action_query = exchange->query;
+    if (rc == 0 && UNLIKELY(slice_find(exchange->path, '%') >= 0))
+        rc = match_escapes(exchange);
     return rc;
 }
 

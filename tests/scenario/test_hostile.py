@@ -1,4 +1,6 @@
 """What clients and targets try against the policies, where two parts of the edge meet."""
+import pytest
+
 from harness import raw
 from harness.backends import Response
 
@@ -51,3 +53,34 @@ def test_a_prefix_is_not_the_client_s_to_tell_where_traces_are_on(weir, backends
     edge = weir.proxy(target, top="tracing: {}")
     raw.get(edge.port, "/", headers=[("X-Forwarded-Prefix", "/evil")])
     assert target.requests[0].get("X-Forwarded-Prefix") is None
+
+
+@pytest.mark.parametrize("path", ["/@admin/x", "/%40admin/x", "/%40%61dmin/x", "/.//%40admin/x",
+                                  "/%40admin", "/a/..//%40admin/x"])
+def test_a_rule_is_not_passed_by_another_spelling(weir, backends, path):
+    edge = weir.edge(TOP + """
+sites:
+  s:
+    rules:
+      - match: { path: "/@admin/*" }
+        respond: { status: 403, body: guarded }
+      - files: @FOLDER@/www
+""", files={"www/@admin/x": b"secret"})
+    answer = raw.get(edge.port, path)
+    assert (answer.status, b"secret" in answer.body) == (403, False)
+
+
+def test_targets_get_the_path_as_it_was_written(weir, backends):
+    target = backends.echo()
+    edge = weir.edge(TOP + """
+sites:
+  s:
+    rules:
+      - { match: { path: "/%40api/*" }, forward: api, strip_prefix: "/@api" }
+      - { match: { path: "/a/b" }, respond: not here }
+      - { forward: api }
+target_groups: { api: { targets: "@api@" } }
+""", api=target)
+    for path in ("/c%2B%2B/%3a%40", "/a%2Fb", "/%40api/x%40y"):
+        raw.get(edge.port, path)
+    assert [request.target for request in target.requests] == ["/c%2B%2B/%3A%40", "/a%2Fb", "/x@y"]

@@ -10,6 +10,8 @@ static void strip(struct exchange *exchange, struct slice prefix)
 {
     struct slice path = exchange->action_path;
     if (!slice_starts_with(path, prefix))
+        path = exchange->path; /* "/%40a" is what a rule takes for "/@a" */
+    if (!slice_starts_with(path, prefix))
         return;
     struct slice rest = slice_from(path, prefix.len);
     if (rest.len > 0 && rest.at[0] != '/')

@@ -151,6 +151,21 @@ int uri_normalise_path(struct slice raw, char *out, struct slice *ret_path)
     return 0;
 }
 
+void uri_matched_path(struct slice path, char *out, struct slice *ret_path)
+{
+    *ret_path = path;
+    if (slice_find(path, '%') < 0)
+        return;
+    char *to = out;
+    for (size_t i = 0; i < path.len; i++) {
+        int value = path.at[i] == '%' ? escape_value(slice_from(path, i)) : -1;
+        bool is_open = value > 0 && value != '*' && value != '/' && char_is((char)value, CHAR_PATH);
+        *to++ = is_open ? (char)value : path.at[i];
+        i += is_open ? 2 : 0;
+    }
+    *ret_path = slice_of(out, (size_t)(to - out));
+}
+
 bool uri_is_query(struct slice query)
 {
     for (size_t i = 0; i < query.len; i++) {

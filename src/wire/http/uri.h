@@ -18,6 +18,15 @@
  */
 int uri_normalise_path(struct slice raw, char *out, struct slice *ret_path);
 
+/*
+ * The form in which rules see a path that is in normal form: escapes of what may stand in a path as
+ * it is (":", "@", "!" and the like, RFC 3986 §3.3, but not "/") are decoded too, since servers see
+ * no difference. But not "%2A": a pattern means a byte by it. Targets get what the client wrote:
+ * signatures of requests may be over that. `out` has room for path.len bytes and may be where
+ * `path` is; *ret_path is `path` when there is no such escape.
+ */
+void uri_matched_path(struct slice path, char *out, struct slice *ret_path);
+
 /* Only characters of RFC 3986 §3.4, with well-formed escapes. */
 bool uri_is_query(struct slice query);
 

@@ -252,12 +252,36 @@ static void faulty_authorities_are_refused(void **state)
     }
 }
 
+static void rules_see_escapes_of_what_may_stand_there_decoded(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"/", "/"},
+        {"/a%20b", "/a%20b"},
+        {"/%40a", "/@a"},
+        {"/%21%24%26%27%28%29%2B%2C%3A%3B%3D%40", "/!$&'()+,:;=@"},
+        {"/a%2Fb%5Cc%25d%2A%3F%23", "/a%2Fb%5Cc%25d%2A%3F%23"},
+        {"/%C3%A4%40", "/%C3%A4@"},
+        {"/%2540", "/%2540"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char room[64];
+        struct slice path, here = slice_of(room, strlen(cases[i][0]));
+        uri_matched_path(slice_of_cstr(cases[i][0]), room, &path);
+        assert_true(slice_equal(path, slice_of_cstr(cases[i][1])));
+        memcpy(room, cases[i][0], here.len);
+        uri_matched_path(here, room, &path); /* where it stands */
+        assert_true(slice_equal(path, slice_of_cstr(cases[i][1])));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_take_one_form),
         cmocka_unit_test(a_normal_path_stays_as_it_is),
         cmocka_unit_test(escaping_needs_no_more_room_than_told),
+        cmocka_unit_test(rules_see_escapes_of_what_may_stand_there_decoded),
         cmocka_unit_test(queries_are_checked),
         cmocka_unit_test(escapes_are_decoded),
         cmocka_unit_test(authorities_are_split),
