@@ -6,12 +6,13 @@
 
 #include <errno.h>
 
-static struct shared_balancer *make_balancer(const struct group_setup *setup)
+static struct shared_balancer *make_balancer(struct plane *plane, const struct group_setup *setup)
 {
     struct shared_balancer *shared = NEW(struct shared_balancer);
     if (shared == NULL)
         return NULL;
     shared->references = 1;
+    shared->plane = plane_ref(plane);
     balancer_init(&shared->balancer, setup);
     return shared;
 }
@@ -21,6 +22,7 @@ static void release_balancer(struct shared_balancer *shared)
     if (shared == NULL || --shared->references > 0)
         return;
     balancer_finish(&shared->balancer);
+    plane_unref(shared->plane);
     memory_free(shared);
 }
 
@@ -34,12 +36,12 @@ static int index_balancers(struct map *ret_map, const struct view *view)
     return rc;
 }
 
-static struct shared_balancer *take_balancer(const struct map *known,
+static struct shared_balancer *take_balancer(const struct map *known, struct plane *plane,
                                              const struct group_setup *setup)
 {
     struct shared_balancer *shared = map_get(known, setup->group->name);
     if (shared == NULL || shared->balancer.group != setup->group)
-        return make_balancer(setup);
+        return make_balancer(plane, setup);
     shared->references++;
     return shared;
 }
@@ -57,7 +59,7 @@ int view_create(struct plane *plane, const struct view *previous, struct view **
     if (view->balancers == NULL)
         rc = -ENOMEM;
     for (unsigned i = 0; rc == 0 && i < plane->groups_count; i++) {
-        view->balancers[i] = take_balancer(&known, &plane->groups[i]);
+        view->balancers[i] = take_balancer(&known, plane, &plane->groups[i]);
         rc = view->balancers[i] == NULL ? -ENOMEM : 0;
     }
     if (rc < 0)
@@ -67,10 +69,17 @@ int view_create(struct plane *plane, const struct view *previous, struct view **
     return rc;
 }
 
+/* Requests of an older view go on with the balancer, also when this view is gone before they are.
+ */
 void view_configure(struct view *view)
 {
-    for (unsigned i = 0; i < view->plane->groups_count; i++)
-        balancer_configure(&view->balancers[i]->balancer, view->plane->groups[i].conf);
+    for (unsigned i = 0; i < view->plane->groups_count; i++) {
+        struct shared_balancer *shared = view->balancers[i];
+        struct plane *before = shared->plane;
+        shared->plane = plane_ref(view->plane);
+        balancer_configure(&shared->balancer, view->plane->groups[i].conf);
+        plane_unref(before);
+    }
 }
 
 void view_unref(struct view *view)

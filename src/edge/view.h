@@ -13,6 +13,7 @@ struct edge_worker;
 /* Shared by the views of one worker: the connections of its pools outlive a snapshot. */
 struct shared_balancer {
     unsigned references;
+    struct plane *plane; /* counted: the balancer's settings are of its snapshot */
     struct balancer balancer;
 };
 

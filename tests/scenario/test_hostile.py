@@ -1,7 +1,7 @@
 """What clients and targets try against the policies, where two parts of the edge meet."""
 import pytest
 
-from harness import raw
+from harness import raw, wait
 from harness.backends import Response
 
 TOP = 'listeners: { main: "127.0.0.1:@PORT@" }\naccess_log: { path: @FOLDER@/access.log }\n'
@@ -84,3 +84,46 @@ target_groups: { api: { targets: "@api@" } }
     for path in ("/c%2B%2B/%3a%40", "/a%2Fb", "/%40api/x%40y"):
         raw.get(edge.port, path)
     assert [request.target for request in target.requests] == ["/c%2B%2B/%3A%40", "/a%2Fb", "/x@y"]
+
+
+# Requests that outlive the configuration they met.
+
+def reload(weir, edge, text):
+    edge.write(text)
+    result = weir.run("reload", "-f", edge.file)
+    assert result.code == 0, result.stderr
+
+
+def test_a_request_outlives_a_group_that_two_reloads_have_changed_and_removed(weir, backends):
+    slow = backends.slow()
+    group = '\ntarget_groups: { api: { targets: "@api@", sticky: { cookie: w } } }\n'
+    edge = weir.edge(TOP + "sites: { s: { forward: api, retries: 2 } }" + group, api=slow)
+    with raw.connect(edge.port) as client:
+        client.send(raw.request("GET", "/"))
+        wait.until(lambda: slow.waiting == 1, "the request at the target")
+        reload(weir, edge, TOP + "sites: { s: { forward: api, body_max: 1MiB } }" + group)
+        reload(weir, edge, TOP + "sites: { s: { respond: new } }\n")
+        assert raw.get(edge.port, "/").body == b"new"
+        slow.release()
+        assert client.response().body == b"late"
+
+
+def test_a_request_outlives_the_settings_that_its_group_had_when_it_came_to_it(weir, backends):
+    slow, guard = backends.slow(), backends.slow(b"")
+    text = TOP + """
+sites: { s: { forward: api, auth: { forward: guard, path: /check, timeout: 60s }, body_max: %dMiB } }
+target_groups:
+  api: { targets: "@api@", sticky: { cookie: w } }
+  guard: { targets: "@guard@" }
+"""
+    edge = weir.edge(text % 1, api=slow, guard=guard)
+    with raw.connect(edge.port) as client:
+        client.send(raw.request("GET", "/"))
+        wait.until(lambda: guard.waiting == 1, "the question at the auth service")
+        reload(weir, edge, text % 2)
+        guard.release()
+        wait.until(lambda: slow.waiting == 1, "the request at the target")
+        reload(weir, edge, text % 3)
+        reload(weir, edge, text % 4)
+        slow.release()
+        assert client.response().body == b"late"

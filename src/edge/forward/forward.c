@@ -293,12 +293,14 @@ static void choose_group(struct attempt *attempt, const struct route *route,
 {
     const struct conf_forward *forward = &attempt->rule->forward;
     unsigned share = LIKELY(forward->shares_count == 1) ? 0 : choose_share(attempt);
-    struct balancer *balancer = &view->balancers[route->groups[share]]->balancer;
-    const struct conf_sticky *sticky = &balancer->conf->sticky;
-    attempt->balancer = balancer;
-    attempt->group = balancer->conf;
-    attempt->wants_latency = balancer_wants_latency(balancer);
-    attempt->exchange->notes.group = balancer->conf->name;
+    unsigned number = route->groups[share];
+    /* The balancer may follow newer settings by now; those of the view stay as long as it does. */
+    const struct conf_group *group = view->plane->groups[number].conf;
+    const struct conf_sticky *sticky = &group->sticky;
+    attempt->balancer = &view->balancers[number]->balancer;
+    attempt->group = group;
+    attempt->wants_latency = balancer_wants_latency(attempt->balancer);
+    attempt->exchange->notes.group = group->name;
     add_cookie(&attempt->cookies, &forward->sticky);
     add_cookie(&attempt->cookies, sticky);
     attempt->own.is_there =

@@ -33,7 +33,7 @@ static void write_cookie(struct writer *head, const struct exchange *exchange,
 static void write_cookies(struct writer *head, const struct attempt *attempt)
 {
     const struct exchange *exchange = attempt->exchange;
-    const struct conf_group *group = attempt->balancer->conf;
+    const struct conf_group *group = attempt->group;
     const struct conf_sticky *split = &attempt->rule->forward.sticky;
     if (split->enabled)
         write_cookie(head, exchange, split, &attempt->split, sticky_token(split, group->name));
