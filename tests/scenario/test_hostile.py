@@ -1,4 +1,6 @@
 """What clients and targets try against the policies, where two parts of the edge meet."""
+import threading
+
 import pytest
 
 from harness import raw, wait
@@ -127,3 +129,21 @@ target_groups:
         reload(weir, edge, text % 4)
         slow.release()
         assert client.response().body == b"late"
+
+
+def test_an_auth_service_that_drips_its_body_holds_nobody_up(weir, backends):
+    answered = threading.Event()
+
+    def drip(_request, connection):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+        while not answered.wait(0.05):
+            connection.send(b"x")
+        connection.close()
+    edge = weir.edge(TOP + """
+sites: { s: { forward: api, auth: { forward: guard, path: /check, timeout: 300ms } } }
+target_groups: { api: { targets: "@api@" }, guard: { targets: "@guard@" } }
+""", api=backends.text("in"), guard=backends.serve(drip))
+    try:
+        assert raw.get(edge.port, "/").body == b"in"
+    finally:
+        answered.set()

@@ -218,16 +218,19 @@ static int copy_fields(struct exchange *exchange, const struct conf_auth *conf,
     return rc;
 }
 
-/* The rest of an answer that nobody wants; true when it was read to its end. */
+/* The rest of an answer that nobody wants, for as long as the question may take: then its
+ * connection is given up. True when it was read to its end. */
 static bool skip_body(struct question *question)
 {
     struct upstream *upstream = question->upstream;
     struct slice data;
     size_t skipped = 0;
+    int64_t left_ms = question->deadline_ms - loop_now_ms();
     int rc = 1;
-    while (rc == 1 && skipped < SKIP_BYTES_MAX) {
-        rc = inflow_read_body(&upstream->inflow, &upstream->io, question->conf->timeout_ms, &data);
+    while (rc == 1 && skipped < SKIP_BYTES_MAX && left_ms > 0) {
+        rc = inflow_read_body(&upstream->inflow, &upstream->io, left_ms, &data);
         skipped += rc == 1 ? data.len : 0;
+        left_ms = question->deadline_ms - loop_now_ms();
     }
     return rc == 0;
 }
