@@ -147,3 +147,15 @@ target_groups: { api: { targets: "@api@" }, guard: { targets: "@guard@" } }
         assert raw.get(edge.port, "/").body == b"in"
     finally:
         answered.set()
+
+
+def test_what_an_auth_service_is_told_has_no_second_spelling(weir, backends):
+    guard = backends.text("")
+    edge = weir.edge(TOP + """
+sites: { s: { forward: api, auth: { forward: guard, path: /check } } }
+target_groups: { api: { targets: "@api@" }, guard: { targets: "@guard@" } }
+""", api=backends.echo(), guard=guard)
+    lies = ("X_Forwarded_Uri", "X_Original_URI", "x_original_url", "X_Forwarded_For", "X_Real_IP",
+            "X-Forwarded_Method", "X_Forwarded_Host", "X-Original-Method", "X_Forwarded_Proto")
+    raw.get(edge.port, "/private", headers=[(name, "/public") for name in lies])
+    assert not [field for field in guard.requests[0].head.headers if "/public" in field[1]]
