@@ -531,6 +531,16 @@ void exchange_break(struct exchange *exchange)
     fail(exchange);
 }
 
+void exchange_give_up(struct exchange *exchange)
+{
+    if (!exchange->is_replaced || !exchange->is_transformed || exchange->state != RESPONSE_BODY) {
+        exchange_break(exchange);
+        return;
+    }
+    exchange->told_left = EXCHANGE_LENGTH_UNKNOWN;
+    (void)send_filtered(exchange, (struct slice){0}, PART_LAST);
+}
+
 static void respond(struct exchange *exchange, unsigned status, struct slice fields,
                     struct slice content_type, struct slice body)
 {

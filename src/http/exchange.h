@@ -163,8 +163,9 @@ struct exchange {
     bool has_filtered;               /* their `head` has been called */
     bool is_transformed;             /* the body passes filters */
     bool is_reframed;                /* the framing is still to be written */
-    uint64_t told_left;              /* of `length`, for what comes to the filters */
-    struct writer head;              /* the response's head, in a pooled block */
+    bool is_replaced;   /* set by a filter's `head` that sends a body of its own, whatever comes */
+    uint64_t told_left; /* of `length`, for what comes to the filters */
+    struct writer head; /* the response's head, in a pooled block */
     uint8_t head_block_size;
     enum body_kind response_kind;
     uint64_t response_left; /* of BODY_LENGTH */
@@ -238,6 +239,9 @@ int exchange_end(struct exchange *exchange, const struct fields *trailers);
 
 /* The body cannot be completed: the client must see a truncation, not a clean end. */
 void exchange_break(struct exchange *exchange);
+
+/* The same, but where a filter shows something else in its place, the client gets that whole. */
+void exchange_give_up(struct exchange *exchange);
 
 /* A whole response with a short text body. `reason` goes to the notes. */
 void exchange_respond_error(struct exchange *exchange, unsigned status, const char *reason);

@@ -159,3 +159,23 @@ target_groups: { api: { targets: "@api@" }, guard: { targets: "@guard@" } }
             "X-Forwarded_Method", "X_Forwarded_Host", "X-Original-Method", "X_Forwarded_Proto")
     raw.get(edge.port, "/private", headers=[(name, "/public") for name in lies])
     assert not [field for field in guard.requests[0].head.headers if "/public" in field[1]]
+
+
+# What targets do.
+
+@pytest.mark.parametrize("compress", ["false", "{ min_size: 1 }"])
+@pytest.mark.parametrize("framing", ["Content-Length: 9999", "Transfer-Encoding: chunked"])
+def test_an_error_page_is_shown_for_an_error_that_breaks_off(weir, backends, compress, framing):
+    target = backends.scripted(
+        f"HTTP/1.1 503 Busy\r\nContent-Type: text/plain\r\n{framing}\r\n\r\n5\r\nhello\r\n".encode())
+    edge = weir.edge(TOP + f"""
+sites:
+  s: {{ forward: api, compress: {compress}, errors: {{ 503: @FOLDER@/busy.html, intercept: true }} }}
+target_groups: {{ api: {{ targets: "@api@" }} }}
+""", files={"busy.html": b"come later, {status}"}, api=target)
+    with raw.connect(edge.port) as client:
+        for _ in range(2):
+            answer = client.send(raw.request("GET", "/")).response()
+            assert (answer.status, answer.body) == (503, b"come later, 503")
+    wait.until(lambda: edge.access_log(), "a line in the log")
+    assert "broke off" in edge.access_log()[0]["reason"]

@@ -102,6 +102,7 @@ static bool filter_head(struct exchange_filter *filter, struct exchange *exchang
         head_remove(head, body_fields[i]);
     head_set(head, field_name(FIELD_CONTENT_TYPE), content_type_of(error->page->file));
     write_literal(head, "Cache-Control: no-store\r\n");
+    exchange->is_replaced = true;
     exchange_set_length(exchange, page_length(error->page, exchange));
     return true;
 }

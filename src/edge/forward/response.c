@@ -112,7 +112,10 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
                                                : "the target broke off in the response's body";
             if (exchange->state == RESPONSE_HEAD)
                 return attempt_judge_loss(attempt, rc, why);
-            exchange_break(exchange);
+            if (rc == -ECANCELED)
+                exchange_break(exchange);
+            else
+                exchange_give_up(exchange);
             return attempt_fail(attempt, VERDICT_FAILED, exchange->status, why);
         }
         rc = exchange_send(exchange, data, !inflow_at_last_part(&upstream->inflow));
