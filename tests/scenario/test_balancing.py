@@ -230,7 +230,7 @@ def test_requests_wait_in_line_without_a_connection(weir, backends):
     edge = weir.proxy(slow, group="limit: 2\nqueue: { max: 3, timeout: 30s }\n", workers=2)
     asked = ask_all(edge, 5)
     assert edge.status()["groups"][0]["queued"] == 3
-    assert slow.open_connections() == 2
+    wait.until(lambda: slow.open_connections() == 2, "both connections at the target")
     refused = raw.get(edge.port)
     assert refused.status == 503 and refused.get("Retry-After") == "30"
     slow.release()
