@@ -120,8 +120,9 @@ static void ready_main(void *arg)
 {
     struct edge *edge = arg;
     int rc = names_await(&edge->names, loop_deadline(NAMES_PATIENCE_MS));
-    if (rc != -ECANCELED && edge->options->ready != NULL)
-        edge->options->ready(edge->options->ready_arg);
+    if (rc != -ECANCELED && edge->options->ready != NULL &&
+        !edge->options->ready(edge->options->ready_arg))
+        edge_drain(edge);
     edge->ready_fiber = NULL;
 }
 

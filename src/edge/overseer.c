@@ -207,8 +207,7 @@ static void accept_supervisor(struct acceptor *acceptor, int fd, const struct ad
     }
     if (overseer->next_fd >= 0)
         io_discard(overseer->next_fd);
-    overseer->next_fd = fd;
-    fiber_cancel(overseer->fiber); /* a change that is under way still ends */
+    overseer->next_fd = fd; /* until the one before has gone: no stranger displaces it */
 }
 
 int overseer_start(struct edge *edge, int listening_fd)

@@ -7,18 +7,37 @@
 #include "edge/confine.h"
 #include "edge/edge.h"
 #include "main/configuration.h"
+#include "os/io.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void tell_ready(void *arg)
+/*
+ * An edge serves the sockets that it was given, whoever still knows of it. One whose supervisor was
+ * killed before it had noted the new process would hold the ports against all that come after.
+ */
+static bool tell_ready(void *arg)
 {
     (void)arg;
-    (void)!send(CHILD_FD_READY, "r", 1, MSG_NOSIGNAL);
-    (void)close(CHILD_FD_READY);
+    char byte;
+    struct io io;
+    io_init(&io, NULL);
+    ssize_t got =
+        fcntl(CHILD_FD_READY, F_SETFL, O_NONBLOCK) < 0 ? -errno : io_open(&io, CHILD_FD_READY);
+    if (got == 0) {
+        (void)!send(CHILD_FD_READY, "r", 1, MSG_NOSIGNAL);
+        got = io_read_wait(&io, &byte, 1, FIBER_FOREVER);
+    }
+    io_close(&io);
+    if (got == 1 || got == -ECANCELED)
+        return true;
+    log_error("the supervisor has gone before it knew of this edge (pid %d), which ends",
+              (int)getpid());
+    return false;
 }
 
 static void keep_from_children(int first, int last)

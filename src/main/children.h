@@ -8,7 +8,8 @@
 
 /* Descriptors of an edge process, in the order of process_spawn's `passed`. */
 enum {
-    CHILD_FD_READY = 3,          /* a byte goes out when all listeners are served */
+    CHILD_FD_READY = 3,          /* a byte goes out when all listeners are served; one comes back
+                                    when the supervisor has noted the process */
     CHILD_FD_ADMIN = 4,          /* the listening admin socket */
     CHILD_FD_TEXT = 5,           /* see configuration_take */
     CHILD_FD_OVERSEER = 6,       /* listening; see edge/overseer.h */

@@ -100,6 +100,8 @@ static void stop_edges(struct down *down)
         (void)file_remove(path);
     if (place_path(&down->place, "supervisor.sock", path))
         (void)file_remove(path);
+    if (place_path(&down->place, "supervisor.sock.new", path))
+        (void)file_remove(path);
 }
 
 static void wake_waiter(struct shim_link *link)

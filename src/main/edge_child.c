@@ -7,6 +7,8 @@
 #include "edge/log_file.h"
 #include "main/children.h"
 #include "main/reload.h"
+#include "os/file.h"
+#include "os/folder.h"
 #include "os/loop.h"
 #include "os/pair.h"
 #include "os/passing.h"
@@ -32,6 +34,7 @@ static struct edge_child *make(struct supervisor *self)
     child->began_ms = loop_now_ms();
     list_init(&child->link);
     io_init(&child->overseer, NULL);
+    io_init(&child->birth, NULL);
     return child;
 }
 
@@ -62,6 +65,7 @@ void edge_child_close(struct edge_child *child)
 {
     list_remove(&child->link);
     io_close(&child->overseer);
+    io_close(&child->birth);
 }
 
 static struct slice kind_of(const struct passing *message, struct slice *ret_rest)
@@ -70,6 +74,19 @@ static struct slice kind_of(const struct passing *message, struct slice *ret_res
     *ret_rest = slice_of(message->bytes, message->len);
     (void)slice_cut(ret_rest, '\n', &kind);
     return kind;
+}
+
+void edge_child_acknowledge(struct edge_child *child)
+{
+    struct iovec byte = {.iov_base = (char[]){'k'}, .iov_len = 1};
+    if (!io_is_open(&child->birth))
+        return;
+    int rc = file_rename(child->self->starting_path, child->self->overseer_path);
+    if (rc < 0)
+        log_warn("cannot name %s: %s; if this weir is killed, the next one cannot adopt its edge",
+                 child->self->overseer_path, strerror(-rc));
+    (void)io_write(&child->birth, &byte, 1);
+    io_close(&child->birth);
 }
 
 /* -1: the access log is no file of its own. */
@@ -89,7 +106,7 @@ static int open_log(const struct snapshot *snapshot, int *ret_fd)
 void edge_child_reopen_log(struct edge_child *child, const struct snapshot *snapshot)
 {
     int fd;
-    if (child->hearing == NULL || open_log(snapshot, &fd) < 0 || fd < 0)
+    if (!child->serves || child->hearing == NULL || open_log(snapshot, &fd) < 0 || fd < 0)
         return;
     (void)passing_send(&child->overseer, SLICE("log\n"), &fd, 1, loop_deadline(ADOPT_MS));
     (void)close(fd);
@@ -200,10 +217,11 @@ static int spawn_with_log(struct edge_child *child, const struct configuration *
     return rc;
 }
 
+/* The socket gets its name when the edge serves: until then that leads to the one before. */
 static int spawn_connected(struct edge_child *child, const struct configuration *configuration,
                            const struct sockets *sockets, int ready)
 {
-    const char *path = child->self->overseer_path;
+    const char *path = child->self->starting_path;
     int fd = passing_listen(path);
     int rc = fd < 0 ? fd : connect_to(child, path);
     if (rc < 0)
@@ -212,6 +230,8 @@ static int spawn_connected(struct edge_child *child, const struct configuration 
         rc = spawn_with_log(child, configuration, sockets, ready, fd);
     if (fd >= 0)
         (void)close(fd);
+    if (rc == 0)
+        list_append(&child->self->edges, &child->link);
     return rc;
 }
 
@@ -230,6 +250,7 @@ static void discard(struct edge_child *child)
         (void)process_wait(&child->process, FIBER_FOREVER, &child->end);
     }
     edge_child_close(child);
+    (void)file_remove(child->self->starting_path);
     child->asking = fiber_current();
     while (child->hearing != NULL)
         (void)fiber_wait(FIBER_FOREVER);
@@ -239,12 +260,12 @@ static void discard(struct edge_child *child)
 int edge_child_start(struct supervisor *self, const struct configuration *configuration,
                      const struct sockets *sockets, struct edge_child **ret_child)
 {
+    if (self->is_stopping)
+        return -ECANCELED;
     struct edge_child *child = make(self);
     struct proc_info info;
-    struct io channel;
     int ready;
-    io_init(&channel, NULL);
-    int rc = child == NULL ? -ENOMEM : pair_open(&channel, &ready);
+    int rc = child == NULL ? -ENOMEM : pair_open(&child->birth, &ready);
     if (rc < 0) {
         edge_child_unref(child);
         return rc;
@@ -252,14 +273,14 @@ int edge_child_start(struct supervisor *self, const struct configuration *config
     rc = spawn_connected(child, configuration, sockets, ready);
     pair_close_passed(ready);
     if (rc == 0)
-        rc = await_ready(&channel);
-    io_close(&channel);
+        rc = await_ready(&child->birth);
     if (rc == 0)
         rc = proc_read(child->process.pid, &info);
     if (rc < 0) {
         discard(child);
         return rc;
     }
+    child->serves = true;
     child->start_ticks = info.start_ticks;
     child->digest = configuration->digest;
     *ret_child = child;
@@ -275,6 +296,7 @@ int edge_child_hold(struct supervisor *self, struct process *process, uint64_t s
         return -ENOMEM;
     }
     child->process = *process;
+    child->serves = true;
     child->start_ticks = start_ticks;
     child->digest = digest;
     *ret_child = child;
@@ -359,7 +381,7 @@ int edge_child_apply(struct edge_child *child, const struct configuration *confi
 
 void edge_child_retire(struct edge_child *child)
 {
-    if (ask(child, SLICE("retire\n"), NULL, 0, ANSWER_MS) == 0)
+    if (child->process.pidfd < 0 || ask(child, SLICE("retire\n"), NULL, 0, ANSWER_MS) == 0)
         return;
     log_warn("the edge before (pid %d) does not answer; it is told to end", child->process.pid);
     if (child->process.pidfd >= 0)

@@ -11,10 +11,12 @@ struct passing;
 
 struct edge_child {
     unsigned references;
-    struct list link; /* in the supervisor's edges, once it serves */
+    struct list link; /* in the supervisor's edges, from its process on */
     struct supervisor *self;
     struct process process;
     struct io overseer;
+    struct io birth;        /* where it said that it is ready and waits for the answer */
+    bool serves;            /* it is ready, or was when it was adopted */
     struct fiber *hearing;  /* reads what it says; NULL: the connection has ended */
     struct fiber *asking;   /* waits for an answer, or NULL */
     struct passing *answer; /* owned; NULL: none yet */
@@ -25,8 +27,8 @@ struct edge_child {
 };
 
 /*
- * Starts an edge with this configuration and these sockets, and waits until it serves. On failure
- * nothing is left of it. 0 or an error, which was logged.
+ * Starts an edge with this configuration and these sockets, and waits until it serves;
+ * edge_child_acknowledge follows. On failure nothing is left of it. 0 or an error, which was logged.
  */
 int edge_child_start(struct supervisor *self, const struct configuration *configuration,
                      const struct sockets *sockets, struct edge_child **ret_child);
@@ -49,6 +51,9 @@ int edge_child_hold(struct supervisor *self, struct process *process, uint64_t s
 int edge_child_apply(struct edge_child *child, const struct configuration *configuration,
                      const struct sockets *sockets, const struct sockets *have,
                      struct error *error);
+
+/* To one that has started, once the note names it: it can be found by whoever comes after. */
+void edge_child_acknowledge(struct edge_child *child);
 
 /* After a rotation: its lines go to the file that has the log's name now. */
 void edge_child_reopen_log(struct edge_child *child, const struct snapshot *snapshot);

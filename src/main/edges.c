@@ -31,7 +31,7 @@ void edges_write_note(struct supervisor *self)
         return; /* the last word stays: that process is gone, and another will be noted */
     add_to_note(&note, self->current);
     LIST_FOR_EACH (&self->edges, link) {
-        if (child_at(link) != self->current)
+        if (child_at(link) != self->current && child_at(link)->serves)
             add_to_note(&note, child_at(link));
     }
     int rc = edge_note_write(self->note_path, &note);
@@ -45,6 +45,7 @@ static void watch_main(void *arg);
 
 static int watch(struct edge_child *child)
 {
+    list_remove(&child->link);
     list_append(&child->self->edges, &child->link);
     int rc = fiber_start(watch_main, child, NULL);
     if (rc < 0)
@@ -64,6 +65,7 @@ static int take_current(struct supervisor *self, struct edge_child *child)
     }
     self->current = child;
     edges_write_note(self);
+    edge_child_acknowledge(child);
     return 0;
 }
 
@@ -83,6 +85,8 @@ static void start_anew(struct supervisor *self, const struct edge_child *before)
     self->edges_starting++;
     while (rc < 0 && !self->is_stopping) {
         (void)fiber_sleep(supervisor_note_crash("the edge", &end, began_ms, &self->edge_crashes));
+        while (self->is_renewing) /* that one will take the place, if it comes up */
+            (void)fiber_sleep(RESTART_FIRST_MS);
         if (self->is_stopping || self->current != NULL)
             break;
         began_ms = loop_now_ms();
@@ -157,9 +161,11 @@ int edges_renew(struct supervisor *self, const struct configuration *configurati
         return error_set(error, -EAGAIN, "the edge has just crashed; try again");
     edge_child_ref(before);
     self->edges_starting++;
+    self->is_renewing = true;
     int rc = edge_child_start(self, configuration, sockets, &child);
     if (rc == 0)
         rc = take_current(self, child);
+    self->is_renewing = false;
     self->edges_starting--;
     if (rc < 0) {
         (void)error_set_errno(error, rc, "the new edge did not come up, its messages say why");

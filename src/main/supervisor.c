@@ -194,7 +194,8 @@ static int make_state(struct supervisor *self)
                   self->place.state, strerror(-rc));
     if (rc == 0 && (!place_path(&self->place, "edge.note", self->note_path) ||
                     !place_path(&self->place, "edge.sock", self->admin_path) ||
-                    !place_path(&self->place, "supervisor.sock", self->overseer_path)))
+                    !place_path(&self->place, "supervisor.sock", self->overseer_path) ||
+                    !place_path(&self->place, "supervisor.sock.new", self->starting_path)))
         rc = -ENAMETOOLONG;
     return rc;
 }
@@ -254,6 +255,7 @@ static int run(struct supervisor *self)
     (void)edge_note_write(self->note_path, NULL);
     (void)file_remove(self->admin_path);
     (void)file_remove(self->overseer_path);
+    (void)file_remove(self->starting_path);
     close_listeners(self);
     configuration_release(&self->configuration);
     return rc < 0 ? 1 : self->result;

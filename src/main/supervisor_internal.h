@@ -23,13 +23,15 @@ struct supervisor {
     char note_path[PATH_MAX];
     char admin_path[PATH_MAX];
     char overseer_path[PATH_MAX];
+    char starting_path[PATH_MAX]; /* the same, of an edge that does not serve yet */
     struct configuration configuration;
     struct sockets sockets;
     int admin_fd; /* listening; -1: not yet */
 
-    struct list edges;          /* of struct edge_child, owned */
+    struct list edges;          /* of struct edge_child, owned; the one that starts as well */
     struct edge_child *current; /* the one that accepts; NULL while it is started anew */
     unsigned edges_starting;    /* fibers that start one */
+    bool is_renewing;           /* a take-over is under way */
     unsigned edge_crashes;      /* in a row */
 
     struct process control; /* pidfd -1: not running */

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,6 +64,11 @@ static int remove_below(int parent, const char *name, unsigned depth)
 int folder_remove(const char *path)
 {
     return remove_below(AT_FDCWD, path, DEPTH_MAX);
+}
+
+int file_rename(const char *path, const char *new_path)
+{
+    return rename(path, new_path) < 0 ? -errno : 0;
 }
 
 int file_remove(const char *path)

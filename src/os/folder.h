@@ -13,6 +13,9 @@ int folder_remove(const char *path);
 /* Removes a file. One that is not there is no error. */
 int file_remove(const char *path);
 
+/* In place of what has the new name. */
+int file_rename(const char *path, const char *new_path);
+
 /*
  * Opens or makes a file and locks it (flock) for as long as the descriptor is open, in this process
  * only. Returns the descriptor, -EAGAIN when another process has the lock, or -errno.

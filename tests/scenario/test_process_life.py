@@ -1,0 +1,156 @@
+"""Ends and kills at the worst moment: while an edge starts, in a take-over, and strangers at the
+socket of the supervisor."""
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+
+from harness import curl, wait
+from harness.weir import WEIR
+
+# Its name is looked up in vain before the edge says that it is ready: half a second to act in.
+SLOW_START = """\
+listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }}{listener} }}
+workers: {workers}
+access_log: {log}
+sites:
+  all:
+    rules:
+      - match: {{ path: /version }}
+        respond: "{version}"
+      - forward: api
+target_groups:
+  api: {{ targets: ["nowhere.invalid:1"] }}
+"""
+
+
+def _file(version, workers=1, log="off", listener=""):
+    return SLOW_START.format(version=version, workers=workers, log=log, listener=listener)
+
+
+def _version(edge):
+    return curl.get(edge.url("/version")).body.decode()
+
+
+def _edges(edge):
+    """The pids of the edge processes of this folder, whoever their parent is."""
+    found = set()
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if words[1:3] == [b"edge-process", str(edge.file).encode()]:
+                found.add(int(folder.name))
+    return found
+
+
+def _catch_new_edge(edge, old):
+    """The next edge process, stopped by a signal, most often before it says that it is ready."""
+    new = wait.until(lambda: _edges(edge) - {old}, "the new edge", pause_s=0.001).pop()
+    os.kill(new, signal.SIGSTOP)
+    return new
+
+
+def _begin_takeover(edge):
+    """Asks for version two in a new edge; returns the pids of the old one and the new one, which
+    waits for SIGCONT."""
+    for workers in range(2, 12):
+        old = edge.status()["pid"]
+        edge.write(_file("two", workers=workers))
+        edge.signal(signal.SIGHUP)
+        new = _catch_new_edge(edge, old)
+        if f"edge {new} takes over" not in edge.log():
+            return old, new
+        os.kill(new, signal.SIGCONT)  # we came too late
+        wait.until(lambda: _edges(edge) == {new}, "the old edge to end")
+    raise AssertionError("each take-over was over before it could be looked at")
+
+
+def test_a_stop_in_a_takeover_ends_both_edges(weir):
+    edge = weir.edge(_file("one"))
+    _begin_takeover(edge)
+    assert edge.stop() == 0
+    assert _edges(edge) == set()
+
+
+def test_a_stop_while_the_first_edge_starts_ends_it(weir):
+    edge = weir.edge(_file("one"))
+    edge.stop()
+    process = subprocess.Popen([WEIR, "edge", "-f", edge.file], stderr=subprocess.DEVNULL)
+    wait.until(lambda: _edges(edge), "the edge")
+    process.terminate()
+    assert process.wait(20) == 0
+    assert _edges(edge) == set()
+
+
+def test_an_edge_that_is_killed_in_a_takeover_leaves_one_successor(weir):
+    edge = weir.edge(_file("one"))
+    old, new = _begin_takeover(edge)
+    os.kill(old, signal.SIGKILL)
+    edge.wait_for_log("ended with signal 9")
+    os.kill(new, signal.SIGCONT)
+    wait.until(lambda: _version(edge) == "two", "the new edge to serve")
+    wait.until(lambda: "takes over" in edge.log(), "the end of the take-over")
+    wait.until(lambda: _edges(edge) == {new}, lambda: f"{new} to be the only edge: {_edges(edge)}")
+    edge.write(_file("three"))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    assert _version(edge) == "three"
+
+
+def test_a_supervisor_killed_in_a_takeover_leaves_nothing_unknown(weir):
+    edge = weir.edge(_file("one"))
+    _, new = _begin_takeover(edge)
+    edge.kill()
+    os.kill(new, signal.SIGCONT)
+    edge.start()
+    wait.until(lambda: _version(edge) == "two", "the file's version")
+    wait.until(lambda: len(_edges(edge)) == 1, lambda: f"a single edge, not {_edges(edge)}")
+    edge.write(_file("three"))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    assert _version(edge) == "three"
+    assert edge.stop() == 0
+    assert _edges(edge) == set()
+
+
+def test_a_supervisor_killed_while_an_edge_comes_back_can_be_started_again(weir):
+    edge = weir.edge(_file("one"))
+    old = edge.status()["pid"]
+    os.kill(old, signal.SIGKILL)
+    new = _catch_new_edge(edge, old)
+    edge.kill()
+    is_noted = f"edge {new} " in (edge.folder / ".weir/edge.note").read_text()
+    os.kill(new, signal.SIGCONT)
+    wait.until(lambda: is_noted or not _edges(edge), "the edge that nobody knows to end")
+    edge.start()
+    assert _version(edge) == "one"
+    assert edge.stop() == 0
+    assert _edges(edge) == set()
+
+
+def test_an_edge_is_adopted_after_a_takeover_that_failed(weir):
+    edge = weir.edge(_file("one"))
+    pid = edge.status()["pid"]
+    edge.write(_file("two", workers=2, log='{ path: "@FOLDER@/nowhere/access.log" }'))
+    assert weir.run("reload", "-f", edge.file).code == 1
+    edge.write(_file("three"))
+    edge.kill()
+    edge.start()
+    assert edge.status()["pid"] == pid
+    wait.until(lambda: _version(edge) == "three", "the file's version")
+
+
+def test_a_stranger_at_the_supervisor_s_socket_does_no_lasting_harm(weir):
+    edge = weir.edge(_file("one"))
+    path = str(edge.folder / ".weir/supervisor.sock")
+    for words in (b"", b"junk\n", b"apply\n", b"apply\nx\ny\n", b"log\n", b"told\nok\nx",
+                  b"\n" * 4000, b"j" * 100_000, b"adopt\n", b"told\n"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stranger:
+            stranger.connect(path)
+            if words:
+                with contextlib.suppress(OSError):
+                    stranger.send(words)
+    edge.write(_file("two"))
+    result = weir.run("reload", "-f", edge.file)
+    assert result.code == 0, result.stderr
+    assert _version(edge) == "two"
