@@ -1,7 +1,7 @@
 /*
  * The supervisor's word to the edge, over a Unix socket of messages that carry descriptors
- * (os/passing.h). One connection at a time; a later one, of a supervisor that came back, takes the
- * place of the one before.
+ * (os/passing.h). One connection at a time; a later one, of a supervisor that came back, is heard
+ * when the one before has gone.
  *
  * The first line of a message is its kind. From the supervisor:
  *   apply     a line for each address; descriptors: the file's accepted text, then a listening

@@ -62,7 +62,7 @@ static void control_main(void *arg)
 {
     struct supervisor *self = arg;
     bool goes_on = true;
-    while (goes_on && !self->is_stopping) {
+    while (goes_on && !self->is_stopping && !self->is_taking_over) {
         struct process_end end = {0};
         int64_t began_ms = loop_now_ms();
         if (spawn(self) == 0)

@@ -83,11 +83,10 @@ static void hear_signal(struct supervisor *self, int number, bool by_kernel)
 static void signals_main(void *arg)
 {
     struct supervisor *self = arg;
-    struct signals signals;
     bool by_kernel = false;
-    int rc = signals_open(&signals, (const int[]){SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0});
+    int rc = 0;
     while (rc >= 0) {
-        rc = signals_next_from(&signals, FIBER_FOREVER, &by_kernel);
+        rc = signals_next_from(&self->signals, FIBER_FOREVER, &by_kernel);
         if (rc > 0)
             hear_signal(self, rc, by_kernel);
     }
@@ -164,8 +163,12 @@ static void await_children(struct supervisor *self)
 static void supervisor_main(void *arg)
 {
     struct supervisor *self = arg;
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0};
     self->main = fiber_current();
-    int rc = fiber_start(signals_main, self, NULL);
+    /* Before there is an edge: a signal then would end this process and leave that one. */
+    int rc = signals_open(&self->signals, numbers);
+    if (rc == 0)
+        rc = fiber_start(signals_main, self, NULL);
     if (rc == 0)
         rc = reload_start(self);
     if (rc == 0)

@@ -6,6 +6,7 @@
 #include "main/sockets.h"
 #include "os/io.h"
 #include "os/process.h"
+#include "os/signals.h"
 
 #include <limits.h>
 
@@ -41,6 +42,7 @@ struct supervisor {
     bool control_is_over;    /* its fiber has ended, or never began */
     bool control_is_leaving; /* it was let go, to be started anew */
 
+    struct signals signals;
     struct fiber *main;
     struct fiber *reloading; /* the fiber that reloads; never ends */
     bool reload_is_wanted;

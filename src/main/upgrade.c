@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRY_MS 30000
+#define TRY_MS  30000
+#define WAKE_MS 200
 
 /* Does it run, and does it accept the file? */
 static bool is_usable(const struct supervisor *self, const char *program)
@@ -40,13 +41,17 @@ static bool is_usable(const struct supervisor *self, const char *program)
     return false;
 }
 
-/* Control would outlive its supervisor's memory, unknown to the next one. */
+/* Control would outlive its supervisor's memory, unknown to the next one. One that a signal has
+ * stopped would not leave. */
 static void let_control_go(struct supervisor *self)
 {
     self->is_taking_over = true;
     control_renew(self);
-    while (!self->control_is_over)
-        (void)fiber_wait(FIBER_FOREVER);
+    while (!self->control_is_over) {
+        (void)fiber_wait(loop_deadline(WAKE_MS));
+        if (self->control.pidfd >= 0)
+            process_wake(self->control.pid);
+    }
 }
 
 static int become(const struct supervisor *self, const char *program)

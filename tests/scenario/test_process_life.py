@@ -3,6 +3,7 @@ socket of the supervisor."""
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -88,7 +89,7 @@ def test_an_edge_that_is_killed_in_a_takeover_leaves_one_successor(weir):
     edge = weir.edge(_file("one"))
     old, new = _begin_takeover(edge)
     os.kill(old, signal.SIGKILL)
-    edge.wait_for_log("ended with signal 9")
+    wait.until(lambda: re.search("ended with signal 9|takes over", edge.log()), "the kill's effect")
     os.kill(new, signal.SIGCONT)
     wait.until(lambda: _version(edge) == "two", "the new edge to serve")
     wait.until(lambda: "takes over" in edge.log(), "the end of the take-over")
@@ -154,3 +155,42 @@ def test_a_stranger_at_the_supervisor_s_socket_does_no_lasting_harm(weir):
     result = weir.run("reload", "-f", edge.file)
     assert result.code == 0, result.stderr
     assert _version(edge) == "two"
+
+
+UP = """\
+listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }} }}
+workers: 1
+access_log: off
+sites:
+  all: {{ respond: "{version}" }}
+services:
+  idle: {{ command: "exec sleep 1000", tasks: 1 }}
+"""
+
+
+def _control(edge):
+    children = pathlib.Path(f"/proc/{edge.process.pid}/task/{edge.process.pid}/children")
+    for pid in children.read_text().split():
+        with contextlib.suppress(OSError):
+            if b"control-process" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+    return None
+
+
+def test_a_takeover_does_not_wait_for_a_control_that_crashed(weir):
+    edge = weir.up(UP.format(version="one"))
+    for _ in range(5):  # the next one is waited for longer each time
+        os.kill(wait.until(lambda: _control(edge), "control"), signal.SIGKILL)
+        wait.until(lambda: _control(edge) is None, "its end")
+    pid = edge.status()["pid"]
+    edge.signal(signal.SIGUSR2)
+    wait.until(lambda: edge.status()["pid"] != pid, "the new edge")
+    wait.until(lambda: _control(edge), "the next control")
+
+
+def test_a_takeover_wakes_a_control_that_was_stopped(weir):
+    edge = weir.up(UP.format(version="one"))
+    os.kill(wait.until(lambda: _control(edge), "control"), signal.SIGSTOP)
+    pid = edge.status()["pid"]
+    edge.signal(signal.SIGUSR2)
+    wait.until(lambda: edge.status()["pid"] != pid, "the new edge")
