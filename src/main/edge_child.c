@@ -89,24 +89,24 @@ void edge_child_acknowledge(struct edge_child *child)
     io_close(&child->birth);
 }
 
-/* -1: the access log is no file of its own. */
-static int open_log(const struct snapshot *snapshot, int *ret_fd)
+/* -1: the access log is no file of its own. An error is told in *error, and logged. */
+static int open_log(const struct snapshot *snapshot, int *ret_fd, struct error *error)
 {
     const struct conf_access_log *conf = &snapshot->access_log;
-    struct error error;
     *ret_fd = -1;
     if (conf->format == CONF_LOG_OFF || conf->path.len == 0)
         return 0;
-    *ret_fd = log_file_open(conf->path, &error);
+    *ret_fd = log_file_open(conf->path, error);
     if (*ret_fd < 0)
-        log_error("%s", error.text);
+        log_error("%s", error->text);
     return *ret_fd < 0 ? *ret_fd : 0;
 }
 
 void edge_child_reopen_log(struct edge_child *child, const struct snapshot *snapshot)
 {
     int fd;
-    if (!child->serves || child->hearing == NULL || open_log(snapshot, &fd) < 0 || fd < 0)
+    struct error error = {0};
+    if (!child->serves || child->hearing == NULL || open_log(snapshot, &fd, &error) < 0 || fd < 0)
         return;
     (void)passing_send(&child->overseer, SLICE("log\n"), &fd, 1, loop_deadline(ADOPT_MS));
     (void)close(fd);
@@ -199,12 +199,13 @@ static int spawn(struct edge_child *child, const struct sockets *sockets, const 
 }
 
 static int spawn_with_log(struct edge_child *child, const struct configuration *configuration,
-                          const struct sockets *sockets, int ready, int overseer_fd)
+                          const struct sockets *sockets, int ready, int overseer_fd,
+                          struct error *error)
 {
     int passed[SOCKETS_MAX + 5] = {ready, child->self->admin_fd, configuration->text, overseer_fd};
     unsigned count = 4;
     int log_fd;
-    int rc = open_log(configuration->snapshot, &log_fd);
+    int rc = open_log(configuration->snapshot, &log_fd, error);
     if (rc < 0)
         return rc;
     for (unsigned i = 0; i < sockets->count; i++)
@@ -219,15 +220,16 @@ static int spawn_with_log(struct edge_child *child, const struct configuration *
 
 /* The socket gets its name when the edge serves: until then that leads to the one before. */
 static int spawn_connected(struct edge_child *child, const struct configuration *configuration,
-                           const struct sockets *sockets, int ready)
+                           const struct sockets *sockets, int ready, struct error *error)
 {
     const char *path = child->self->starting_path;
+    (void)folder_make(child->self->place.state, STATE_MODE); /* it may have been cleared away */
     int fd = passing_listen(path);
     int rc = fd < 0 ? fd : connect_to(child, path);
     if (rc < 0)
         log_error("cannot listen on %s: %s", path, strerror(-rc));
     else
-        rc = spawn_with_log(child, configuration, sockets, ready, fd);
+        rc = spawn_with_log(child, configuration, sockets, ready, fd, error);
     if (fd >= 0)
         (void)close(fd);
     if (rc == 0)
@@ -258,7 +260,8 @@ static void discard(struct edge_child *child)
 }
 
 int edge_child_start(struct supervisor *self, const struct configuration *configuration,
-                     const struct sockets *sockets, struct edge_child **ret_child)
+                     const struct sockets *sockets, struct edge_child **ret_child,
+                     struct error *error)
 {
     if (self->is_stopping)
         return -ECANCELED;
@@ -270,7 +273,7 @@ int edge_child_start(struct supervisor *self, const struct configuration *config
         edge_child_unref(child);
         return rc;
     }
-    rc = spawn_connected(child, configuration, sockets, ready);
+    rc = spawn_connected(child, configuration, sockets, ready, error);
     pair_close_passed(ready);
     if (rc == 0)
         rc = await_ready(&child->birth);
@@ -371,6 +374,9 @@ int edge_child_apply(struct edge_child *child, const struct configuration *confi
     }
     if (rc == 0)
         rc = ask(child, buffer_slice(&text), fds, count, ANSWER_MS);
+    /* It may still take it, and say so to another question: then nobody knew what it serves. */
+    if (rc == -ETIMEDOUT)
+        return error_set(error, -EXDEV, "the edge does not answer");
     if (rc < 0)
         return error_set_errno(error, rc, "the edge does not take the configuration");
     rc = judge_applied(child, error);

@@ -28,10 +28,12 @@ struct edge_child {
 
 /*
  * Starts an edge with this configuration and these sockets, and waits until it serves;
- * edge_child_acknowledge follows. On failure nothing is left of it. 0 or an error, which was logged.
+ * edge_child_acknowledge follows. On failure nothing is left of it. 0 or an error, which was logged
+ * and may stand in *error, which is empty before.
  */
 int edge_child_start(struct supervisor *self, const struct configuration *configuration,
-                     const struct sockets *sockets, struct edge_child **ret_child);
+                     const struct sockets *sockets, struct edge_child **ret_child,
+                     struct error *error);
 
 /*
  * Takes over an edge that another supervisor started: its process, which is owned from then on, its

@@ -72,7 +72,8 @@ static int take_current(struct supervisor *self, struct edge_child *child)
 static int start_current(struct supervisor *self)
 {
     struct edge_child *child;
-    int rc = edge_child_start(self, &self->configuration, &self->sockets, &child);
+    struct error error = {0};
+    int rc = edge_child_start(self, &self->configuration, &self->sockets, &child, &error);
     return rc < 0 ? rc : take_current(self, child);
 }
 
@@ -162,13 +163,15 @@ int edges_renew(struct supervisor *self, const struct configuration *configurati
     edge_child_ref(before);
     self->edges_starting++;
     self->is_renewing = true;
-    int rc = edge_child_start(self, configuration, sockets, &child);
+    int rc = edge_child_start(self, configuration, sockets, &child, error);
     if (rc == 0)
         rc = take_current(self, child);
     self->is_renewing = false;
     self->edges_starting--;
-    if (rc < 0) {
+    if (rc < 0 && error->text[0] == '\0') {
         (void)error_set_errno(error, rc, "the new edge did not come up, its messages say why");
+    } else if (rc < 0) {
+        error->code = rc;
     } else {
         log_info("edge %d takes over from %d", child->process.pid, before->process.pid);
         control_tell(self);

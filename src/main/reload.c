@@ -48,8 +48,10 @@ static int hand_over(struct supervisor *self, struct next *next, struct error *e
         rc = edge_child_apply(current, &next->configuration, &next->sockets, &self->sockets, error);
         edge_child_unref(current);
         next->is_renewal = rc == -EXDEV;
-        if (next->is_renewal)
+        if (next->is_renewal) {
             log_info("the change needs a new edge process: %s", error->text);
+            *error = (struct error){0};
+        }
     }
     if (next->is_renewal)
         rc = edges_renew(self, &next->configuration, &next->sockets, error);

@@ -26,8 +26,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define STATE_MODE 0700
-#define WAKE_MS    200
+#define WAKE_MS 200
 
 int64_t supervisor_note_crash(const char *name, const struct process_end *end, int64_t began_ms,
                               unsigned *crashes)

@@ -10,6 +10,7 @@
 
 #include <limits.h>
 
+#define STATE_MODE       0700
 #define RESTART_FIRST_MS 50
 #define RESTART_MAX_MS   30000
 #define PROVED_MS        60000 /* a child that ran so long has proved itself */

@@ -4,9 +4,12 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
+
+import pytest
 
 from harness import curl, wait
 from harness.weir import WEIR
@@ -133,7 +136,9 @@ def test_an_edge_is_adopted_after_a_takeover_that_failed(weir):
     edge = weir.edge(_file("one"))
     pid = edge.status()["pid"]
     edge.write(_file("two", workers=2, log='{ path: "@FOLDER@/nowhere/access.log" }'))
-    assert weir.run("reload", "-f", edge.file).code == 1
+    result = weir.run("reload", "-f", edge.file)
+    assert result.code == 1
+    assert "nowhere/access.log: No such file or directory; make its folder first" in result.stderr
     edge.write(_file("three"))
     edge.kill()
     edge.start()
@@ -155,6 +160,16 @@ def test_a_stranger_at_the_supervisor_s_socket_does_no_lasting_harm(weir):
     result = weir.run("reload", "-f", edge.file)
     assert result.code == 0, result.stderr
     assert _version(edge) == "two"
+
+
+def test_an_edge_is_back_although_the_state_folder_was_cleared_away(weir):
+    edge = weir.edge(_file("one"))
+    old = edge.status()["pid"]
+    shutil.rmtree(edge.folder / ".weir")
+    os.kill(old, signal.SIGKILL)
+    wait.until(lambda: _edges(edge) - {old}, "the next edge")
+    wait.until(lambda: _version(edge) == "one", "an answer")
+    assert (edge.folder / ".weir").stat().st_mode & 0o777 == 0o700
 
 
 UP = """\
@@ -194,3 +209,16 @@ def test_a_takeover_wakes_a_control_that_was_stopped(weir):
     pid = edge.status()["pid"]
     edge.signal(signal.SIGUSR2)
     wait.until(lambda: edge.status()["pid"] != pid, "the new edge")
+
+
+@pytest.mark.soak
+@pytest.mark.limit(150)
+def test_an_edge_that_does_not_answer_is_replaced_by_a_reload(weir):
+    edge = weir.edge(_file("one"))
+    old = edge.status()["pid"]
+    os.kill(old, signal.SIGSTOP)
+    edge.write(_file("two"))
+    edge.signal(signal.SIGHUP)
+    wait.until(lambda: _edges(edge) - {old}, "the new edge", deadline_s=60)
+    wait.until(lambda: _edges(edge) - {old} == _edges(edge), "the old one to end", deadline_s=60)
+    assert _version(edge) == "two"
