@@ -113,6 +113,9 @@ static void add_resolver(struct places *places, bool keeps_root)
         add(places, slice_of_cstr(resolver_files[i]));
         (void)file_stat(resolver_files[i], &resolver_files_then[i]);
     }
+    /* c-ares' numbers for its questions: without it they come from rand(), the same in each edge.
+     */
+    add(places, SLICE("/dev/urandom"));
     may_read_etc = !keeps_root;
     if (may_read_etc)
         add(places, SLICE("/etc"));

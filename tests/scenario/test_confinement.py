@@ -1,9 +1,11 @@
 """What the edge can no longer do, seen from outside and tried from inside."""
+import contextlib
 import os
 import pathlib
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -155,3 +157,46 @@ def test_a_program_that_is_confined_as_the_edge_is_cannot(escape, www):
     assert result.returncode != 0 or "refused" in result.stdout
     assert "escaped" not in result.stdout
     assert os.listdir(www) == ["index.html"]
+
+
+NAMED = """\
+listeners: { http: { address: "127.0.0.1:@PORT@" } }
+workers: 1
+access_log: off
+sites:
+  all: { forward: api }
+target_groups:
+  api: { targets: ["app.example:80"] }
+"""
+# An address of its own, so that whoever else answers to names here is not in the way.
+NAME_SERVER = ("127.77.0.53", 53)
+
+
+def _numbers_of_questions(weir, questions):
+    """Of the first two that a fresh edge asks the name server."""
+    edge = weir.edge(NAMED)
+    numbers = [questions.recv(512)[:2] for _ in range(2)]
+    edge.stop()
+    questions.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while questions.recv(512):
+            pass
+    questions.settimeout(20)
+    return numbers
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"]).returncode != 0,
+                    reason="needs a mount namespace, for another /etc/resolv.conf")
+def test_the_numbers_of_questions_for_names_cannot_be_foreseen(weir, tmp_path, monkeypatch):
+    (tmp_path / "resolv.conf").write_text(f"nameserver {NAME_SERVER[0]}\n")
+    program = tmp_path / "weir"
+    program.write_text(f"""#!/bin/sh
+exec unshare -m sh -c 'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"' \
+weir {WEIR} "$@"
+""")
+    program.chmod(0o755)
+    monkeypatch.setattr("harness.weir.WEIR", str(program))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as questions:
+        questions.bind(NAME_SERVER)
+        questions.settimeout(20)
+        assert _numbers_of_questions(weir, questions) != _numbers_of_questions(weir, questions)
