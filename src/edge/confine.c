@@ -113,8 +113,7 @@ static void add_resolver(struct places *places, bool keeps_root)
         add(places, slice_of_cstr(resolver_files[i]));
         (void)file_stat(resolver_files[i], &resolver_files_then[i]);
     }
-    /* c-ares' numbers for its questions: without it they come from rand(), the same in each edge.
-     */
+    /* For the numbers of c-ares' questions: they come from rand() otherwise, foreseeable. */
     add(places, SLICE("/dev/urandom"));
     may_read_etc = !keeps_root;
     if (may_read_etc)

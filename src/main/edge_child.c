@@ -224,6 +224,8 @@ static int spawn_connected(struct edge_child *child, const struct configuration 
 {
     const char *path = child->self->starting_path;
     (void)folder_make(child->self->place.state, STATE_MODE); /* it may have been cleared away */
+    if (child->self->current == NULL) /* it leads nowhere, and a full disk has no room for both */
+        (void)file_remove(child->self->overseer_path);
     int fd = passing_listen(path);
     int rc = fd < 0 ? fd : connect_to(child, path);
     if (rc < 0)

@@ -172,6 +172,34 @@ def test_an_edge_is_back_although_the_state_folder_was_cleared_away(weir):
     assert (edge.folder / ".weir").stat().st_mode & 0o777 == 0o700
 
 
+def _fill(folder):
+    with contextlib.suppress(OSError):
+        for number in range(100):
+            (folder / f"full-{number}").touch()
+
+
+def _can_mount():
+    return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "true"]).returncode == 0
+
+
+@pytest.mark.skipif(not _can_mount(), reason="mounts a file system that is soon full")
+def test_an_edge_is_back_although_the_state_folder_is_full(weir):
+    edge = weir.edge(_file("one"))
+    edge.stop()
+    state = edge.folder / ".weir"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=30", "full", state], check=True)
+    try:
+        edge.start()
+        old = edge.status()["pid"]
+        _fill(state)
+        os.kill(old, signal.SIGKILL)
+        wait.until(lambda: _edges(edge) - {old}, "the next edge")
+        wait.until(lambda: _version(edge) == "one", "an answer")
+        edge.stop()
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
+
+
 UP = """\
 listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }} }}
 workers: 1
