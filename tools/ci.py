@@ -54,15 +54,15 @@ def parts(built):
         *on("asan", ("scenario asan", lambda: test.run_scenario("asan", ["-m", "not soak"]))),
         *on("release", ("scenario release",
                         lambda: test.run_scenario("release", ["-m", "not soak"]))),
+        *on("tsan", ("scenario tsan",
+                     lambda: test.run_scenario("tsan", ["-m", "threads and not soak"]))),
         *[(f"lint {name}", lambda check=check: Count.of(check()))
           for name, check in reversed(lint.CHECKS.items())],
         *on("fuzz", *[(f"fuzz {name}",
                        lambda name=name, program=program:
                        fuzz.run_target(name, program, FUZZ_SECONDS))
                       for name, program in fuzz.targets().items()]),
-        *on("tsan", ("scenario tsan",
-                     lambda: test.run_scenario("tsan", ["-m", "threads and not soak"])),
-            ("unit tsan", lambda: test.run_unit("tsan"))),
+        *on("tsan", ("unit tsan", lambda: test.run_unit("tsan"))),
         *on("release", ("sim release", lambda: test.run_sim("release", SIM_SEEDS)),
             ("unit release", lambda: test.run_unit("release"))),
         *on("asan", ("sim asan", lambda: test.run_sim("asan", SIM_SEEDS // 10)),
