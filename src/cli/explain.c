@@ -3,13 +3,11 @@
  * tells it.
  */
 #include "base/cleanup.h"
+#include "cli/ask_edge.h"
 #include "cli/cli.h"
 #include "cli/explain_write.h"
-#include "cli/fiber_run.h"
 #include "cli/options.h"
 #include "cli/place.h"
-#include "http/ask.h"
-#include "os/loop.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,18 +25,7 @@ struct question {
     struct buffer answer;
     write_text *write;
     bool as_json;
-    int status; /* of the API's answer, or a negative errno */
 };
-
-static int ask_edge(void *arg)
-{
-    struct question *question = arg;
-    char socket[PATH_MAX];
-    if (!place_path(&question->place, "edge.sock", socket))
-        return -ENAMETOOLONG;
-    return ask(socket, "GET", question->target.at, slice_of(NULL, 0), loop_deadline(ASK_MS),
-               &question->answer);
-}
 
 /* "&name=value" with all escaped that could mean something else. */
 static int add_parameter(struct buffer *target, const char *name, const char *value)
@@ -52,19 +39,6 @@ static int add_parameter(struct buffer *target, const char *name, const char *va
                       : buffer_format(target, "%%%02X", (unsigned char)c);
     }
     return rc;
-}
-
-static int tell_failure(const struct question *question, const struct json *answer)
-{
-    int rc = question->status;
-    struct slice error = json_get_text(answer, SLICE("error"));
-    if (rc == -ENOENT || rc == -ECONNREFUSED)
-        (void)fputs("weir explain: no edge runs here; `weir up` starts everything\n", stderr);
-    else if (rc < 0)
-        (void)fprintf(stderr, "weir explain: the edge does not answer: %s\n", strerror(-rc));
-    else
-        (void)fprintf(stderr, "weir explain: %.*s\n", SLICE_ARG(error));
-    return 1;
 }
 
 static int print(const struct question *question, const struct json *answer, struct arena *arena)
@@ -85,14 +59,14 @@ static int run(struct question *question)
     SCOPED(arena_finish) struct arena arena;
     const struct json *answer = NULL;
     arena_init(&arena, NULL, 0, TREE_BYTES_MAX);
-    question->status = fiber_run(ask_edge, question);
-    if (question->status > 0) {
-        int rc = json_parse(buffer_slice(&question->answer), &arena, &answer);
-        if (rc < 0)
-            question->status = rc;
+    int rc = ask_edge(&question->place, "GET", question->target.at, (struct slice){0}, ASK_MS,
+                      &question->answer);
+    if (rc == 200) {
+        int parsed = json_parse(buffer_slice(&question->answer), &arena, &answer);
+        rc = parsed < 0 ? parsed : rc;
     }
-    return question->status == 200 ? print(question, answer, &arena)
-                                   : tell_failure(question, answer);
+    return rc == 200 ? print(question, answer, &arena)
+                     : ask_edge_tell("explain", rc, &question->answer);
 }
 
 struct wishes {

@@ -2,39 +2,16 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "cli/ask_edge.h"
 #include "cli/cli.h"
-#include "cli/fiber_run.h"
 #include "cli/options.h"
-#include "cli/place.h"
 #include "conf/value.h"
-#include "http/ask.h"
-#include "os/loop.h"
-#include "wire/json/json.h"
 
-#include <errno.h>
 #include <stdio.h>
 
-#define ASK_MS         5000
-#define DOCUMENT_BYTES 32768
-
-struct wish {
-    const struct place *place;
-    const char *site;
-    bool on;
-    struct slice document; /* empty with `off` */
-    struct buffer answer;
-};
-
-static int ask_edge(void *arg)
-{
-    struct wish *wish = arg;
-    char socket[PATH_MAX], target[256];
-    if (!place_path(wish->place, "edge.sock", socket))
-        return -ENAMETOOLONG;
-    (void)snprintf(target, sizeof target, "/v1/sites/%s/maintenance", wish->site);
-    return ask(socket, wish->on ? "PUT" : "DELETE", target, wish->document, loop_deadline(ASK_MS),
-               &wish->answer);
-}
+#define ASK_MS           5000
+#define DOCUMENT_BYTES   32768
+#define ANSWER_BYTES_MAX (1 << 20)
 
 /* {"message": …, "allow": […]} out of the options, either of which may be NULL. */
 static bool write_document(struct writer *writer, const char *message, const char *allow)
@@ -53,24 +30,6 @@ static bool write_document(struct writer *writer, const char *message, const cha
     return !writer->overflown;
 }
 
-/* Says on standard error what the edge answered. */
-static int tell_refusal(const struct wish *wish, int rc)
-{
-    SCOPED(arena_finish) struct arena arena;
-    const struct json *answer = NULL;
-    arena_init(&arena, NULL, 0, (size_t)1 << 20);
-    if (rc == -ENOENT || rc == -ECONNREFUSED)
-        (void)fprintf(stderr, "weir maintenance: no edge runs here; `weir up` starts everything\n");
-    else if (rc < 0)
-        (void)fprintf(stderr, "weir maintenance: the edge does not answer: %s\n", strerror(-rc));
-    else if (json_parse(buffer_slice(&wish->answer), &arena, &answer) == 0)
-        (void)fprintf(stderr, "weir maintenance: %.*s\n",
-                      SLICE_ARG(json_get_text(answer, SLICE("error"))));
-    else
-        (void)fprintf(stderr, "weir maintenance: the edge answered %d\n", rc);
-    return 1;
-}
-
 static int set(const struct place *place, bool on, const char *site, const char *message,
                const char *allow)
 {
@@ -83,11 +42,13 @@ static int set(const struct place *place, bool on, const char *site, const char 
         (void)fprintf(stderr, "weir maintenance: the message is too long\n");
         return 1;
     }
-    struct wish wish = {place, site, on, writer_slice(&writer), {0}};
-    buffer_init(&wish.answer, ASK_ANSWER_BYTES_MAX);
-    int rc = fiber_run(ask_edge, &wish);
-    int exit_code = rc == 204 ? 0 : tell_refusal(&wish, rc);
-    buffer_finish(&wish.answer);
+    struct buffer answer;
+    char target[256];
+    buffer_init(&answer, ANSWER_BYTES_MAX);
+    (void)snprintf(target, sizeof target, "/v1/sites/%s/maintenance", site);
+    int rc = ask_edge(place, on ? "PUT" : "DELETE", target, writer_slice(&writer), ASK_MS, &answer);
+    int exit_code = rc == 204 ? 0 : ask_edge_tell("maintenance", rc, &answer);
+    buffer_finish(&answer);
     if (exit_code == 0)
         printf("%s is %s\n", site,
                on ? "closed for maintenance; `weir maintenance off` opens it again" : "open");

@@ -1,13 +1,10 @@
 /* `weir reload`: the file is checked here first, so that its errors are told where one stands. */
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "cli/ask_edge.h"
 #include "cli/check.h"
 #include "cli/cli.h"
-#include "cli/fiber_run.h"
 #include "cli/options.h"
-#include "cli/place.h"
-#include "http/ask.h"
-#include "os/loop.h"
 #include "wire/json/json.h"
 
 #include <errno.h>
@@ -17,18 +14,6 @@
 #define OUTPUT_BYTES_MAX (4 << 20)
 #define ANSWER_BYTES_MAX (1 << 16)
 #define PATIENCE_MS      70000
-
-struct reload {
-    char socket[PATH_MAX];
-    struct buffer answer;
-};
-
-static int ask_edge(void *arg)
-{
-    struct reload *reload = arg;
-    return ask(reload->socket, "POST", "/v1/reload", (struct slice){0}, loop_deadline(PATIENCE_MS),
-               &reload->answer);
-}
 
 static bool is_right(const char *file)
 {
@@ -44,36 +29,32 @@ static bool is_right(const char *file)
     return rc == 0;
 }
 
-/* The text in the edge's answer; empty when there is none. */
-static struct slice text_of(const struct reload *reload, struct arena *arena, const char *member)
-{
-    const struct json *document;
-    if (json_parse(buffer_slice(&reload->answer), arena, &document) < 0)
-        return (struct slice){0};
-    return json_get_text(document, slice_of_cstr(member));
-}
-
-static int tell(const struct reload *reload, int status)
+static void print_result(const struct buffer *answer)
 {
     SCOPED(arena_finish) struct arena arena;
+    const struct json *document;
     arena_init(&arena, NULL, 0, ANSWER_BYTES_MAX * 4);
-    if (status == 200) {
-        (void)printf("%.*s\n", SLICE_ARG(text_of(reload, &arena, "result")));
+    if (json_parse(buffer_slice(answer), &arena, &document) == 0)
+        (void)printf("%.*s\n", SLICE_ARG(json_get_text(document, SLICE("result"))));
+}
+
+static int reload(const struct place *place)
+{
+    SCOPED(buffer_finish) struct buffer answer;
+    buffer_init(&answer, ANSWER_BYTES_MAX);
+    int rc = ask_edge(place, "POST", "/v1/reload", (struct slice){0}, PATIENCE_MS, &answer);
+    if (rc == 200) {
+        print_result(&answer);
         return 0;
     }
-    if (status < 0)
-        (void)fprintf(stderr, "weir reload: %s\n",
-                      status == -ENOENT || status == -ECONNREFUSED
-                          ? "no weir runs here; `weir up` or `weir edge` starts one"
-                          : strerror(-status));
-    else
-        (void)fprintf(stderr, "weir reload: %.*s\n", SLICE_ARG(text_of(reload, &arena, "error")));
+    if (rc != -ENOENT && rc != -ECONNREFUSED)
+        return ask_edge_tell("reload", rc, &answer);
+    (void)fputs("weir reload: no weir runs here; `weir up` or `weir edge` starts one\n", stderr);
     return 1;
 }
 
 int cli_reload(int argc, const char **argv)
 {
-    static struct reload reload;
     const char *file = NULL, *state = NULL, **arguments;
     const struct option_row options[] = {
         {'f', "file", OPTION_TEXT, "FILE", "the configuration; weir.yaml without it",
@@ -94,12 +75,5 @@ int cli_reload(int argc, const char **argv)
         return exit_code;
     if (!place_find("reload", file, state, true, &place) || !is_right(place.file))
         return 1;
-    if (!place_path(&place, "edge.sock", reload.socket)) {
-        (void)fputs("weir reload: the path of the state folder is too long\n", stderr);
-        return 1;
-    }
-    buffer_init(&reload.answer, ANSWER_BYTES_MAX);
-    exit_code = tell(&reload, fiber_run(ask_edge, &reload));
-    buffer_finish(&reload.answer);
-    return exit_code;
+    return reload(&place);
 }
