@@ -57,6 +57,8 @@ bool tls_connection_is_h2(const struct tls_connection *connection);
 const char *tls_connection_version(const struct tls_connection *connection); /* "TLSv1.3" */
 const char *tls_connection_cipher(const struct tls_connection *connection);
 bool tls_connection_was_resumed(const struct tls_connection *connection);
+/* Which site the handshake was for; NULL before that is known. Borrowed from it. */
+const struct tls_identity *tls_connection_identity(const struct tls_connection *connection);
 /* The name that the client sent, in lower case; empty: none. Borrowed from it. */
 struct slice tls_connection_server_name(const struct tls_connection *connection);
 

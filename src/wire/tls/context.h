@@ -13,13 +13,21 @@ struct tls_tickets;
 
 enum tls_client_auth { TLS_CLIENT_NONE, TLS_CLIENT_OPTIONAL, TLS_CLIENT_REQUIRE };
 
-#define TLS_CERTIFICATES_MAX 4 /* of an identity: one for each kind of key, and one to spare */
+/* What is spoken inside, as ALPN agrees on it (RFC 7301). */
+enum tls_alpn {
+    TLS_ALPN_NONE,  /* nobody asks */
+    TLS_ALPN_HTTP1, /* http/1.1 and http/1.0 */
+    TLS_ALPN_HTTP2, /* h2, or else the same */
+    TLS_ALPN_ACME,  /* acme-tls/1 alone (RFC 8737) */
+};
+
+#define TLS_CERTIFICATES_MAX 3 /* of an identity: one for each kind of key */
 
 struct tls_identity_settings {
     struct tls_certificate *const *certificates; /* each of another kind of key */
     unsigned certificates_count;                 /* at least one */
     bool is_modern;                              /* TLS 1.3 alone; else Mozilla's intermediate */
-    bool has_h2;                                 /* offered before http/1.1 */
+    enum tls_alpn alpn;
     enum tls_client_auth client_auth;
     struct slice client_authorities_pem; /* whose certificates clients may show */
     struct slice name; /* of the site: sessions are resumed under the same one alone */
@@ -30,6 +38,10 @@ int tls_identity_create(const struct tls_identity_settings *settings,
                         struct tls_identity **ret_identity, struct error *ret_error);
 struct tls_identity *tls_identity_ref(struct tls_identity *identity);
 void tls_identity_unref(struct tls_identity *identity); /* NULL is fine */
+
+/* As its settings say; borrowed from it. */
+struct slice tls_identity_name(const struct tls_identity *identity);
+enum tls_client_auth tls_identity_client_auth(const struct tls_identity *identity);
 
 /* A response of its certificate's OCSP responder in DER, to be stapled from now on; empty: none.
  * Any thread. 0, -EINVAL for what is no good response, -ENOMEM. */
