@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/writer.h"
 #include "conf/policy_checks.h"
+#include "conf/tls_checks.h"
 #include "conf/value.h"
 #include "wire/http/uri.h"
 
@@ -215,6 +216,9 @@ void check_rule(struct reading *reading, const struct tree_node *node, void *obj
 void check_site(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_site *site = object;
+    const struct tree_node *redirect = tree_get(node, "redirect_https");
+    if (redirect != NULL)
+        site->redirect_https_place = redirect->key_place;
     const struct tree_node *rules = tree_get(node, "rules");
     const struct tree_node *errors = tree_get(node, "errors");
     if (errors != NULL)
@@ -270,10 +274,15 @@ void check_listener(struct reading *reading, const struct tree_node *node, void 
 {
     const struct conf_listener *listener = object;
     if (listener->protocol == CONF_PROTOCOL_TCP) {
-        if (tree_get(node, "forward") == NULL)
+        const struct tree_node *sni = tree_get(node, "sni");
+        if (tree_get(node, "forward") == NULL && sni == NULL)
             reading_error(reading, tree_get(node, "protocol")->key_place,
                           "a listener with protocol tcp needs \"forward\": the target group or "
                           "service that gets its connections");
+        if (sni != NULL && listener->tls.source != CONF_TLS_OFF)
+            reading_error(reading, sni->key_place,
+                          "\"sni\" passes connections on undecrypted, and \"tls\" decrypts them: "
+                          "keep one");
         refuse_beside(reading, node, "trusted_proxies",
                       "believes fields of requests, and tcp has none: \"proxy_protocol\" tells the "
                       "client's address");
@@ -282,6 +291,9 @@ void check_listener(struct reading *reading, const struct tree_node *node, void 
     refuse_beside(
         reading, node, "forward",
         "is for listeners with protocol tcp; requests are forwarded by the rules of sites");
+    refuse_beside(
+        reading, node, "sni",
+        "is for listeners with protocol tcp; requests find their site by its \"domains\"");
     refuse_beside(reading, node, "timeouts",
                   "is for listeners with protocol tcp; those of requests stand in rules");
 }
@@ -297,6 +309,8 @@ static void check_tcp_group(struct reading *reading, const struct tree_node *nod
     refuse_beside(reading, node, "sticky", "is a cookie, and tcp has none");
     refuse_beside(reading, node, "ejection", "judges answers to requests, and tcp has none");
     refuse_beside(reading, node, "queue", "is for requests: connections over a limit are refused");
+    refuse_beside(reading, node, "tls",
+                  "is spoken to targets of requests; what speaks tcp is passed on as it is");
 }
 
 static void check_line(struct reading *reading, const struct tree_node *node,
@@ -485,6 +499,9 @@ void check_top(struct reading *reading, const struct tree_node *node, void *obje
 {
     struct draft *draft = object;
     draft->has_listeners = tree_get(node, "listeners") != NULL;
+    const struct tree_node *email = tree_get(node, "email");
+    if (email != NULL && email->kind == TREE_SCALAR && !is_mail_address(draft->email))
+        reading_error(reading, email->place, "\"email\" is an address, as in ops@example.org");
     const struct tree_node *sites = tree_get(node, "sites");
     if (draft->sites != NULL && sites != NULL)
         check_domains(reading, sites, draft);

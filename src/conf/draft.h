@@ -43,6 +43,9 @@ struct draft_rule {
     struct draft_auth auth;
 };
 
+/* Without a word plain requests are sent to HTTPS where the listeners are those by default. */
+enum draft_redirect_https { DRAFT_REDIRECT_UNSAID, DRAFT_REDIRECT_ON, DRAFT_REDIRECT_OFF };
+
 struct draft_site {
     struct conf_place place;
     struct slice name;
@@ -59,6 +62,10 @@ struct draft_site {
     struct draft_error_page *error_pages;
     unsigned error_pages_count;
     struct conf_error_pages errors;
+    struct conf_tls tls;
+    enum draft_redirect_https redirect_https;
+    struct conf_place redirect_https_place;
+    struct conf_hsts hsts;
     struct draft_rule own; /* the rule on the site itself */
     bool has_own;
 };
@@ -84,6 +91,8 @@ struct draft {
     struct named user;
     struct conf_access_log access_log;
     struct conf_tracing tracing;
+    struct slice email;
+    struct conf_acme acme;
     struct conf_listener *listeners;
     unsigned listeners_count;
     struct draft_site *sites;
@@ -92,5 +101,5 @@ struct draft {
     unsigned groups_count;
     struct draft_service *services;
     unsigned services_count;
-    bool has_listeners; /* else there is one by default */
+    bool has_listeners; /* else there are two by default */
 };

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/writer.h"
+#include "conf/link_tls.h"
 #include "conf/phrase.h"
 #include "conf/value.h"
 #include "os/file.h"
@@ -33,6 +34,7 @@ struct linking {
     struct map destinations; /* name → struct destination */
     struct map listeners;    /* name → struct conf_listener */
     struct map domains;      /* domain → struct claim */
+    struct tls_linking tls;
     struct map roots; /* a served folder → struct slice, where the configuration lies in it */
     struct conf_listener **http_listeners; /* where sites answer unless they say otherwise */
     unsigned http_listeners_count;
@@ -130,16 +132,38 @@ static void add_destinations(struct linking *linking)
 
 /* Listeners. */
 
-static bool make_default_listener(struct linking *linking)
+/* Is there a name that a certificate can be for, or a site that wants one anyway? */
+static bool wants_https(const struct draft *draft)
+{
+    for (unsigned i = 0; i < draft->sites_count; i++) {
+        const struct draft_site *site = &draft->sites[i];
+        if (tls_is_said_off(&site->tls))
+            continue;
+        if (site->tls.source != CONF_TLS_OFF)
+            return true;
+        for (unsigned k = 0; k < site->domains_count; k++) {
+            if (site->domains[k].name.len > 0 && !slice_equal(site->domains[k].name, SLICE("*")))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool make_default_listeners(struct linking *linking)
 {
     struct draft *draft = linking->draft;
     draft->listeners =
-        reading_alloc(linking->reading, linking->reading->arena, 1, sizeof *draft->listeners);
+        reading_alloc(linking->reading, linking->reading->arena, 2, sizeof *draft->listeners);
     if (draft->listeners == NULL)
         return false;
     draft->listeners[0] = (struct conf_listener){
         .name = SLICE("http"), .address = {CONF_ADDRESS_IP, SLICE(":80"), SLICE(""), 80}};
-    draft->listeners_count = 1;
+    draft->listeners[1] =
+        (struct conf_listener){.name = SLICE("https"),
+                               .address = {CONF_ADDRESS_IP, SLICE(":443"), SLICE(""), 443},
+                               .tls = {.source = CONF_TLS_AUTO, .has_source = true}};
+    draft->listeners_count = wants_https(draft) ? 2 : 1;
+    linking->tls.has_default_listeners = true;
     return true;
 }
 
@@ -166,9 +190,8 @@ static void check_addresses(struct linking *linking)
 }
 
 /* Connections are passed on to a group that expects nothing else. Its number comes later. */
-static void link_tcp(struct linking *linking, const struct conf_listener *listener)
+static void link_tcp_group(struct linking *linking, const struct named *forward)
 {
-    const struct named *forward = &listener->forward;
     struct destination *destination = map_get(&linking->destinations, forward->name);
     if (forward->name.len == 0)
         return;
@@ -184,11 +207,19 @@ static void link_tcp(struct linking *linking, const struct conf_listener *listen
                       SLICE_ARG(forward->name));
 }
 
+static void link_tcp(struct linking *linking, struct conf_listener *listener)
+{
+    link_tcp_group(linking, &listener->forward);
+    for (unsigned i = 0; i < listener->sni_count; i++)
+        link_tcp_group(linking, &listener->sni[i].forward);
+    link_tls_listener(&linking->tls, listener);
+}
+
 static void link_listeners(struct linking *linking)
 {
     struct draft *draft = linking->draft;
     struct reading *reading = linking->reading;
-    if (!draft->has_listeners && !make_default_listener(linking))
+    if (!draft->has_listeners && !make_default_listeners(linking))
         return;
     linking->http_listeners = reading_alloc(reading, reading->arena, draft->listeners_count,
                                             sizeof(struct conf_listener *));
@@ -237,10 +268,29 @@ static void link_own_listeners(struct linking *linking, const struct draft_site 
                 "the listener \"%.*s\" has protocol tcp: it passes connections on, and no "
                 "site answers there",
                 SLICE_ARG(named->name));
+        else if (listener != NULL && tls_is_said_off(&from->tls) &&
+                 listener->tls.source != CONF_TLS_OFF)
+            reading_error(reading, named->place,
+                          "the listener \"%.*s\" has \"tls\", and the site says \"tls: off\"",
+                          SLICE_ARG(named->name));
         else if (listener != NULL)
             site->listeners[site->listeners_count++] = listener;
         else if (named->name.len > 0)
             refuse_name(linking, named, "listener", &linking->listeners);
+    }
+}
+
+/* A site that says `tls: off` answers at plain listeners alone. */
+static void leave_out_tls(struct linking *linking, struct conf_site *site)
+{
+    struct reading *reading = linking->reading;
+    unsigned count = site->listeners_count;
+    struct conf_listener **all = site->listeners;
+    site->listeners = reading_alloc(reading, reading->arena, count, sizeof(struct conf_listener *));
+    site->listeners_count = 0;
+    for (unsigned i = 0; i < count && site->listeners != NULL; i++) {
+        if (all[i]->tls.source == CONF_TLS_OFF)
+            site->listeners[site->listeners_count++] = all[i];
     }
 }
 
@@ -253,11 +303,17 @@ static void link_site_listeners(struct linking *linking, const struct draft_site
     }
     site->listeners = linking->http_listeners;
     site->listeners_count = linking->http_listeners_count;
-    if (site->listeners_count == 0 && linking->draft->listeners_count > 0)
+    if (tls_is_said_off(&from->tls))
+        leave_out_tls(linking, site);
+    if (linking->http_listeners_count == 0 && linking->draft->listeners_count > 0)
         reading_error(
             linking->reading, site->place,
             "nowhere to answer: all listeners have protocol tcp, which passes connections "
             "on");
+    else if (site->listeners_count == 0 && tls_is_said_off(&from->tls) &&
+             linking->http_listeners_count > 0)
+        reading_error(linking->reading, from->tls.place,
+                      "nowhere to answer: all listeners have \"tls\", and the site says \"off\"");
     else if (site->listeners_count == 0 && linking->draft->listeners != NULL)
         reading_error(linking->reading, site->place,
                       "nowhere to answer: \"listeners\" is empty, or leave it out for :80");
@@ -349,7 +405,7 @@ static struct conf_group *use_group(struct linking *linking, const struct named 
         return NULL;
     }
     struct conf_group *group = destination->group;
-    if (group->protocol != CONF_PROTOCOL_HTTP)
+    if (group->protocol == CONF_PROTOCOL_TCP)
         reading_error(linking->reading, named->place, "\"%.*s\" speaks tcp, and rules forward HTTP",
                       SLICE_ARG(group->name));
     destination->is_used = true;
@@ -539,6 +595,7 @@ static void link_site(struct linking *linking, const struct draft_site *from,
         site->rules[i].number = i + 1;
     }
     link_filters(from, site);
+    link_tls_site(&linking->tls, from, site);
 }
 
 static void link_sites(struct linking *linking)
@@ -551,6 +608,7 @@ static void link_sites(struct linking *linking)
         link_site(linking, &draft->sites[i], &sites[i]);
     linking->snapshot->sites = sites;
     linking->snapshot->sites_count = draft->sites_count;
+    link_tls_managed(&linking->tls);
 }
 
 /* Groups and services: after the sites, which tell what is used. */
@@ -617,6 +675,13 @@ static void link_services(struct linking *linking)
     }
 }
 
+static unsigned number_of(const struct snapshot *snapshot, const struct map *groups,
+                          struct slice name)
+{
+    const struct conf_group *group = name.len == 0 ? NULL : map_get(groups, name);
+    return group == NULL ? CONF_NO_GROUP : (unsigned)(group - snapshot->groups);
+}
+
 /* Once all groups that are used stand in their places. */
 static void number_groups(struct linking *linking)
 {
@@ -629,11 +694,9 @@ static void number_groups(struct linking *linking)
     }
     for (unsigned i = 0; i < snapshot->listeners_count; i++) {
         struct conf_listener *listener = &snapshot->listeners[i];
-        const struct conf_group *group = NULL;
-        if (listener->protocol == CONF_PROTOCOL_TCP && listener->forward.name.len > 0)
-            group = map_get(&groups, listener->forward.name);
-        if (group != NULL)
-            listener->group = (unsigned)(group - snapshot->groups);
+        listener->group = number_of(snapshot, &groups, listener->forward.name);
+        for (unsigned k = 0; k < listener->sni_count; k++)
+            listener->sni[k].group = number_of(snapshot, &groups, listener->sni[k].forward.name);
     }
     map_finish(&groups);
 }
@@ -649,6 +712,9 @@ void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot
     snapshot->user_place = draft->user.place;
     snapshot->access_log = draft->access_log;
     snapshot->tracing = draft->tracing;
+    snapshot->email = draft->email;
+    snapshot->acme = draft->acme;
+    link_tls_init(&linking.tls, reading, snapshot);
     map_init(&linking.destinations, (struct hash_key){1, 2});
     map_init(&linking.listeners, (struct hash_key){1, 2});
     map_init(&linking.domains, (struct hash_key){1, 2});
@@ -659,4 +725,5 @@ void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot
     map_finish(&linking.listeners);
     map_finish(&linking.domains);
     map_finish(&linking.roots);
+    link_tls_finish(&linking.tls);
 }

@@ -24,6 +24,17 @@ void reading_error(struct reading *reading, struct conf_place place, const char 
         reading->out_of_memory = true;
 }
 
+void reading_warning(struct reading *reading, struct conf_place place, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (conf_errors_add(&reading->warnings, place, "%s", text) < 0)
+        reading->out_of_memory = true;
+}
+
 struct slice reading_keep(struct reading *reading, struct slice text)
 {
     struct slice kept = arena_copy(reading->arena, text);

@@ -13,15 +13,20 @@ struct reading {
     struct arena *arena;        /* borrowed: for what the snapshot keeps */
     struct arena *scratch;      /* borrowed: for drafts */
     struct conf_errors *errors; /* borrowed */
-    struct slice folder;        /* absolute, the file's */
-    bool was_accepted;          /* before: a folder that is gone since is not an error */
-    struct slice last_folder;   /* that was there: the next rule may name the same */
-    bool lacks_files;           /* that it names: they could not be read */
+    struct conf_errors warnings;
+    struct slice folder;      /* absolute, the file's */
+    bool was_accepted;        /* before: a folder that is gone since is not an error */
+    struct slice last_folder; /* that was there: the next rule may name the same */
+    bool lacks_files;         /* that it names: they could not be read */
     bool out_of_memory;
 };
 
 /* Notes an error. */
 void reading_error(struct reading *reading, struct conf_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Notes what is taken and should be known. */
+void reading_warning(struct reading *reading, struct conf_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* A copy in the snapshot's arena. On a full heap the reading fails and the copy is empty. */

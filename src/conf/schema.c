@@ -11,6 +11,7 @@
 #include "conf/schema_match.h"
 #include "conf/schema_policy.h"
 #include "conf/schema_rows.h"
+#include "conf/schema_tls.h"
 
 /* A struct of schema_policy.h, filled only when it is given. */
 #define POLICY(key, of, struct_type, member, meaning)                                              \
@@ -22,7 +23,7 @@
 static const struct schema_word group_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1"},
     {"tcp", CONF_PROTOCOL_TCP, false, "anything; for listeners with that protocol"},
-    {"h2", 0, true, "HTTP/2"},
+    {"h2", CONF_PROTOCOL_H2, true, "HTTP/2"},
     {NULL},
 };
 
@@ -30,7 +31,7 @@ static const struct schema_word service_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1; rules may forward to it"},
     {"tcp", CONF_PROTOCOL_TCP, false,
      "something else, such as Redis; listeners with that protocol may forward to it"},
-    {"h2", 0, true, "HTTP/2"},
+    {"h2", CONF_PROTOCOL_H2, true, "HTTP/2"},
     {NULL},
 };
 
@@ -304,9 +305,17 @@ static const struct schema_row site_rows[] = {
      .doc = "files shown for errors, by status (`404`) or class (`5xx`); `{status}` and "
             "`{request_id}` in them are filled in. `intercept: true` also replaces those of "
             "targets"},
-    LATER_BUT_OFF("tls", "HTTPS"),
-    LATER("redirect_https", "plain requests sent to HTTPS"),
-    LATER("hsts", "HTTPS that browsers remember"),
+    POLICY("tls", tls_type, struct draft_site, tls,
+           "HTTPS: where its certificates come from and who may connect; what it does not say is "
+           "its listener's; `off` answers at plain listeners alone"),
+    {.name = "redirect_https",
+     .kind = SCHEMA_WORD,
+     .words = redirect_https_words,
+     AT(struct draft_site, redirect_https),
+     .doc = "plain requests are sent to HTTPS, by 308, as soon as there is a certificate; without "
+            "it only where the listeners are those by default"},
+    POLICY("hsts", hsts_type, struct draft_site, hsts,
+           "browsers are told to use HTTPS alone: `true`, or for how long"),
 };
 
 static const struct schema_struct site_type = {
@@ -440,7 +449,7 @@ static const struct schema_row group_rows[] = {
      AT(struct conf_group, sends_forwarded),
      .standard = "false",
      .doc = "send Forwarded (RFC 7239) beside X-Forwarded-*"},
-    LATER("tls", "HTTPS to the targets"),
+    POLICY("tls", group_tls_type, struct conf_group, tls, "HTTPS to the targets"),
 };
 
 static const struct schema_struct group_type = {
@@ -589,7 +598,7 @@ static const struct schema_row service_rows[] = {
     LATER("volumes", "folders that stay"),
     LATER("sidecar", "a proxy beside each task"),
     LATER("allow", "who may call"),
-    LATER("tls", "HTTPS to the tasks"),
+    POLICY("tls", group_tls_type, struct draft_service, group.tls, "HTTPS to the tasks"),
 };
 
 static const struct schema_struct service_type = {
@@ -645,7 +654,8 @@ static const struct schema_row top_rows[] = {
      .element = &listener_row,
      .element_size = sizeof(struct conf_listener),
      .max = 1000,
-     .doc = "where requests come in; without it at `:80`, `{}` is nowhere"},
+     .doc = "where requests come in; without it at `:80`, and at `:443` with `tls: auto` when a "
+            "site has a name; `{}` is nowhere"},
     {.name = "workers",
      .kind = SCHEMA_INTEGER,
      .min = 1,
@@ -667,10 +677,18 @@ static const struct schema_row top_rows[] = {
      .type = &schema_tracing,
      AT(struct draft, tracing),
      .doc = "traces of requests; without it a request's own are passed on as they are"},
+    {.name = "email",
+     .kind = SCHEMA_LINE,
+     AT(struct draft, email),
+     .doc = "an address for the certificate authority, which may write when something is wrong"},
+    {.name = "acme",
+     .kind = SCHEMA_STRUCT,
+     .type = &acme_type,
+     AT(struct draft, acme),
+     .doc = "how certificates for public names are got"},
     LATER("buckets", "objects and front ends that Weir keeps"),
     LATER("databases", "databases and their credentials"),
     LATER("forward_proxies", "the way out"),
-    LATER("email", "the address for the certificate authority"),
     LATER("alerts", "messages when something is wrong"),
     LATER("backup", "backups"),
     LATER("logs", "how long logs are kept"),

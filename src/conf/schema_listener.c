@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "conf/checks.h"
 #include "conf/schema_rows.h"
+#include "conf/schema_tls.h"
 
 const struct schema_word only_off_words[] = {
     {"off", 0, false, "without it"},
@@ -71,6 +72,9 @@ static const struct schema_struct listener_timeouts_type = {
     ROWS(listener_timeouts_rows),
 };
 
+static const struct schema_row sni_row = {
+    .name = "sni", .kind = SCHEMA_NAMED, AT(struct conf_sni_route, forward)};
+
 static const struct schema_row listener_rows[] = {
     {.name = "address",
      .kind = SCHEMA_LISTENER_ADDRESS,
@@ -78,7 +82,13 @@ static const struct schema_row listener_rows[] = {
      AT(struct conf_listener, address),
      .doc = "where to listen, on both IPv4 and IPv6 when only a "
             "port is given"},
-    LATER_BUT_OFF("tls", "HTTPS"),
+    {.name = "tls",
+     .kind = SCHEMA_STRUCT,
+     .type = &tls_type,
+     AT(struct conf_listener, tls),
+     .is_choice = true,
+     .doc = "HTTPS: where certificates come from, for sites that do not say; with `protocol: tcp` "
+            "connections are decrypted. Without it plain"},
     {.name = "proxy_protocol",
      .kind = SCHEMA_STRUCT,
      .type = &proxy_protocol_type,
@@ -94,6 +104,18 @@ static const struct schema_row listener_rows[] = {
      .kind = SCHEMA_NAMED,
      AT(struct conf_listener, forward),
      .doc = "with `protocol: tcp`: the target group or service that gets the connections"},
+    {.name = "sni",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct conf_listener, sni),
+     .name_kind = SCHEMA_HOST_PATTERN,
+     .name_offset = offsetof(struct conf_sni_route, name),
+     .element = &sni_row,
+     .element_size = sizeof(struct conf_sni_route),
+     .min = 1,
+     .max = 10000,
+     .doc = "with `protocol: tcp`: who gets TLS connections, by the name that the client asks for, "
+            "as in `{ a.example.org: a, \"*.b.example.org\": b }`; nothing is decrypted. Others "
+            "go to `forward`, or are closed where there is none"},
     {.name = "timeouts",
      .kind = SCHEMA_STRUCT,
      .type = &listener_timeouts_type,
@@ -112,8 +134,8 @@ static const struct schema_row listener_rows[] = {
 
 static const struct schema_struct listener_type = {
     .noun = "a listener",
-    .doc = "Where requests come in; or with `protocol: tcp` connections of anything else, which "
-           "one target group gets.",
+    .doc = "Where requests come in; or with `protocol: tcp` connections of anything else, for "
+           "target groups.",
     ROWS(listener_rows),
     .has_place = true,
     .shorthand = "address",

@@ -13,6 +13,9 @@ static const struct schema_row query_row = {
     .name = "query", .kind = SCHEMA_VALUE_PATTERN, AT(struct conf_query_match, value)};
 static const struct schema_row source_row = {.name = "source_ip", .kind = SCHEMA_NETWORK};
 
+static const struct schema_row subject_row = {.name = "client_certificate",
+                                              .kind = SCHEMA_VALUE_PATTERN};
+
 static const struct schema_row match_rows[] = {
     {.name = "path",
      .kind = SCHEMA_ONE_OR_LIST,
@@ -70,6 +73,15 @@ static const struct schema_row match_rows[] = {
      .max = 1000,
      .doc = "the client's address is one of these or in one of these networks; `private` and "
             "`loopback` stand for theirs"},
+    {.name = "client_certificate",
+     .kind = SCHEMA_ONE_OR_LIST,
+     LIST_AT(struct conf_match, client_subjects),
+     .element = &subject_row,
+     .element_size = sizeof(struct conf_pattern),
+     .min = 1,
+     .max = 100,
+     .doc = "the client has shown a certificate, by `client_auth`, whose subject is one of these "
+            "(RFC 2253), as in `CN=ci,O=Example`; `*` stands for any run of characters"},
 };
 
 const struct schema_struct match_type = {

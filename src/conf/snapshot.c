@@ -72,6 +72,19 @@ static int find_folder(struct slice file, char folder[static PATH_MAX])
     return file_real_path(path, folder, PATH_MAX);
 }
 
+static void keep_warnings(struct snapshot *snapshot, struct reading *reading)
+{
+    struct conf_errors *warnings = &reading->warnings;
+    conf_errors_sort(warnings);
+    snapshot->warnings =
+        reading_alloc(reading, reading->arena, warnings->count, sizeof *snapshot->warnings);
+    for (unsigned i = 0; i < warnings->count && !reading->out_of_memory; i++) {
+        struct slice text = reading_keep(reading, warnings->at[i].text);
+        snapshot->warnings[snapshot->warnings_count++] =
+            (struct conf_error){warnings->at[i].place, text};
+    }
+}
+
 static int fill(struct snapshot *snapshot, struct slice text, bool was_accepted,
                 struct arena *scratch, struct conf_errors *errors)
 {
@@ -90,9 +103,13 @@ static int fill(struct snapshot *snapshot, struct slice text, bool was_accepted,
         rc = inherit_services(services, scratch, errors);
     if (rc < 0)
         return rc;
+    conf_errors_init(&reading.warnings);
     read_struct(&reading, root, &schema_top, &draft);
     if (!reading.out_of_memory)
         link_snapshot(&reading, &draft, snapshot);
+    if (!reading.out_of_memory)
+        keep_warnings(snapshot, &reading);
+    conf_errors_finish(&reading.warnings);
     if (reading.out_of_memory)
         return -ENOMEM;
     snapshot->lacks_files = reading.lacks_files;

@@ -9,19 +9,16 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "conf/place.h"
 #include "conf/policy.h"
+#include "conf/tls.h"
 #include "os/network.h"
 #include "wire/http/encoding.h"
 #include "wire/http/message.h"
 #include "wire/proxy/proxy.h"
 
+#include <limits.h>
 #include <stdatomic.h>
-
-/* Where a node stands in the user's file: for errors, and for `weir explain`. */
-struct conf_place {
-    unsigned line; /* from 1 */
-    unsigned column;
-};
 
 /* A name of something else in the file, with its place. */
 struct named {
@@ -46,7 +43,11 @@ struct conf_proxy_protocol {
     unsigned from_count;
 };
 
-enum conf_protocol { CONF_PROTOCOL_HTTP, CONF_PROTOCOL_TCP };
+enum conf_protocol {
+    CONF_PROTOCOL_HTTP,
+    CONF_PROTOCOL_TCP,
+    CONF_PROTOCOL_H2, /* of targets: requests by HTTP/2 */
+};
 
 /* 0 is not "none": every timeout has a value. */
 struct conf_timeouts {
@@ -55,13 +56,27 @@ struct conf_timeouts {
     int64_t idle_ms;     /* without a byte in a body, either way */
 };
 
+/* Of a tcp listener: who gets the connections to a name that the client asks for by SNI. */
+struct conf_sni_route {
+    struct slice name;    /* lower case; "*.x" for all below "x" */
+    struct named forward; /* it exists and speaks tcp */
+    unsigned group;       /* its number in `groups` */
+};
+
+#define CONF_NO_GROUP UINT_MAX
+
 struct conf_listener {
     struct conf_place place;
     struct slice name;
     struct conf_address address;
     enum conf_protocol protocol;
-    struct named forward;          /* TCP: its group; it exists and speaks tcp */
-    unsigned group;                /* TCP: the number of that in `groups` */
+    struct conf_tls tls;                  /* source OFF: plain */
+    const struct conf_identity *identity; /* TCP with TLS: what it shows; else NULL */
+    struct named forward;       /* TCP: its group; it exists and speaks tcp; may be empty beside
+                                   `sni` */
+    unsigned group;             /* TCP: the number of that in `groups`; or CONF_NO_GROUP */
+    struct conf_sni_route *sni; /* TCP: by the name that is asked for, undecrypted */
+    unsigned sni_count;
     struct conf_timeouts timeouts; /* TCP; response_ms: unused */
     struct conf_proxy_protocol proxy_protocol;
     struct network *trusted_proxies; /* whose X-Forwarded-For and Forwarded are believed */
@@ -109,6 +124,8 @@ struct conf_match {
     unsigned query_count;
     struct network *sources; /* where the client's address lies */
     unsigned sources_count;
+    struct conf_pattern *client_subjects; /* of a verified client certificate (RFC 2253) */
+    unsigned client_subjects_count;
 };
 
 enum conf_action_kind {
@@ -264,6 +281,11 @@ struct conf_site {
     struct conf_header_edits response_headers;
     struct conf_cors cors; /* of what no rule matches */
     struct conf_error_pages errors;
+    struct conf_identity *identities; /* what it shows where there is TLS */
+    unsigned identities_count;
+    bool redirects_https; /* plain requests, once there is a certificate */
+    uint16_t https_port;  /* to there */
+    struct conf_hsts hsts;
     bool has_filters;
 };
 
@@ -329,6 +351,7 @@ struct conf_group {
     int64_t slow_start_ms; /* 0: none */
     enum proxy_version proxy_protocol; /* sent at the beginning of each connection */
     unsigned sends_forwarded;          /* Forwarded beside X-Forwarded-* */
+    struct conf_group_tls tls;
     struct conf_health health;
     struct conf_target *targets;
     unsigned targets_count;
@@ -447,13 +470,20 @@ struct snapshot {
     unsigned listeners_count;
     struct conf_site *sites;
     unsigned sites_count;
-    unsigned gates_count; /* rules with policies */
+    unsigned gates_count;          /* rules with policies */
+    struct conf_managed **managed; /* the certificates that Weir gets, each once */
+    unsigned managed_count;
+    bool has_client_auth; /* some site asks clients for certificates */
+    struct slice email;   /* for the certificate authority; may be empty */
+    struct conf_acme acme;
     bool lacks_files; /* password files or error pages could not be read: only of a text that was
                          accepted before */
     struct conf_group *groups;
     unsigned groups_count;
     struct conf_service *services;
     unsigned services_count;
+    struct conf_error *warnings; /* what is taken and should be known, by place */
+    unsigned warnings_count;
 };
 
 /* The errors of a file, all at once, in the file's order; at most 50 are kept. */

@@ -40,8 +40,7 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
     if (attempt->upstream != NULL)
         return VERDICT_DONE;
     int64_t deadline_ms = loop_deadline(attempt->rule->timeouts.connect_ms);
-    const char *why = NULL;
-    int rc = client_connect(pool, deadline_ms, &attempt->upstream, &why);
+    int rc = client_connect(pool, deadline_ms, &attempt->upstream);
     if (rc == 0)
         return VERDICT_DONE;
     if (rc == -ECANCELED)
@@ -53,9 +52,8 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
     bool may_retry = (attempt->rule->retries.causes & CONF_RETRY_CONNECT) != 0;
     return attempt_fail(attempt, may_retry ? VERDICT_NOT_SENT : VERDICT_FAILED,
                         rc == -ETIMEDOUT ? 504 : 502,
-                        why != NULL        ? why
-                        : rc == -ETIMEDOUT ? "the target did not accept in time"
-                                           : "the target refused the connection");
+                        rc == -ETIMEDOUT ? "the target did not accept in time"
+                                         : "the target refused the connection");
 }
 
 static enum verdict send_request(struct attempt *attempt)

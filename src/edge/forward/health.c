@@ -107,13 +107,12 @@ static const char *examine(struct check *check)
     struct client_pool pool;
     struct upstream *upstream = NULL;
     client_pool_init(&pool, &check->target->address, &check->target->other, 0);
-    const char *why = NULL;
-    int rc = client_connect(&pool, deadline_ms, &upstream, &why);
+    int rc = client_connect(&pool, deadline_ms, &upstream);
     if (rc == 0 && conf->protocol == CONF_PROTOCOL_HTTP)
         rc = ask(check, upstream, deadline_ms, &check->status);
     client_drop(upstream);
     if (rc < 0)
-        return why != NULL ? why : describe(rc);
+        return describe(rc);
     if (conf->protocol == CONF_PROTOCOL_TCP || is_good(&conf->health, check->status))
         return NULL;
     (void)snprintf(check->text, sizeof check->text, "answered %u to GET %.40s", check->status,

@@ -86,7 +86,7 @@ static const struct bad_file yaml_files[] = {
 static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
-                   "target_groups, listeners, workers, user, access_log, tracing\n"},
+                   "target_groups, listeners, workers, user, access_log, tracing, email, acme\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
     {RULES "      - match: { pth: /a }\n"
@@ -630,8 +630,6 @@ static const struct bad_file services_files[] = {
 };
 
 static const struct bad_file later_files[] = {
-    {"email: a@b.org\n", "1:1: not yet: \"email\" (the address for the certificate authority) "
-                         "comes in a later version of Weir\n"},
     {"buckets: {}\n"
      "databases: {}\n"
      "forward_proxies: {}\n"
@@ -647,8 +645,6 @@ static const struct bad_file later_files[] = {
      "Weir\n"
      "5:1: not yet: \"backup\" (backups) comes in a later version of Weir\n"
      "6:1: not yet: \"logs\" (how long logs are kept) comes in a later version of Weir\n"},
-    {"listeners: { a: { address: \":443\", tls: auto } }\n",
-     "1:36: not yet: \"tls\" (HTTPS) comes in a later version of Weir\n"},
     {RULES "      - bucket: frontend\n"
            "        cache: { ttl: 1h }\n",
      "5:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"
@@ -657,14 +653,6 @@ static const struct bad_file later_files[] = {
      "5:9: not yet: \"s3\" (the S3 API) comes in a later version of Weir\n"},
     {RULES "      - registry: {}\n",
      "5:9: not yet: \"registry\" (an image registry) comes in a later version of Weir\n"},
-    {SITE "    forward: api\n"
-          "    tls: auto\n"
-          "    redirect_https: true\n"
-          "    hsts: true\n",
-     "5:5: not yet: \"tls\" (HTTPS) comes in a later version of Weir\n"
-     "6:5: not yet: \"redirect_https\" (plain requests sent to HTTPS) comes in a later version of "
-     "Weir\n"
-     "7:5: not yet: \"hsts\" (HTTPS that browsers remember) comes in a later version of Weir\n"},
     {SERVICE "    command: x\n"
              "    cpu: 0.5\n"
              "    memory: 256MiB\n"
@@ -694,6 +682,4 @@ static const struct bad_file later_files[] = {
      "version of Weir\n"
      "5:25: not yet: \"dockerfile\" (an image built from a Dockerfile) comes in a later version of "
      "Weir\n"},
-    {"target_groups: { a: { targets: [\"a:1\"], tls: on } }\n",
-     "1:41: not yet: \"tls\" (HTTPS to the targets) comes in a later version of Weir\n"},
 };
