@@ -371,6 +371,13 @@ const struct metric metrics_table[] = {
     COUNTED("weir_proxy_headers_refused_total", proxy_headers_refused,
             "Connections closed because their PROXY protocol header was missing, malformed, or from "
             "a peer that may not send one."),
+    COUNTED("weir_tls_handshakes_total", handshakes,
+            "Handshakes of TLS with clients that were completed."),
+    COUNTED("weir_tls_handshakes_resumed_total", handshakes_resumed,
+            "Those of them that resumed a session."),
+    COUNTED("weir_tls_handshakes_failed_total", handshakes_failed,
+            "Handshakes of TLS with clients that failed: nothing in common, a name or certificate "
+            "that was refused, a client that left."),
     {"weir_responses_total", METRIC_COUNTER, "class",
      "Responses by the hundreds of their status; none: the client left before there was one.",
      write_responses, 0},

@@ -2,6 +2,7 @@
 #include "http/client.h"
 
 #include "base/cleanup.h"
+#include "http/tls_io.h"
 
 #include <errno.h>
 
@@ -48,7 +49,7 @@ static bool is_idle(const struct upstream *upstream)
 static void upstream_ready(struct io *io)
 {
     struct upstream *upstream = CONTAINER_OF(io, struct upstream, io);
-    if (is_idle(upstream) && (io->ready & IO_READABLE) != 0)
+    if (is_idle(upstream) && !tls_io_is_quiet(io))
         client_drop(upstream);
 }
 
@@ -86,7 +87,25 @@ static int connect_either(struct upstream *upstream, const struct client_pool *p
     return rc == 0 ? 0 : -ECONNREFUSED;
 }
 
-int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream)
+static int connect_by_tls(struct upstream *upstream, const struct client_pool *pool,
+                          int64_t deadline_ms, const char **ret_why)
+{
+    int rc = connect_either(upstream, pool, deadline_ms);
+    if (rc < 0 || pool->tls == NULL)
+        return rc;
+    const char *why = NULL;
+    rc = tls_io_connect(&upstream->io, pool->tls, pool->host);
+    if (rc == 0)
+        rc = tls_io_handshake_wait(&upstream->io, deadline_ms, &why);
+    if (ret_why != NULL)
+        *ret_why = why;
+    if (rc < 0)
+        io_close(&upstream->io);
+    return rc;
+}
+
+int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream,
+                   const char **ret_why)
 {
     struct upstream *upstream = memory_alloc_raw(sizeof *upstream);
     if (upstream == NULL)
@@ -96,7 +115,7 @@ int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstrea
     timer_init(&upstream->timer, idle_too_long);
     inflow_init(&upstream->inflow, BLOCK_LARGE);
     counter_add(&worker_current()->counters.upstream_connects, 1);
-    int rc = connect_either(upstream, pool, deadline_ms);
+    int rc = connect_by_tls(upstream, pool, deadline_ms, ret_why);
     if (rc < 0) {
         memory_free(upstream);
         return rc;
@@ -109,7 +128,7 @@ void client_give_back(struct upstream *upstream)
 {
     struct client_pool *pool = upstream->pool;
     bool is_clean = inflow_is_empty(&upstream->inflow) && io_is_open(&upstream->io) &&
-                    (upstream->io.ready & (IO_READABLE | IO_PEER_DONE)) == 0;
+                    (upstream->io.ready & IO_PEER_DONE) == 0 && tls_io_is_quiet(&upstream->io);
     if (!is_clean || pool->idle_count >= pool->idle_max) {
         client_drop(upstream);
         return;

@@ -13,8 +13,12 @@ struct client_pool {
     unsigned idle_count;
     unsigned idle_max;
     struct address address;
-    struct address other; /* tried where `address` refuses; len 0: none */
+    struct address other;   /* tried where `address` refuses; len 0: none */
+    struct tls_client *tls; /* borrowed, as the next; outlives the pool; NULL: plain */
+    struct slice host;      /* what the target's certificate must be for */
 };
+
+struct tls_client;
 
 struct upstream {
     struct io io;
@@ -39,8 +43,10 @@ void client_pool_finish(struct client_pool *pool);
  */
 struct upstream *client_take_idle(struct client_pool *pool, int64_t only_fresh_ms);
 
-/* A new connection; waits. 0 or the error. */
-int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream);
+/* A new connection; waits. 0 or the error; of a handshake that failed *ret_why (may be NULL) tells
+ * more: -EPROTO, or -EACCES when the target's certificate was refused. */
+int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream,
+                   const char **ret_why);
 
 /* Back to the pool; only after a complete response that keeps the connection. */
 void client_give_back(struct upstream *upstream);

@@ -468,7 +468,7 @@ static int send_file_part(struct exchange *exchange, int file, int64_t *offset, 
     }
 }
 
-/* Filters want to see the bytes. */
+/* Filters and TLS want to see the bytes. */
 static int read_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len, bool more)
 {
     char *block = block_take(BLOCK_LARGE);
@@ -499,7 +499,8 @@ int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uin
     enum { PART_BYTES = 256 * 1024 };
     if (UNLIKELY(exchange->filters != NULL) && !exchange->has_filtered)
         filter_head(exchange);
-    if (UNLIKELY(exchange->is_transformed) && len > 0)
+    bool needs_bytes = exchange->is_transformed || exchange_io(exchange)->layer != NULL;
+    if (UNLIKELY(needs_bytes) && len > 0)
         return read_file(exchange, file, offset, len, more);
     if (exchange->response_kind == BODY_NONE || len == 0)
         return exchange_send(exchange, (struct slice){0}, more);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "http/session_internal.h"
+#include "http/tls_io.h"
 #include "http/trust.h"
 #include "wire/http/uri.h"
 
@@ -92,11 +93,9 @@ static int next_head(struct session *session)
     return rc != 0;
 }
 
-/* From its first byte, or behind a PROXY header, which may have a request's bytes behind it. */
-static void begin(struct session *session)
+/* On the connection as it is from now on, by TLS or plain. */
+static void begin_service(struct session *session)
 {
-    /* Once for all: the listener may become another before the next request. */
-    session->has_requests = session->server->serve == NULL;
     if (!session->has_requests) {
         timer_cancel(&session->timer);
         start_fiber(session);
@@ -107,6 +106,65 @@ static void begin(struct session *session)
         start_fiber(session);
     else if ((session->io.ready & IO_READABLE) != 0)
         task_queue(&session->task);
+}
+
+/* A client that speaks HTTP to a port for TLS is told so, as it can be told: in plain text. */
+static void refuse_plain(struct session *session)
+{
+    tls_io_strip(&session->io);
+    session->refusal = (struct h1_refusal){400, "plain HTTP was sent to an HTTPS port"};
+    session->is_plain = true;
+    if (session->has_requests)
+        start_fiber(session);
+    else
+        destroy(session);
+}
+
+static void shake_hands(struct session *session)
+{
+    struct worker_counters *counters = &worker_current()->counters;
+    const char *why = NULL;
+    int rc = tls_io_handshake(&session->io, &why);
+    if (rc == -EAGAIN)
+        return;
+    if (rc == 1) {
+        counter_add(&counters->handshakes, 1);
+        if (tls_connection_was_resumed(tls_io_connection(&session->io)))
+            counter_add(&counters->handshakes_resumed, 1);
+        begin_service(session);
+        return;
+    }
+    counter_add(&counters->handshakes_failed, 1);
+    if (rc == -EPROTONOSUPPORT)
+        refuse_plain(session);
+    else
+        destroy(session);
+}
+
+/* What came behind a PROXY header belongs to the handshake. */
+static int begin_handshake(struct session *session)
+{
+    int rc = tls_io_accept(&session->io, session->server->tls, inflow_bytes(&session->inflow));
+    session->inflow.start = session->inflow.end;
+    inflow_trim(&session->inflow);
+    session->state = SESSION_HANDSHAKE;
+    timer_arm(&session->timer, loop_deadline(session->server->head_timeout_ms));
+    if (rc == 0 && (session->io.ready & IO_READABLE) != 0)
+        task_queue(&session->task);
+    return rc;
+}
+
+/* From its first byte, or behind a PROXY header, which may have more behind it. */
+static void begin(struct session *session)
+{
+    /* Once for all: the listener may become another before the next request. */
+    session->has_requests = session->server->serve == NULL;
+    if (session->server->tls == NULL) {
+        begin_service(session);
+    } else if (begin_handshake(session) < 0) {
+        counter_add(&worker_current()->counters.sessions_refused, 1);
+        destroy(session);
+    }
 }
 
 static void session_ready(struct io *io);
@@ -182,6 +240,8 @@ static void run_session(struct task *task)
     struct session *session = CONTAINER_OF(task, struct session, task);
     if (session->state == SESSION_GREETING)
         read_greeting(session);
+    else if (session->state == SESSION_HANDSHAKE)
+        shake_hands(session);
     else
         read_head(session);
 }
@@ -191,6 +251,7 @@ static void session_ready(struct io *io)
     struct session *session = CONTAINER_OF(io, struct session, io);
     switch (session->state) {
     case SESSION_GREETING:
+    case SESSION_HANDSHAKE:
     case SESSION_IDLE:
     case SESSION_HEAD:
         if ((io->ready & IO_READABLE) != 0)
@@ -215,7 +276,7 @@ static void session_timed_out(struct timer *timer)
         return;
     }
     counter_add(&worker_current()->counters.head_timeouts, 1);
-    if (session->state == SESSION_GREETING) {
+    if (session->state == SESSION_GREETING || session->state == SESSION_HANDSHAKE) {
         destroy(session);
         return;
     }
@@ -317,7 +378,7 @@ static void begin_exchange(struct exchange *exchange, struct session *session, v
         .session = session,
         .server = session->server,
         .client = slice_of(session->client, session->client_len),
-        .is_secure = session->server->is_secure,
+        .is_secure = session->server->is_secure && !session->is_plain,
         .id = prng_next(&worker_current()->prng),
         .started_us = loop_now_us(),
         .timeout_idle_ms = session->server->idle_timeout_ms,
@@ -489,7 +550,8 @@ size_t sessions_drain(bool closes_idle)
     LIST_FOR_EACH (&worker->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
         session->is_draining = true;
-        if (closes_idle && (session->state == SESSION_IDLE || session->state == SESSION_GREETING))
+        if (closes_idle && (session->state == SESSION_IDLE || session->state == SESSION_GREETING ||
+                            session->state == SESSION_HANDSHAKE))
             destroy(session);
     }
     return (size_t)worker->counters.connections_open;

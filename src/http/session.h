@@ -10,6 +10,8 @@
 
 #include <stdatomic.h>
 
+struct tls_listener;
+
 /*
  * What the sessions of one listener and worker share. Only that worker's thread touches it; the
  * owner may change times and limits between two requests.
@@ -17,11 +19,12 @@
 struct server {
     exchange_handler *handle;
     void (*log)(const struct exchange *exchange); /* after the last byte; may be NULL */
-    bool is_secure;
-    bool is_uncounted;       /* its requests are not traffic: the admin API */
-    uint16_t port;           /* of the listener */
-    int64_t head_timeout_ms; /* from a head's first byte to its last */
-    int64_t idle_timeout_ms; /* between requests, and without progress in bodies */
+    struct tls_listener *tls; /* counted by the owner; NULL: connections are plain */
+    bool is_secure;           /* requests are said to have come by TLS */
+    bool is_uncounted;        /* its requests are not traffic: the admin API */
+    uint16_t port;            /* of the listener */
+    int64_t head_timeout_ms;  /* from a head's first byte to its last */
+    int64_t idle_timeout_ms;  /* between requests, and without progress in bodies */
     uint64_t body_max;
     struct slice name;             /* of the listener; borrowed */
     bool expects_proxy_header;     /* before anything else on each connection */

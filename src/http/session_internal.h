@@ -9,11 +9,12 @@
 #include "http/session.h"
 
 enum session_state {
-    SESSION_GREETING, /* a PROXY header is awaited */
-    SESSION_IDLE,     /* between requests, nothing received */
-    SESSION_HEAD,     /* a head is coming in */
-    SESSION_ACTIVE,   /* a fiber has it */
-    SESSION_CLOSING,  /* the fiber is done with requests and waits for the client to leave */
+    SESSION_GREETING,  /* a PROXY header is awaited */
+    SESSION_HANDSHAKE, /* of TLS */
+    SESSION_IDLE,      /* between requests, nothing received */
+    SESSION_HEAD,      /* a head is coming in */
+    SESSION_ACTIVE,    /* a fiber has it */
+    SESSION_CLOSING,   /* the fiber is done with requests and waits for the client to leave */
 };
 
 struct session {
@@ -27,6 +28,7 @@ struct session {
     struct h1_refusal refusal; /* status 0: none */
     enum session_state state;
     bool is_draining;
+    bool is_plain;     /* although its listener has TLS: only to be told so */
     bool has_requests; /* else its listener serves it in another way */
     uint8_t client_len;
     uint8_t origin_len;

@@ -38,6 +38,9 @@ struct worker_counters {
     uint64_t bytes_sent;       /* bodies of responses */
     uint64_t head_timeouts;
     uint64_t proxy_headers_refused;
+    uint64_t handshakes; /* of TLS with clients, that were completed */
+    uint64_t handshakes_resumed;
+    uint64_t handshakes_failed;
     uint64_t tcp_connections;    /* passed on as they are, that have ended */
     uint64_t tcp_failures;       /* of them those for which there was no target */
     uint64_t tcp_bytes_received; /* from clients */

@@ -95,6 +95,14 @@ static void wake_waiters(struct io *io)
         fiber_wake(io->writing);
 }
 
+static void finish_layer(struct io *io, bool is_reset)
+{
+    if (LIKELY(io->layer == NULL))
+        return;
+    io->layer->ops->finish(io, is_reset);
+    io->layer = NULL;
+}
+
 static int stop_watching(struct io *io)
 {
     int fd = io->fd;
@@ -108,8 +116,10 @@ static int stop_watching(struct io *io)
 
 void io_close(struct io *io)
 {
-    if (io->fd >= 0)
-        ops()->close(loop_self->kernel, stop_watching(io));
+    if (io->fd < 0)
+        return;
+    finish_layer(io, false);
+    ops()->close(loop_self->kernel, stop_watching(io));
 }
 
 void io_discard(int fd)
@@ -124,10 +134,12 @@ void io_move(struct io *to, struct io *from, void (*on_ready)(struct io *io))
     to->on_ready = on_ready;
     loop_self->slots[to->slot].io = to;
     from->fd = -1;
+    from->layer = NULL;
 }
 
 int io_release(struct io *io)
 {
+    assert(io->layer == NULL);
     return io->fd < 0 ? -1 : stop_watching(io);
 }
 
@@ -135,6 +147,7 @@ void io_reset(struct io *io)
 {
     if (io->fd < 0)
         return;
+    finish_layer(io, true);
     ops()->reset_on_close(loop_self->kernel, io->fd);
     io_close(io);
 }
@@ -146,6 +159,11 @@ void io_dispatch(struct loop *loop, uint64_t tag, unsigned what)
         return;
     struct io *io = slot->io;
     io->ready |= (uint8_t)what;
+    if (UNLIKELY(io->layer != NULL) && (what & IO_WRITABLE) != 0) {
+        io->layer->ops->on_writable(io);
+        what &=
+            io->ready | ~(unsigned)IO_WRITABLE; /* it may have filled the kernel's buffer again */
+    }
     bool was_awaited = false;
     if (io->reading != NULL && (what & (IO_READABLE | IO_PEER_DONE)) != 0) {
         fiber_wake(io->reading);
@@ -194,10 +212,8 @@ static bool is_drained(const struct io *io, ssize_t moved, size_t asked)
     return moved == -EAGAIN || (moved > 0 && (size_t)moved < asked && !(io->ready & IO_PEER_DONE));
 }
 
-ssize_t io_read(struct io *io, void *bytes, size_t len)
+ssize_t io_read_below(struct io *io, void *bytes, size_t len)
 {
-    if (io->fd < 0)
-        return -ECONNABORTED;
     if ((io->ready & IO_READABLE) == 0)
         return -EAGAIN;
     ssize_t got = ops()->receive(loop_self->kernel, io->fd, bytes, len);
@@ -206,10 +222,17 @@ ssize_t io_read(struct io *io, void *bytes, size_t len)
     return got;
 }
 
-ssize_t io_write(struct io *io, const struct iovec *parts, int parts_count)
+ssize_t io_read(struct io *io, void *bytes, size_t len)
 {
     if (io->fd < 0)
         return -ECONNABORTED;
+    if (UNLIKELY(io->layer != NULL))
+        return io->layer->ops->read(io, bytes, len);
+    return io_read_below(io, bytes, len);
+}
+
+ssize_t io_write_below(struct io *io, const struct iovec *parts, int parts_count)
+{
     if ((io->ready & IO_WRITABLE) == 0)
         return -EAGAIN;
     ssize_t put = ops()->send(loop_self->kernel, io->fd, parts, parts_count);
@@ -218,10 +241,20 @@ ssize_t io_write(struct io *io, const struct iovec *parts, int parts_count)
     return put;
 }
 
+ssize_t io_write(struct io *io, const struct iovec *parts, int parts_count)
+{
+    if (io->fd < 0)
+        return -ECONNABORTED;
+    if (UNLIKELY(io->layer != NULL))
+        return io->layer->ops->write(io, parts, parts_count);
+    return io_write_below(io, parts, parts_count);
+}
+
 ssize_t io_send_file(struct io *io, int file, int64_t *offset, size_t len)
 {
     if (io->fd < 0)
         return -ECONNABORTED;
+    assert(io->layer == NULL);
     if ((io->ready & IO_WRITABLE) == 0)
         return -EAGAIN;
     ssize_t put = ops()->send_file(loop_self->kernel, io->fd, file, offset, len);
@@ -316,10 +349,19 @@ int io_write_all(struct io *io, struct iovec *parts, int parts_count, int64_t ti
     return 0;
 }
 
+void io_shutdown_write_below(struct io *io)
+{
+    ops()->shutdown_write(loop_self->kernel, io->fd);
+}
+
 void io_shutdown_write(struct io *io)
 {
-    if (io->fd >= 0)
-        ops()->shutdown_write(loop_self->kernel, io->fd);
+    if (io->fd < 0)
+        return;
+    if (UNLIKELY(io->layer != NULL))
+        io->layer->ops->shutdown_write(io);
+    else
+        io_shutdown_write_below(io);
 }
 
 int io_peer(const struct io *io, struct address *ret_address)

@@ -21,6 +21,29 @@ enum {
     IO_FAILED = 8,    /* reset, or both halves ended */
 };
 
+struct io;
+
+/*
+ * What stands between the descriptor's bytes and those that are read and written: TLS. It sees to
+ * it that `ready` tells the truth about what it holds: IO_READABLE while it can still be read from,
+ * no IO_WRITABLE while bytes wait in it for the descriptor.
+ */
+struct io_layer_ops {
+    /* As io_read and io_write; only when open. */
+    ssize_t (*read)(struct io *io, void *bytes, size_t len);
+    ssize_t (*write)(struct io *io, const struct iovec *parts, int parts_count);
+    void (*shutdown_write)(struct io *io);
+    /* The descriptor has become writable: what waits in the layer goes first. */
+    void (*on_writable)(struct io *io);
+    /* Ends and frees it; the descriptor is still open. `is_reset`: without a farewell. */
+    void (*finish)(struct io *io, bool is_reset);
+};
+
+/* The first member of each. */
+struct io_layer {
+    const struct io_layer_ops *ops;
+};
+
 struct io {
     int fd; /* owned; -1 when closed */
     uint32_t slot;
@@ -28,6 +51,7 @@ struct io {
     struct fiber *reading; /* borrowed while it waits */
     struct fiber *writing;
     void (*on_ready)(struct io *io); /* may be NULL */
+    struct io_layer *layer;          /* owned; NULL: the bytes are the descriptor's */
 };
 
 void io_init(struct io *io, void (*on_ready)(struct io *io));
@@ -67,10 +91,16 @@ int io_connected(struct io *io);
 /* Connects and waits. 0, -ETIMEDOUT, -ECANCELED, or what connect says; closed on failure. */
 int io_connect_wait(struct io *io, const struct address *address, int64_t deadline_ms);
 
-/* Never wait. Bytes moved, 0 at the end (reading), -EAGAIN, or a negative errno. */
+/* Never wait. Bytes moved, 0 at the end (reading), -EAGAIN, or a negative errno. A file can be sent
+ * only where there is no layer. */
 ssize_t io_read(struct io *io, void *bytes, size_t len);
 ssize_t io_write(struct io *io, const struct iovec *parts, int parts_count);
 ssize_t io_send_file(struct io *io, int file, int64_t *offset, size_t len);
+
+/* For layers: the same with the descriptor itself. */
+ssize_t io_read_below(struct io *io, void *bytes, size_t len);
+ssize_t io_write_below(struct io *io, const struct iovec *parts, int parts_count);
+void io_shutdown_write_below(struct io *io);
 
 /*
  * Wait until one of `what` is ready. Returns the ready ones of `what` (> 0), -ETIMEDOUT,

@@ -40,7 +40,8 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
     if (attempt->upstream != NULL)
         return VERDICT_DONE;
     int64_t deadline_ms = loop_deadline(attempt->rule->timeouts.connect_ms);
-    int rc = client_connect(pool, deadline_ms, &attempt->upstream);
+    const char *why = NULL;
+    int rc = client_connect(pool, deadline_ms, &attempt->upstream, &why);
     if (rc == 0)
         return VERDICT_DONE;
     if (rc == -ECANCELED)
@@ -52,8 +53,9 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
     bool may_retry = (attempt->rule->retries.causes & CONF_RETRY_CONNECT) != 0;
     return attempt_fail(attempt, may_retry ? VERDICT_NOT_SENT : VERDICT_FAILED,
                         rc == -ETIMEDOUT ? 504 : 502,
-                        rc == -ETIMEDOUT ? "the target did not accept in time"
-                                         : "the target refused the connection");
+                        why != NULL        ? why
+                        : rc == -ETIMEDOUT ? "the target did not accept in time"
+                                           : "the target refused the connection");
 }
 
 static enum verdict send_request(struct attempt *attempt)

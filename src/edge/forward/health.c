@@ -107,12 +107,13 @@ static const char *examine(struct check *check)
     struct client_pool pool;
     struct upstream *upstream = NULL;
     client_pool_init(&pool, &check->target->address, &check->target->other, 0);
-    int rc = client_connect(&pool, deadline_ms, &upstream);
+    const char *why = NULL;
+    int rc = client_connect(&pool, deadline_ms, &upstream, &why);
     if (rc == 0 && conf->protocol == CONF_PROTOCOL_HTTP)
         rc = ask(check, upstream, deadline_ms, &check->status);
     client_drop(upstream);
     if (rc < 0)
-        return describe(rc);
+        return why != NULL ? why : describe(rc);
     if (conf->protocol == CONF_PROTOCOL_TCP || is_good(&conf->health, check->status))
         return NULL;
     (void)snprintf(check->text, sizeof check->text, "answered %u to GET %.40s", check->status,

@@ -69,7 +69,7 @@ static void ask(struct mirror *mirror, struct member *member)
     int rc = 0;
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
     if (upstream == NULL)
-        rc = client_connect(&member->pool, loop_deadline(timeouts->connect_ms), &upstream);
+        rc = client_connect(&member->pool, loop_deadline(timeouts->connect_ms), &upstream, NULL);
     struct iovec part = {mirror->bytes, mirror->len};
     if (rc == 0)
         rc = io_write_all(&upstream->io, &part, 1, timeouts->idle_ms);

@@ -132,7 +132,7 @@ static int ask_member(struct question *question, struct client_pool *pool)
         question->upstream = tries == 0 ? client_take_idle(pool, 0) : NULL;
         int rc = 0;
         if (question->upstream == NULL)
-            rc = client_connect(pool, question->deadline_ms, &question->upstream);
+            rc = client_connect(pool, question->deadline_ms, &question->upstream, NULL);
         if (rc == 0)
             rc = send_question(question);
         if (rc == 0)

@@ -139,7 +139,7 @@ static int try_member(struct tcp_connection *connection, const struct session *s
     struct upstream *upstream = NULL;
     connection->facts.tries++;
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
-    int rc = client_connect(&connection->member->pool, loop_deadline(timeout_ms), &upstream);
+    int rc = client_connect(&connection->member->pool, loop_deadline(timeout_ms), &upstream, NULL);
     if (rc == 0)
         rc = greet(connection, session, upstream, timeout_ms);
     if (rc == 0) {

@@ -166,7 +166,7 @@ static int post(struct tracer *tracer, const struct conf_endpoint *endpoint, str
     if (rc < 0)
         return rc;
     client_pool_init(&pool, &address, &none, 0);
-    rc = client_connect(&pool, deadline_ms, &upstream);
+    rc = client_connect(&pool, deadline_ms, &upstream, NULL);
     if (rc == 0)
         rc = exchange_with(upstream, endpoint, body, deadline_ms);
     client_drop(upstream);

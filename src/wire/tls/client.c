@@ -9,13 +9,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#define NAME_BYTES_MAX 255
+
 struct tls_client {
     atomic_uint references;
     SSL_CTX *context;    /* owned */
     struct tls_bio *bio; /* owned */
     bool is_verified;
-    bool is_address; /* the name below */
-    char server_name[256];
+    char server_name[NAME_BYTES_MAX + 1]; /* empty: the host's */
 };
 
 static int set_authorities(struct tls_client *self, const struct tls_client_settings *settings,
@@ -64,7 +65,6 @@ static int set_up(struct tls_client *self, const struct tls_client_settings *set
         return error_set(error, -EINVAL, "the name of the target is too long for TLS");
     if (settings->server_name.len > 0)
         memcpy(self->server_name, settings->server_name.at, settings->server_name.len);
-    self->is_address = is_address(self->server_name);
     self->is_verified = settings->is_verified;
     self->context = tls_context_new(TLS_client_method());
     self->bio = tls_bio_create();
@@ -119,19 +119,31 @@ const struct tls_bio *tls_client_bio(const struct tls_client *client)
 }
 
 /* An address is no name that could be sent (RFC 6066 §3). */
-int tls_client_prepare(const struct tls_client *client, SSL *ssl)
+static int set_name(const struct tls_client *client, SSL *ssl, const char *name)
 {
-    const char *name = client->server_name;
-    if (name[0] == '\0')
-        return 0;
-    if (!client->is_address && SSL_set_tlsext_host_name(ssl, name) != 1)
+    bool is_name = !is_address(name);
+    if (is_name && SSL_set_tlsext_host_name(ssl, name) != 1)
         return -ENOMEM;
     if (!client->is_verified)
         return 0;
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    int ok = client->is_address ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
-                                : X509_VERIFY_PARAM_set1_host(param, name, 0);
+    int ok = is_name ? X509_VERIFY_PARAM_set1_host(param, name, 0)
+                     : X509_VERIFY_PARAM_set1_ip_asc(param, name);
     return ok == 1 ? 0 : -ENOMEM;
+}
+
+int tls_client_prepare(const struct tls_client *client, SSL *ssl, struct slice host)
+{
+    char name[NAME_BYTES_MAX + 1];
+    if (client->server_name[0] != '\0')
+        return set_name(client, ssl, client->server_name);
+    if (host.len == 0)
+        return client->is_verified ? -EINVAL : 0; /* a Unix socket has no name */
+    if (host.len > NAME_BYTES_MAX)
+        return -EINVAL;
+    memcpy(name, host.at, host.len);
+    name[host.len] = '\0';
+    return set_name(client, ssl, name);
 }

@@ -134,8 +134,9 @@ int tls_connection_accept(struct tls_listener *listener, const struct tls_transp
     return 0;
 }
 
-int tls_connection_connect(struct tls_client *client, const struct tls_transport *transport,
-                           void *arg, struct tls_connection **ret_connection)
+int tls_connection_connect(struct tls_client *client, struct slice host,
+                           const struct tls_transport *transport, void *arg,
+                           struct tls_connection **ret_connection)
 {
     struct tls_connection *self = create(transport, arg);
     if (self == NULL)
@@ -143,7 +144,7 @@ int tls_connection_connect(struct tls_client *client, const struct tls_transport
     self->client = tls_client_ref(client);
     int rc = set_up(self, tls_client_context(client), tls_client_bio(client));
     if (rc == 0)
-        rc = tls_client_prepare(client, self->ssl);
+        rc = tls_client_prepare(client, self->ssl, host);
     ERR_clear_error();
     if (rc < 0) {
         tls_connection_destroy(self);
@@ -260,6 +261,15 @@ ssize_t tls_connection_read(struct tls_connection *connection, void *bytes, size
     begin(connection);
     int result = SSL_read_ex(connection->ssl, bytes, len, &got);
     return result == 1 ? (ssize_t)got : judge(connection, result);
+}
+
+int tls_connection_peek(struct tls_connection *connection)
+{
+    char byte;
+    size_t got;
+    begin(connection);
+    int result = SSL_peek_ex(connection->ssl, &byte, 1, &got);
+    return result == 1 ? 1 : judge(connection, result);
 }
 
 bool tls_connection_has_pending(const struct tls_connection *connection)

@@ -24,9 +24,11 @@ struct tls_transport {
 int tls_connection_accept(struct tls_listener *listener, const struct tls_transport *transport,
                           void *arg, struct tls_connection **ret_connection);
 
-/* To a target. `server_name` is what is asked for by SNI and verified; see tls_client_create. */
-int tls_connection_connect(struct tls_client *client, const struct tls_transport *transport,
-                           void *arg, struct tls_connection **ret_connection);
+/* To a target. `host` is what is asked for by SNI and verified, unless the client's settings name
+ * another; an address is verified, not sent. -EINVAL for one that cannot be a name. */
+int tls_connection_connect(struct tls_client *client, struct slice host,
+                           const struct tls_transport *transport, void *arg,
+                           struct tls_connection **ret_connection);
 
 /* What was not sent is lost. NULL is fine. */
 void tls_connection_destroy(struct tls_connection *connection);
@@ -41,6 +43,10 @@ int tls_connection_handshake(struct tls_connection *connection, const char **ret
 
 /* Bytes; 0 after close_notify; -EAGAIN; -ECONNRESET when the transport ended without it. */
 ssize_t tls_connection_read(struct tls_connection *connection, void *bytes, size_t len);
+
+/* Takes in what the other side says about the connection itself: -EAGAIN when nothing else is
+ * there; else as tls_connection_read would return, 1 for any bytes. */
+int tls_connection_peek(struct tls_connection *connection);
 
 /* Has it bytes that were received and not yet read? The transport may not become readable again. */
 bool tls_connection_has_pending(const struct tls_connection *connection);
@@ -71,10 +77,10 @@ struct slice tls_connection_client_pem(const struct tls_connection *connection, 
 
 /* How targets are spoken to. Immutable and counted. */
 struct tls_client_settings {
-    struct slice server_name;       /* for SNI and verification; an address is verified, not sent */
-    bool is_verified;               /* else any certificate will do */
-    struct slice authorities_pem;   /* empty: those of the system, `system_authorities` */
-    const char *system_authorities; /* a file of PEM; NULL: none */
+    struct slice server_name;            /* in place of the host; empty: the host */
+    bool is_verified;                    /* else any certificate will do */
+    struct slice authorities_pem;        /* empty: those of the system, `system_authorities` */
+    const char *system_authorities;      /* a file of PEM; NULL: none */
     struct tls_certificate *certificate; /* that we show; NULL: none */
     bool has_h2, has_http1;              /* offered by ALPN, in this order */
 };

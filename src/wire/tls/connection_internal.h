@@ -19,8 +19,8 @@ const struct tls_bio *tls_listener_bio(const struct tls_listener *listener);
 SSL_CTX *tls_client_context(const struct tls_client *client);
 const struct tls_bio *tls_client_bio(const struct tls_client *client);
 
-/* Puts name and certificate check of a target into a connection to it. 0 or -ENOMEM. */
-int tls_client_prepare(const struct tls_client *client, SSL *ssl);
+/* Puts name and certificate check of a target into a connection to it. 0, -EINVAL, -ENOMEM. */
+int tls_client_prepare(const struct tls_client *client, SSL *ssl, struct slice host);
 
 /* Of the connection's first message: whom it wants. 0 or -ENOMEM. */
 int tls_connection_meet(struct tls_connection *connection, const struct tls_identity *identity,
