@@ -50,8 +50,8 @@ static int constrain(X509 *certificate)
     char words[1024];
     int len = snprintf(words, sizeof words, "critical");
     for (size_t i = 0; i < COUNT_OF(local_names); i++)
-        len += snprintf(words + len, sizeof words - (size_t)len, ",permitted;DNS:%s",
-                        local_names[i]);
+        len +=
+            snprintf(words + len, sizeof words - (size_t)len, ",permitted;DNS:%s", local_names[i]);
     for (size_t i = 0; i < COUNT_OF(local_networks); i++)
         len += snprintf(words + len, sizeof words - (size_t)len, ",permitted;IP:%s",
                         local_networks[i]);
@@ -127,8 +127,8 @@ int tls_authority_create(enum tls_authority_reach reach, struct slice host, int6
     if (self == NULL)
         return -ENOMEM;
     self->key = made_key();
-    int rc = self->key == NULL ? -ENOMEM
-                               : make_root(self->key, reach, host, now_s, &self->certificate);
+    int rc =
+        self->key == NULL ? -ENOMEM : make_root(self->key, reach, host, now_s, &self->certificate);
     if (rc == 0)
         rc = read_facts(self);
     if (rc < 0)
@@ -281,8 +281,7 @@ static int make_leaf(const struct tls_authority *authority, EVP_PKEY *key, GENER
         end_s = authority->not_after_s;
     X509 *leaf = made_certificate(key, now_s - BACKDATED_S, end_s);
     int rc = leaf == NULL ? -ENOMEM : made_subject(X509_get_subject_name(leaf), common_name);
-    if (rc == 0 &&
-        X509_set_issuer_name(leaf, X509_get_subject_name(authority->certificate)) != 1)
+    if (rc == 0 && X509_set_issuer_name(leaf, X509_get_subject_name(authority->certificate)) != 1)
         rc = -ENOMEM;
     if (rc == 0)
         rc = extend_all(leaf, authority->certificate, extensions, COUNT_OF(extensions));
@@ -299,8 +298,7 @@ static int make_leaf(const struct tls_authority *authority, EVP_PKEY *key, GENER
 }
 
 int tls_authority_issue(const struct tls_authority *authority, const struct slice *names,
-                        unsigned names_count, int64_t now_s, int64_t lifetime_s,
-                        struct buffer *pem)
+                        unsigned names_count, int64_t now_s, int64_t lifetime_s, struct buffer *pem)
 {
     GENERAL_NAMES *all = NULL;
     X509 *leaf = NULL;

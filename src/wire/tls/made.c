@@ -48,8 +48,7 @@ EVP_PKEY *made_key_read(struct slice pem)
 X509 *made_certificate_read(struct slice pem)
 {
     BIO *bio = bio_of(pem);
-    X509 *certificate =
-        bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, refuse_passphrase, NULL);
+    X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, refuse_passphrase, NULL);
     ERR_clear_error();
     BIO_free(bio);
     return certificate;
@@ -148,8 +147,8 @@ int made_subject(X509_NAME *subject, struct slice common_name)
     if (common_name.len == 0 || common_name.len > COMMON_NAME_BYTES_MAX)
         return 0;
     int ok = X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-                                        (const unsigned char *)common_name.at,
-                                        (int)common_name.len, -1, 0);
+                                        (const unsigned char *)common_name.at, (int)common_name.len,
+                                        -1, 0);
     ERR_clear_error();
     return ok == 1 ? 0 : -ENOMEM;
 }
@@ -162,8 +161,8 @@ static bool set_serial(X509 *certificate)
         return false;
     bytes[0] = (unsigned char)((bytes[0] & 0x7f) | 0x40);
     BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
-    bool is_set = number != NULL &&
-                  BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+    bool is_set =
+        number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
     BN_free(number);
     return is_set;
 }

@@ -234,8 +234,8 @@ static void test_what_is_none_is_refused_with_words(void **state)
     struct slice key = slice_first(buffer_slice(&pem), (size_t)at);
     assert_int_equal(tls_authority_parse(key, &none, &error), -EINVAL);
     assert_string_equal(error.text, "there is no certificate in it");
-    assert_int_equal(
-        tls_authority_parse(slice_from(buffer_slice(&pem), (size_t)at), &none, &error), -EINVAL);
+    assert_int_equal(tls_authority_parse(slice_from(buffer_slice(&pem), (size_t)at), &none, &error),
+                     -EINVAL);
     assert_string_equal(error.text, "there is no private key in it");
     assert_int_equal(buffer_append(&mixed, key), 0);
     assert_int_equal(tls_authority_write_certificate(other, &mixed), 0);
@@ -270,7 +270,8 @@ static void test_names_that_are_none_are_refused(void **state)
 static void test_long_names_fit(void **state)
 {
     (void)state;
-    struct slice host = SLICE("a-machine-with-a-name-that-is-far-longer-than-what-fits.example.org");
+    struct slice host =
+        SLICE("a-machine-with-a-name-that-is-far-longer-than-what-fits.example.org");
     struct slice name =
         SLICE("a-name-that-is-far-longer-than-what-fits-into-sixty-four-bytes-of-it.example.org");
     struct tls_authority *authority = NULL;
@@ -327,8 +328,7 @@ static void test_the_openssl_program_verifies_it(void **state)
     buffer_init(&root, AUTHORITY_PEM_BYTES_MAX);
     buffer_init(&leaf, AUTHORITY_PEM_BYTES_MAX);
     assert_int_equal(tls_authority_write_certificate(authority, &root), 0);
-    assert_int_equal(
-        tls_authority_issue(authority, &name, 1, time(NULL), 90 * DAYS_S, &leaf), 0);
+    assert_int_equal(tls_authority_issue(authority, &name, 1, time(NULL), 90 * DAYS_S, &leaf), 0);
     write_file(folder, "root.pem", buffer_slice(&root));
     write_file(folder, "leaf.pem", buffer_slice(&leaf));
     (void)snprintf(command, sizeof command,
