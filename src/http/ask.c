@@ -2,14 +2,10 @@
 #include "http/ask.h"
 
 #include "base/cleanup.h"
-#include "os/io.h"
+#include "http/answer.h"
 #include "os/unix_path.h"
-#include "wire/h1/chunked.h"
-#include "wire/h1/head.h"
 
 #include <errno.h>
-
-#define READ_BYTES 16384
 
 static int connect_to(struct io *io, const char *socket_path, int64_t deadline_ms)
 {
@@ -40,66 +36,13 @@ static int send_request(struct io *io, const char *method, const char *target, s
     return rc;
 }
 
-static int receive_all(struct io *io, int64_t deadline_ms, struct buffer *answer)
-{
-    for (;;) {
-        int rc = buffer_reserve(answer, READ_BYTES);
-        if (rc < 0)
-            return rc;
-        ssize_t got = io_read_wait(io, answer->at + answer->len, READ_BYTES, deadline_ms);
-        if (got <= 0)
-            return (int)got;
-        answer->len += (size_t)got;
-    }
-}
-
-static int copy_chunks(struct slice bytes, struct buffer *ret_body)
-{
-    struct h1_chunked chunked = {0};
-    for (;;) {
-        struct slice data;
-        struct h1_refusal refusal;
-        enum h1_chunked_event event = h1_chunked_next(&chunked, &bytes, &data, &refusal);
-        if (event == H1_CHUNKED_TRAILERS)
-            return 0;
-        if (event != H1_CHUNKED_DATA)
-            return -EBADMSG;
-        int rc = buffer_append(ret_body, data);
-        if (rc < 0)
-            return rc;
-    }
-}
-
-static int copy_body(const struct framing *framing, struct slice bytes, struct buffer *ret_body)
-{
-    switch (framing->kind) {
-    case BODY_NONE:
-        return 0;
-    case BODY_LENGTH:
-        if (bytes.len < framing->content_length)
-            return -EBADMSG;
-        return buffer_append(ret_body, slice_first(bytes, framing->content_length));
-    case BODY_CHUNKED:
-        return copy_chunks(bytes, ret_body);
-    case BODY_UNTIL_CLOSE:
-        break;
-    }
-    return buffer_append(ret_body, bytes);
-}
-
 static int parse_answer(struct slice answer, struct buffer *ret_body)
 {
-    struct h1_scan scan = {0};
-    struct h1_refusal refusal;
-    int head_len = h1_scan(&scan, answer, &refusal);
     SCOPED_FREE struct field *fields = memory_alloc_array(HTTP_FIELDS_MAX, sizeof *fields);
     if (fields == NULL)
         return -ENOMEM;
     struct response_head head = {.fields = {.at = fields, .max = HTTP_FIELDS_MAX}};
-    if (head_len <= 0 ||
-        h1_parse_response(slice_first(answer, (size_t)head_len), METHOD_OTHER, &head, &refusal) < 0)
-        return -EBADMSG;
-    int rc = copy_body(&head.framing, slice_from(answer, (size_t)head_len), ret_body);
+    int rc = answer_parse(answer, &head, ret_body);
     return rc < 0 ? rc : (int)head.status;
 }
 
@@ -115,7 +58,7 @@ int ask(const char *socket_path, const char *method, const char *target, struct 
     buffer_init(&answer, ASK_ANSWER_BYTES_MAX);
     rc = send_request(&io, method, target, body);
     if (rc == 0)
-        rc = receive_all(&io, deadline_ms, &answer);
+        rc = answer_receive(&io, deadline_ms, &answer);
     io_close(&io);
     if (rc == 0)
         rc = parse_answer(buffer_slice(&answer), ret_body);
