@@ -218,10 +218,12 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     list_init(&edge.report_waiters);
     list_init(&edge.lookups);
     maintenance_init(&edge.maintenance, edge.hash_key);
+    challenges_init(&edge.challenges);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
     if (edge.workers == NULL) {
         maintenance_finish(&edge.maintenance);
+        challenges_finish(&edge.challenges);
         return error_set(ret_error, -ENOMEM, "out of memory");
     }
     const struct plane_parts parts = {
@@ -257,6 +259,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     tracer_destroy(edge.tracer);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);
+    challenges_finish(&edge.challenges);
     descriptor_close(options->admin_fd);
     return rc;
 }

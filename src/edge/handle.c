@@ -140,6 +140,9 @@ void edge_handle(struct exchange *exchange)
         exchange_respond_error(exchange, 405, "CONNECT is for forward proxies");
         return;
     }
+    struct challenges *challenges = &edge_worker_current()->edge->challenges;
+    if (UNLIKELY(challenges_are_there(challenges)) && challenges_answer(challenges, exchange))
+        return;
     const struct route *route = router_find(&view->plane->router, listener->index, exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;

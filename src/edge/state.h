@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "edge/acme/challenges.h"
 #include "edge/filter/encoder_pool.h"
 #include "edge/forward/health.h"
 #include "edge/forward/names.h"
@@ -79,6 +80,7 @@ struct edge {
     series_slot no_site;           /* requests for which there is no site */
     struct hash_key hash_key;
     struct maintenance maintenance;
+    struct challenges challenges;
     struct signals signals;
     struct fiber *signals_fiber; /* NULL when it has ended */
     struct health_checks health;

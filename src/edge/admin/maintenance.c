@@ -21,24 +21,6 @@ static bool has_site(struct slice name)
     return false;
 }
 
-static bool read_body(struct exchange *exchange, struct buffer *body)
-{
-    struct slice data;
-    int rc;
-    while ((rc = exchange_read_body(exchange, &data)) == 1) {
-        rc = buffer_append(body, data);
-        if (rc < 0)
-            break;
-    }
-    if (rc == -EMSGSIZE || rc == -EFBIG)
-        reply_error(exchange, 413, (struct slice){0}, "the document is too large");
-    else if (rc == -ENOMEM)
-        reply_error(exchange, 503, (struct slice){0}, "out of memory for this request");
-    else if (rc < 0)
-        exchange_break(exchange);
-    return rc == 0;
-}
-
 /* The networks of "allow"; -1 when one is none, which has been answered. */
 static int read_networks(struct exchange *exchange, const struct json *list,
                          struct network networks[static MAINTENANCE_NETWORKS_MAX])
@@ -100,7 +82,7 @@ void maintenance_put(struct exchange *exchange, struct slice name)
     const struct json *document = NULL;
     buffer_init(&body, BODY_BYTES_MAX);
     arena_init(&arena, NULL, 0, SCRATCH_BYTES_MAX);
-    if (!read_body(exchange, &body))
+    if (!reply_read_body(exchange, &body))
         return;
     if (!has_site(name))
         reply_error(exchange, 404, (struct slice){0}, "there is no site \"%.*s\"", SLICE_ARG(name));

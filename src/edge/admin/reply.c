@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "http/exchange.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -73,4 +74,22 @@ void reply_wrong_method(struct exchange *exchange, struct slice allowed)
     h1_write_field(head, field_name(FIELD_ALLOW), allowed);
     h1_write_field(head, field_name(FIELD_CONTENT_TYPE), REPLY_JSON);
     (void)exchange_send(exchange, body, false);
+}
+
+bool reply_read_body(struct exchange *exchange, struct buffer *body)
+{
+    struct slice data;
+    int rc;
+    while ((rc = exchange_read_body(exchange, &data)) == 1) {
+        rc = buffer_append(body, data);
+        if (rc < 0)
+            break;
+    }
+    if (rc == -EMSGSIZE || rc == -EFBIG)
+        reply_error(exchange, 413, (struct slice){0}, "the document is too large");
+    else if (rc == -ENOMEM)
+        reply_error(exchange, 503, (struct slice){0}, "out of memory for this request");
+    else if (rc < 0)
+        exchange_break(exchange);
+    return rc == 0;
 }

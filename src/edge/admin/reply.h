@@ -1,6 +1,7 @@
 /* Answers of the admin API: documents of any length up to a maximum, and errors as JSON. */
 #pragma once
 
+#include "base/buffer.h"
 #include "base/writer.h"
 
 struct exchange;
@@ -21,6 +22,9 @@ void reply_document(struct exchange *exchange, struct slice content_type, reply_
  */
 void reply_error(struct exchange *exchange, unsigned status, struct slice at, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
+
+/* All of the request's body; false when that failed, which has been answered. */
+bool reply_read_body(struct exchange *exchange, struct buffer *body);
 
 /* 405 with the methods that are allowed, as "GET, PUT". */
 void reply_wrong_method(struct exchange *exchange, struct slice allowed);
