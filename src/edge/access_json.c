@@ -124,8 +124,7 @@ static void put_path(struct line *line, const struct key *key)
 
 static void put_protocol(struct line *line, const struct key *key)
 {
-    put_plain(line, key,
-              line->exchange->request.version_minor == 0 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1"));
+    put_plain(line, key, http_version_name(&line->exchange->request));
 }
 
 static void put_status(struct line *line, const struct key *key)

@@ -164,8 +164,8 @@ static void write_combined(struct writer *writer, const struct conf_access_log *
         write_combined_text(writer, request->method_name);
         write_char(writer, ' ');
         redact_url(writer, &conf->redact, request->target, write_combined_text);
-        write_literal(writer, " HTTP/1.");
-        write_char(writer, (char)('0' + request->version_minor));
+        write_char(writer, ' ');
+        write_slice(writer, http_version_name(request));
     }
     write_literal(writer, "\" ");
     write_u64(writer, exchange->status);

@@ -1,20 +1,20 @@
-/* Requests read and responses written over HTTP/1, for handlers. Runs on the session's fiber. */
+/*
+ * Requests read and responses written, for handlers: what is the same for all versions of HTTP. How
+ * bytes come and go is the business of exchange->ops. Runs on the exchange's fiber.
+ */
 #include "http/exchange.h"
 
 #include "base/cleanup.h"
+#include "http/exchange_ops.h"
 #include "http/head_edit.h"
-#include "http/session_internal.h"
+#include "http/worker.h"
 #include "os/beneath.h"
+#include "os/fiber.h"
 
 #include <assert.h>
 #include <errno.h>
 
 static const struct slice server_name = SLICE("weir");
-
-struct io *exchange_io(struct exchange *exchange)
-{
-    return &exchange->session->io;
-}
 
 static void fail(struct exchange *exchange)
 {
@@ -22,20 +22,12 @@ static void fail(struct exchange *exchange)
     exchange->keep_alive = false;
 }
 
-static int write_parts(struct exchange *exchange, struct iovec *parts, int count)
+static int send_interim(struct exchange *exchange, struct slice head)
 {
-    int rc = io_write_all(exchange_io(exchange), parts, count, exchange->timeout_idle_ms);
+    int rc = exchange->ops->send_interim(exchange, head);
     if (rc < 0)
         fail(exchange);
     return rc;
-}
-
-static int send_continue(struct exchange *exchange)
-{
-    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    exchange->continue_sent = true;
-    struct iovec part = {(void *)(uintptr_t)interim, sizeof interim - 1};
-    return write_parts(exchange, &part, 1);
 }
 
 /* After a body that failed or is too large no next request is looked for. */
@@ -52,12 +44,12 @@ static int count_body(struct exchange *exchange, int rc, struct slice data)
 
 int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
 {
-    struct session *session = exchange->session;
     *ret_data = (struct slice){0};
-    int rc = inflow_try_body(&session->inflow, &session->io, ret_data);
+    int rc = exchange->ops->try_body(exchange, ret_data);
     if (rc == -EAGAIN && exchange->request.expects_continue && !exchange->continue_sent &&
         exchange->state == RESPONSE_NONE) {
-        int sent = send_continue(exchange);
+        exchange->continue_sent = true;
+        int sent = send_interim(exchange, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
         return sent < 0 ? sent : -EAGAIN;
     }
     return count_body(exchange, rc, *ret_data);
@@ -65,7 +57,7 @@ int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
 
 void exchange_trailers(const struct exchange *exchange, struct fields *ret_fields)
 {
-    inflow_trailers(&exchange->session->inflow, ret_fields);
+    exchange->ops->trailers(exchange, ret_fields);
 }
 
 int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
@@ -74,7 +66,7 @@ int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
         int rc = exchange_try_body(exchange, ret_data);
         if (rc != -EAGAIN)
             return rc;
-        rc = io_wait(exchange_io(exchange), IO_READABLE, loop_deadline(exchange->timeout_idle_ms));
+        rc = exchange->ops->await_body(exchange);
         if (rc < 0) {
             exchange->keep_alive = false;
             return rc;
@@ -94,7 +86,7 @@ static bool has_no_body(const struct exchange *exchange, unsigned status)
            status == 304;
 }
 
-/* RFC 9112 §6: which framing the response gets, and what must then be written about it. */
+/* Which framing the response gets, and what must then be written about it (RFC 9112 §6). */
 static void write_framing(struct exchange *exchange, unsigned status, uint64_t length)
 {
     struct writer *head = &exchange->head;
@@ -109,38 +101,9 @@ static void write_framing(struct exchange *exchange, unsigned status, uint64_t l
         exchange->response_kind = length == 0 ? BODY_NONE : BODY_LENGTH;
         exchange->response_left = length;
         h1_write_length(head, length);
-    } else if (exchange->request.version_minor >= 1) {
-        exchange->response_kind = BODY_CHUNKED;
-        write_literal(head, "Transfer-Encoding: chunked\r\n");
     } else {
-        exchange->response_kind = BODY_UNTIL_CLOSE;
-        exchange->keep_alive = false;
+        exchange->response_kind = exchange->ops->frame_open(exchange);
     }
-}
-
-/* RFC 9112 §9.6: the client is told when the rest of its body will not be read. */
-static bool leaves_body(const struct exchange *exchange)
-{
-    const struct inflow *inflow = &exchange->session->inflow;
-    if (inflow->body_ended || exchange->request.framing.kind == BODY_NONE)
-        return false;
-    bool may_never_come = exchange->request.expects_continue && !exchange->continue_sent &&
-                          exchange->request_bytes == 0;
-    return may_never_come || (exchange->request.framing.kind == BODY_LENGTH &&
-                              inflow->body_left > SESSION_SKIP_BYTES_MAX);
-}
-
-static void write_connection(struct exchange *exchange, unsigned status)
-{
-    struct writer *head = &exchange->head;
-    if (status == 101)
-        return;
-    if (leaves_body(exchange))
-        exchange->keep_alive = false;
-    if (!exchange->keep_alive)
-        write_literal(head, "Connection: close\r\n");
-    else if (exchange->request.version_minor == 0)
-        write_literal(head, "Connection: keep-alive\r\n");
 }
 
 struct writer *exchange_begin(struct exchange *exchange, unsigned status, struct slice reason,
@@ -159,11 +122,9 @@ struct writer *exchange_begin(struct exchange *exchange, unsigned status, struct
     exchange->state = RESPONSE_HEAD;
     exchange->status = status;
     exchange->length = length;
-    if (session_is_draining(exchange->session))
-        exchange->keep_alive = false;
     h1_write_status_line(head, status, reason);
     write_framing(exchange, status, length);
-    write_connection(exchange, status);
+    exchange->ops->write_connection(exchange, status);
     write_literal(head, "X-Request-Id: ");
     write_hex(head, exchange->id, 16);
     write_literal(head, "\r\n");
@@ -174,12 +135,6 @@ void exchange_write_own_fields(struct writer *head)
 {
     h1_write_field(head, field_name(FIELD_DATE), worker_date());
     h1_write_field(head, field_name(FIELD_SERVER), server_name);
-}
-
-/* Filters may hold the first bytes of a body back, and the head with them. */
-static bool has_head(const struct exchange *exchange)
-{
-    return exchange->head.start != NULL;
 }
 
 void exchange_set_length(struct exchange *exchange, uint64_t length)
@@ -199,64 +154,30 @@ static void reframe(struct exchange *exchange, size_t len, bool more)
         length = len;
     exchange->is_reframed = false;
     write_framing(exchange, exchange->status, length);
-    write_connection(exchange, exchange->status);
+    exchange->ops->write_connection(exchange, exchange->status);
 }
 
-/* Adds the head to the parts when it has not left yet. */
-static int add_head(struct exchange *exchange, struct iovec *parts, int *count)
+/* The head's last line, when it has not left yet. */
+static int end_head(struct exchange *exchange)
 {
-    if (!has_head(exchange))
+    if (!exchange_has_head(exchange))
         return 0;
     h1_write_end(&exchange->head);
     if (exchange->head.overflown) {
         exchange_break(exchange);
         return -EMSGSIZE;
     }
-    struct slice head = writer_slice(&exchange->head);
-    parts[(*count)++] = (struct iovec){exchange->head.start, head.len};
     return 0;
 }
 
-static void add_part(struct iovec *parts, int *count, const void *bytes, size_t len)
+/* What came of a part that was handed to the version of HTTP, and the head before it. */
+static int settle_part(struct exchange *exchange, int rc, size_t body_bytes, bool more)
 {
-    if (len > 0)
-        parts[(*count)++] = (struct iovec){(void *)(uintptr_t)bytes, len};
-}
-
-/* Up to this many bytes a copy behind the head is cheaper than a second part. */
-#define COPY_BYTES_MAX 4096
-
-static void copy_behind(struct iovec *head, const struct iovec *parts, int count)
-{
-    char *end = (char *)head->iov_base + head->iov_len;
-    for (int i = 0; i < count; i++) {
-        memcpy(end, parts[i].iov_base, parts[i].iov_len);
-        end += parts[i].iov_len;
-        head->iov_len += parts[i].iov_len;
-    }
-}
-
-static int join_parts(const struct exchange *exchange, struct iovec *parts, int count)
-{
-    if (!has_head(exchange) || count < 2)
-        return count;
-    size_t more = 0;
-    for (int i = 1; i < count; i++)
-        more += parts[i].iov_len;
-    if (more > COPY_BYTES_MAX || more > BLOCK_LARGE_BYTES - parts[0].iov_len)
-        return count;
-    copy_behind(&parts[0], parts + 1, count - 1);
-    return 1;
-}
-
-static int send_parts(struct exchange *exchange, struct iovec *parts, int count, size_t body_bytes,
-                      bool more)
-{
-    count = join_parts(exchange, parts, count);
-    int rc = count == 0 ? 0 : write_parts(exchange, parts, count);
     free_head(exchange);
-    if (rc < 0)
+    if (rc < 0) {
+        fail(exchange);
         return rc;
+    }
     exchange->response_bytes += body_bytes;
     exchange->state = more ? RESPONSE_BODY : RESPONSE_COMPLETE;
     return 0;
@@ -283,36 +204,23 @@ static int send_to_client(struct exchange *exchange, struct slice data, bool mor
     if (exchange->response_kind == BODY_NONE)
         data.len = 0;
     int rc = check_length(exchange, data.len, more);
-    struct iovec parts[4];
-    int count = 0;
     if (rc == 0)
-        rc = add_head(exchange, parts, &count);
+        rc = end_head(exchange);
     if (rc < 0)
         return rc;
-    if (exchange->response_kind != BODY_CHUNKED) {
-        add_part(parts, &count, data.at, data.len);
-        return send_parts(exchange, parts, count, data.len, more);
-    }
-    char chunk_head[H1_CHUNK_HEAD_BYTES];
-    if (data.len > 0) {
-        add_part(parts, &count, chunk_head, h1_chunk_head(chunk_head, data.len));
-        add_part(parts, &count, data.at, data.len);
-    }
-    static const char more_follows[] = "\r\n", last_chunk[] = "\r\n0\r\n\r\n";
-    const char *after = more ? more_follows : last_chunk;
-    size_t skip = data.len > 0 ? 0 : 2;
-    add_part(parts, &count, after + skip, strlen(after) - skip);
-    return send_parts(exchange, parts, count, data.len, more);
+    rc = exchange->ops->send(exchange, data, more);
+    return settle_part(exchange, rc, data.len, more);
 }
 
 static int flush_to_client(struct exchange *exchange)
 {
-    struct iovec parts[1];
-    int count = 0;
     if (UNLIKELY(exchange->is_reframed))
         reframe(exchange, 0, true);
-    int rc = add_head(exchange, parts, &count);
-    return rc < 0 ? rc : send_parts(exchange, parts, count, 0, true);
+    int rc = end_head(exchange);
+    if (rc < 0)
+        return rc;
+    rc = exchange_has_head(exchange) ? exchange->ops->send(exchange, (struct slice){0}, true) : 0;
+    return settle_part(exchange, rc, 0, true);
 }
 
 /* Filters. */
@@ -325,16 +233,6 @@ void exchange_add_filter(struct exchange *exchange, struct exchange_filter *filt
     filter->next = NULL;
     filter->transforms = false;
     *at = filter;
-}
-
-void exchange_end_filters(struct exchange *exchange)
-{
-    for (struct exchange_filter *filter = exchange->filters; filter != NULL;
-         filter = filter->next) {
-        if (filter->ops->finish != NULL)
-            filter->ops->finish(filter, exchange);
-    }
-    exchange->filters = NULL;
 }
 
 static void filter_head(struct exchange *exchange)
@@ -360,7 +258,7 @@ static int pass_on(struct exchange_filter *filter, struct exchange *exchange, st
     if (filter != NULL)
         return filter->ops->body(filter, exchange, data, part);
     if (part == PART_FLUSH && data.len == 0)
-        return has_head(exchange) ? flush_to_client(exchange) : 0;
+        return exchange_has_head(exchange) ? flush_to_client(exchange) : 0;
     return send_to_client(exchange, data, part != PART_LAST);
 }
 
@@ -433,42 +331,14 @@ int exchange_end(struct exchange *exchange, const struct fields *trailers)
         return send_filtered(exchange, (struct slice){0}, PART_LAST);
     if (exchange->response_kind != BODY_CHUNKED || trailers->count == 0)
         return send_to_client(exchange, (struct slice){0}, false);
-    char *block = block_take(BLOCK_LARGE);
-    if (block == NULL) {
-        exchange_break(exchange);
-        return -ENOMEM;
-    }
-    struct writer writer;
-    writer_init(&writer, block, BLOCK_LARGE_BYTES);
-    h1_write_last_chunk(&writer, trailers);
-    struct iovec parts[2];
-    int count = 0;
-    int rc = add_head(exchange, parts, &count);
-    if (rc == 0) {
-        struct slice end = writer_slice(&writer);
-        add_part(parts, &count, end.at, end.len);
-        rc = send_parts(exchange, parts, count, 0, false);
-    }
-    block_give(block, BLOCK_LARGE);
-    return rc;
+    int rc = end_head(exchange);
+    if (rc < 0)
+        return rc;
+    rc = exchange->ops->send_trailers(exchange, trailers);
+    return settle_part(exchange, rc, 0, false);
 }
 
-static int send_file_part(struct exchange *exchange, int file, int64_t *offset, size_t len)
-{
-    struct io *io = exchange_io(exchange);
-    for (;;) {
-        ssize_t put = io_send_file(io, file, offset, len);
-        if (put == 0)
-            return -EPROTO; /* the file was cut short under us */
-        if (put != -EAGAIN)
-            return (int)put;
-        int rc = io_wait(io, IO_WRITABLE, loop_deadline(exchange->timeout_idle_ms));
-        if (rc < 0)
-            return rc;
-    }
-}
-
-/* Filters and TLS want to see the bytes. */
+/* Where filters want to see the bytes, or they cannot leave but through memory. */
 static int read_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len, bool more)
 {
     char *block = block_take(BLOCK_LARGE);
@@ -482,8 +352,7 @@ static int read_file(struct exchange *exchange, int file, uint64_t offset, uint6
         }
         offset += (uint64_t)got;
         len -= (uint64_t)got;
-        rc = send_filtered(exchange, slice_of(block, (size_t)got),
-                           more || len > 0 ? PART_MORE : PART_LAST);
+        rc = exchange_send(exchange, slice_of(block, (size_t)got), more || len > 0);
         if (rc == 0 && len > 0)
             fiber_yield();
     }
@@ -499,18 +368,19 @@ int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uin
     enum { PART_BYTES = 256 * 1024 };
     if (UNLIKELY(exchange->filters != NULL) && !exchange->has_filtered)
         filter_head(exchange);
-    bool needs_bytes = exchange->is_transformed || exchange_io(exchange)->layer != NULL;
-    if (UNLIKELY(needs_bytes) && len > 0)
+    if (UNLIKELY(exchange->is_transformed) && len > 0)
         return read_file(exchange, file, offset, len, more);
     if (exchange->response_kind == BODY_NONE || len == 0)
         return exchange_send(exchange, (struct slice){0}, more);
+    if (exchange->ops->send_file == NULL)
+        return read_file(exchange, file, offset, len, more);
     assert(exchange->response_kind == BODY_LENGTH);
     int rc = check_length(exchange, (size_t)len, more);
     if (rc == 0 && exchange->state == RESPONSE_HEAD)
         rc = flush_to_client(exchange);
     int64_t at = (int64_t)offset;
     while (rc >= 0 && len > 0) {
-        rc = send_file_part(exchange, file, &at, len < PART_BYTES ? len : PART_BYTES);
+        rc = exchange->ops->send_file(exchange, file, &at, len < PART_BYTES ? len : PART_BYTES);
         if (rc > 0) {
             len -= (uint64_t)rc;
             exchange->response_bytes += (uint64_t)rc;
@@ -585,7 +455,7 @@ void exchange_refuse(struct exchange *exchange, unsigned status, const char *rea
 
 int exchange_send_interim(struct exchange *exchange, const struct response_head *interim)
 {
-    if (exchange->request.version_minor == 0 || exchange->state != RESPONSE_NONE)
+    if (http_is_1_0(&exchange->request) || exchange->state != RESPONSE_NONE)
         return 0;
     char *block = block_take(BLOCK_LARGE);
     if (block == NULL)
@@ -595,8 +465,7 @@ int exchange_send_interim(struct exchange *exchange, const struct response_head 
     h1_write_status_line(&writer, interim->status, interim->reason);
     h1_write_forwarded(&writer, &interim->fields, NULL);
     h1_write_end(&writer);
-    struct iovec part = {block, writer_slice(&writer).len};
-    int rc = writer.overflown ? -EMSGSIZE : write_parts(exchange, &part, 1);
+    int rc = writer.overflown ? -EMSGSIZE : send_interim(exchange, writer_slice(&writer));
     block_give(block, BLOCK_LARGE);
     return rc;
 }

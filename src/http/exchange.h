@@ -10,6 +10,7 @@
 #include "wire/http/message.h"
 
 struct exchange;
+struct exchange_ops;
 struct series;
 struct session;
 
@@ -122,8 +123,9 @@ struct exchange_notes {
 };
 
 struct exchange {
-    struct session *session;
-    struct server *server; /* of its listener */
+    const struct exchange_ops *ops; /* of the version of HTTP it came by */
+    struct session *session;        /* its connection, perhaps one of many exchanges on it */
+    struct server *server;          /* of its listener */
     struct arena arena;
     struct request_head request;
     struct slice host;  /* normalised, without port; empty when the client named none */
@@ -186,9 +188,6 @@ int exchange_try_body(struct exchange *exchange, struct slice *ret_data);
 /* The trailer fields of the request, once its body has ended: as inflow_trailers. */
 void exchange_trailers(const struct exchange *exchange, struct fields *ret_fields);
 
-/* The descriptor to wait for when -EAGAIN came, readable then. */
-struct io *exchange_io(struct exchange *exchange);
-
 static inline bool exchange_has_body(const struct exchange *exchange)
 {
     return exchange->request.framing.kind != BODY_NONE;
@@ -234,7 +233,7 @@ int exchange_pause(struct exchange *exchange);
 int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,
                        bool more);
 
-/* The end of the body, with trailer fields (may be none) where it is chunked. */
+/* The end of the body, with trailer fields (may be none) where its length was not told. */
 int exchange_end(struct exchange *exchange, const struct fields *trailers);
 
 /* The body cannot be completed: the client must see a truncation, not a clean end. */
@@ -250,7 +249,7 @@ void exchange_respond_error(struct exchange *exchange, unsigned status, const ch
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *reason,
                      struct slice fields);
 
-/* 1xx other than 101, passed on to a 1.1 client before the final response. */
+/* 1xx other than 101, passed on to a client, but not of 1.0, before the final response. */
 int exchange_send_interim(struct exchange *exchange, const struct response_head *head);
 
 /* Adds a filter, towards the client behind those already there. Before anything has left. */
@@ -263,6 +262,3 @@ void exchange_set_length(struct exchange *exchange, uint64_t length);
 /* For a filter's `body`: hands a part to the next filter or the client. 0 or the error. */
 int exchange_pass(struct exchange_filter *filter, struct exchange *exchange, struct slice data,
                   enum exchange_part part);
-
-/* For the session: ends the filters. */
-void exchange_end_filters(struct exchange *exchange);

@@ -5,19 +5,16 @@
 #include "http/session.h"
 
 #include "base/cleanup.h"
+#include "http/exchange_ops.h"
 #include "http/session_internal.h"
 #include "http/tls_io.h"
 #include "http/trust.h"
-#include "wire/http/uri.h"
 
-#include <assert.h>
 #include <errno.h>
 
-#define ARENA_FIRST_BYTES 1024
-#define ARENA_BYTES_MAX   (256 * 1024)
-#define REQUESTS_A_TURN   16
-#define LINGER_MS         2000
-#define SHIELD_MS         5000
+#define REQUESTS_A_TURN 16
+#define LINGER_MS       2000
+#define SHIELD_MS       5000
 
 static void session_main(void *arg);
 static void serve_main(void *arg);
@@ -318,83 +315,6 @@ void session_accept(struct server *server, int fd, const struct address *peer)
     timer_arm(&session->timer, loop_deadline(server->head_timeout_ms));
 }
 
-/* Fields are parsed into the worker's room, then kept in the arena at their true number. */
-int exchange_parse(struct exchange *exchange, struct slice head, struct h1_refusal *ret_refusal)
-{
-    struct field *fields = worker_current()->fields;
-    struct request_head *request = &exchange->request;
-    request->fields = (struct fields){fields, 0, HTTP_FIELDS_MAX};
-    int rc = h1_parse_request(head, request, ret_refusal);
-    if (rc < 0)
-        return rc;
-    size_t bytes = request->fields.count * sizeof *fields;
-    struct field *kept = arena_alloc(&exchange->arena, bytes);
-    if (kept == NULL)
-        return -ENOMEM;
-    if (bytes > 0)
-        memcpy(kept, fields, bytes);
-    request->fields.at = kept;
-    request->fields.max = request->fields.count;
-    return 0;
-}
-
-static int match_escapes(struct exchange *exchange)
-{
-    char *matched = arena_alloc(&exchange->arena, exchange->path.len);
-    if (matched == NULL)
-        return -ENOMEM;
-    uri_matched_path(exchange->path, matched, &exchange->path);
-    return 0;
-}
-
-/* The one form of host and path that all later decisions see. */
-int exchange_normalise(struct exchange *exchange, struct h1_refusal *ret_refusal)
-{
-    struct request_head *request = &exchange->request;
-    char *host = arena_alloc(&exchange->arena, request->authority.len + 1);
-    char *path = arena_alloc(&exchange->arena, request->path.len * 3 + 1);
-    if (host == NULL || path == NULL)
-        return -ENOMEM;
-    *ret_refusal = (struct h1_refusal){400, "Host is not a host"};
-    if (request->authority.len > 0 &&
-        uri_split_authority(request->authority, host, &exchange->host, &exchange->port) < 0)
-        return -EBADMSG;
-    *ret_refusal = (struct h1_refusal){400, "the path is malformed or leaves the root"};
-    exchange->path = request->path;
-    exchange->query = request->query;
-    int rc = 0;
-    if (request->form == TARGET_ORIGIN || request->form == TARGET_ABSOLUTE)
-        rc = uri_normalise_path(request->path, path, &exchange->path);
-    exchange->action_path = exchange->path;
-    exchange->action_query = exchange->query;
-    if (rc == 0 && UNLIKELY(slice_find(exchange->path, '%') >= 0))
-        rc = match_escapes(exchange);
-    return rc;
-}
-
-static void begin_exchange(struct exchange *exchange, struct session *session, void *memory)
-{
-    *exchange = (struct exchange){
-        .session = session,
-        .server = session->server,
-        .client = slice_of(session->client, session->client_len),
-        .is_secure = session->server->is_secure && !session->is_plain,
-        .id = prng_next(&worker_current()->prng),
-        .started_us = loop_now_us(),
-        .timeout_idle_ms = session->server->idle_timeout_ms,
-        .body_max = session->server->body_max,
-        .request.version_minor = 1,
-    };
-    arena_init(&exchange->arena, memory, ARENA_FIRST_BYTES, ARENA_BYTES_MAX);
-}
-
-static void refuse(struct exchange *exchange, const struct h1_refusal *refusal)
-{
-    counter_add(&worker_current()->counters.requests_refused, 1);
-    exchange->keep_alive = false;
-    exchange_respond_error(exchange, refusal->status, refusal->text);
-}
-
 static int read_request(struct exchange *exchange)
 {
     struct session *session = exchange->session;
@@ -420,38 +340,9 @@ static int read_request(struct exchange *exchange)
         if (rc == -ENOMEM)
             refusal = (struct h1_refusal){503, "out of memory for this request"};
     }
-    refuse(exchange, &refusal);
+    exchange->keep_alive = false;
+    exchange_refuse_request(exchange, refusal.status, refusal.text);
     return -EBADMSG;
-}
-
-/* A handler that returns without a response, or in its middle, leaves the rest to us. */
-static void settle(struct exchange *exchange)
-{
-    switch (exchange->state) {
-    case RESPONSE_NONE:
-        exchange_respond_error(exchange, 500, "no action answered");
-        break;
-    case RESPONSE_HEAD:
-    case RESPONSE_BODY:
-        exchange_break(exchange);
-        break;
-    case RESPONSE_COMPLETE:
-    case RESPONSE_BROKEN:
-    case RESPONSE_UPGRADED:
-        break;
-    }
-}
-
-static void count(const struct exchange *exchange)
-{
-    struct worker_counters *counters = &worker_current()->counters;
-    unsigned hundreds = exchange->status / 100;
-    if (exchange->server->is_uncounted)
-        return;
-    counter_add(&counters->requests, 1);
-    counter_add(&counters->responses[hundreds < COUNT_OF(counters->responses) ? hundreds : 0], 1);
-    counter_add(&counters->bytes_received, exchange->request_bytes);
-    counter_add(&counters->bytes_sent, exchange->response_bytes);
 }
 
 /* After an early response: what is left of the request's body goes by within bounds, or we close.
@@ -474,21 +365,18 @@ static bool skip_body(struct exchange *exchange)
 static bool serve_one(struct session *session)
 {
     UNINITIALISED struct exchange exchange;
-    _Alignas(16) UNINITIALISED char memory[ARENA_FIRST_BYTES];
-    begin_exchange(&exchange, session, memory);
+    _Alignas(16) UNINITIALISED char memory[EXCHANGE_ARENA_BYTES];
+    exchange_open(&exchange, session,
+                  session->io.layer == NULL ? &exchange_h1 : &exchange_h1_layered, memory);
     if (read_request(&exchange) == 0)
         session->server->handle(&exchange);
-    settle(&exchange);
-    if (UNLIKELY(exchange.filters != NULL))
-        exchange_end_filters(&exchange);
+    exchange_settle(&exchange);
     if (exchange.state == RESPONSE_BROKEN && exchange.response_kind == BODY_UNTIL_CLOSE)
         io_reset(&session->io); /* an orderly end would pass for the body's (RFC 9112 §8) */
-    count(&exchange);
-    if (session->server->log != NULL)
-        session->server->log(&exchange);
+    exchange_log(&exchange);
     bool goes_on = exchange.state == RESPONSE_COMPLETE && exchange.keep_alive &&
                    (session->inflow.body_ended || skip_body(&exchange));
-    arena_finish(&exchange.arena);
+    exchange_close(&exchange);
     inflow_unpin(&session->inflow);
     return goes_on;
 }

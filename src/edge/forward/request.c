@@ -110,8 +110,7 @@ static void write_via(struct writer *writer, const struct exchange *exchange)
             write_literal(writer, ", ");
         }
     }
-    write_literal(writer, "1.");
-    write_char(writer, (char)('0' + exchange->request.version_minor));
+    write_slice(writer, slice_from(http_version_name(&exchange->request), strlen("HTTP/")));
     write_literal(writer, " weir\r\n");
 }
 

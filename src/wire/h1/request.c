@@ -99,6 +99,7 @@ static int parse_request_line(struct slice line, struct request_head *head,
         h1_parse_version(slice_from(rest, (size_t)blank + 1), &head->version_minor, ret_refusal);
     if (result < 0)
         return result;
+    head->version_major = 1;
     head->method = http_method_of(method);
     head->method_name = method;
     head->target = slice_first(rest, (size_t)blank);

@@ -155,3 +155,10 @@ const char *http_status_reason(unsigned status)
         return "Unknown";
     return reasons[status];
 }
+
+struct slice http_version_name(const struct request_head *request)
+{
+    if (request->version_major == 2)
+        return SLICE("HTTP/2.0");
+    return request->version_minor == 0 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
+}

@@ -114,8 +114,8 @@ struct fields {
 /* How the end of a body is found (RFC 9112 §6.3). */
 enum body_kind {
     BODY_NONE,
-    BODY_LENGTH, /* content_length bytes, not 0 */
-    BODY_CHUNKED,
+    BODY_LENGTH,      /* content_length bytes, not 0 */
+    BODY_CHUNKED,     /* its end is told by what comes; by the stream's end in HTTP/2 */
     BODY_UNTIL_CLOSE, /* responses only */
 };
 
@@ -131,7 +131,8 @@ enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTE
 
 struct request_head {
     enum http_method method;
-    uint8_t version_minor; /* of HTTP/1: 0 or 1 */
+    uint8_t version_major; /* 1 or 2 */
+    uint8_t version_minor;
     enum target_form form;
     bool keep_alive;       /* what the client wants (RFC 9112 §9.3) */
     bool expects_continue; /* Expect: 100-continue, only with 1.1 and a body */
@@ -156,6 +157,15 @@ struct response_head {
     struct framing framing;
     struct fields fields;
 };
+
+/* Such a client knows neither chunks nor interim responses. */
+static inline bool http_is_1_0(const struct request_head *request)
+{
+    return request->version_major < 2 && request->version_minor == 0;
+}
+
+/* "HTTP/1.1", as CGI's SERVER_PROTOCOL has it. */
+struct slice http_version_name(const struct request_head *request);
 
 /* The first field with that id, or NULL. */
 const struct field *fields_find(const struct fields *fields, enum field_id id);

@@ -103,6 +103,20 @@ static void statuses_have_reasons(void **state)
     assert_string_equal(http_status_reason(4000000000U), "Unknown");
 }
 
+static void versions_have_names(void **state)
+{
+    (void)state;
+    const struct request_head old = {.version_major = 1},
+                              usual = {.version_major = 1, .version_minor = 1},
+                              second = {.version_major = 2};
+    assert_true(slice_equal(http_version_name(&old), SLICE("HTTP/1.0")));
+    assert_true(slice_equal(http_version_name(&usual), SLICE("HTTP/1.1")));
+    assert_true(slice_equal(http_version_name(&second), SLICE("HTTP/2.0")));
+    assert_true(http_is_1_0(&old));
+    assert_false(http_is_1_0(&usual));
+    assert_false(http_is_1_0(&second));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +126,7 @@ int main(void)
         cmocka_unit_test(values_hold_no_control_but_tab),
         cmocka_unit_test(methods_are_known_by_their_exact_name),
         cmocka_unit_test(statuses_have_reasons),
+        cmocka_unit_test(versions_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
