@@ -19,12 +19,13 @@ import time
 import compress
 import cost
 import cpu
+import half_open
 import memory
 import overload
 import sites
 import slow_target
-from rows import (ROWS, CompressRow, CpuRow, MemoryRow, OverloadRow, ReloadRow, SitesRow,
-                  SlowTargetRow)
+from rows import (ROWS, CompressRow, CpuRow, HalfOpenRow, MemoryRow, OverloadRow, ReloadRow,
+                  SitesRow, SlowTargetRow)
 from servers import CLIENT_CORE, HERE, ROOT, version
 
 
@@ -47,6 +48,7 @@ KINDS = {
     ReloadRow: Kind(sites.measure_reload, sites.reload_lines, sites.reload_verdicts),
     SlowTargetRow: Kind(slow_target.measure, slow_target.lines, slow_target.verdicts),
     CompressRow: Kind(compress.measure, compress.lines, compress.verdicts),
+    HalfOpenRow: Kind(half_open.measure, half_open.lines, half_open.verdicts),
     OverloadRow: Kind(overload.measure, overload.lines, overload.verdicts),
 }
 

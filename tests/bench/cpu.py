@@ -7,6 +7,7 @@ from servers import Server
 
 # The offered load is this part of what the slowest server did at saturation.
 OFFERED_PART = 0.6
+OFFERED_KINDS = ("http", "https")
 
 
 def in_turn(servers, rounds, sample):
@@ -19,6 +20,14 @@ def in_turn(servers, rounds, sample):
     return samples
 
 
+def _saturate(server, row, seconds):
+    if row.kind == "h2":
+        return load.saturate_streams(server, row.path, row.connections, row.streams, seconds)
+    if row.kind == "handshake":
+        return load.shake_hands(server, seconds, row.path.split())
+    return load.saturate(server, row.path, row.connections, seconds, by_tls=row.kind == "https")
+
+
 def measure(row, options, folder):
     """{load: samples} of one row."""
     pool = max(1024, row.connections)
@@ -29,17 +38,17 @@ def measure(row, options, folder):
                    for name in names]
 
         def saturate(server, seconds=options.seconds):
-            return load.saturate(server, row.path, row.connections, seconds).as_dict()
+            return _saturate(server, row, seconds).as_dict()
 
         for server in servers:
             saturate(server, 1)
         samples = {"saturated": in_turn(servers, options.rounds, saturate)}
-        if not options.quick:
+        if not options.quick and row.kind in OFFERED_KINDS:
             slowest = min(report.median(group, "requests_per_s")
                           for group in report.by_server(samples["saturated"]).values())
             samples["offered"] = in_turn(servers, options.rounds, lambda server: load.offer(
                 server, row.path, row.connections, options.seconds,
-                slowest * OFFERED_PART).as_dict())
+                slowest * OFFERED_PART, row.kind == "https").as_dict())
     return samples
 
 

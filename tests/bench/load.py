@@ -51,11 +51,11 @@ def _sample(server, requests, failed, seconds, spent, busy_s, p99_ms):
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 
-def saturate(server, path, connections, seconds, arguments=(), script_arguments=()):
+def saturate(server, path, connections, seconds, arguments=(), script_arguments=(), by_tls=False):
     """As many requests as the client can make, one open on each connection; `arguments` are wrk's."""
     output, spent, busy_s = _measure(server, [
         "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", *arguments,
-        server.url(path), *script_arguments])
+        server.url(path, by_tls), *script_arguments])
     requests, took, unit = re.search(r"(\d+) requests in ([\d.]+)(\w+),", output).groups()
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
@@ -63,6 +63,27 @@ def saturate(server, path, connections, seconds, arguments=(), script_arguments=
     failed = int(bad[1]) if bad else 0
     failed += sum(int(number) for number in errors.groups()) if errors else 0
     return _sample(server, int(requests), failed, float(took) * _UNITS_S[unit], spent, busy_s, 0.0)
+
+
+def saturate_streams(server, path, connections, streams, seconds):
+    """HTTP/2 over TLS, so many streams open on each connection."""
+    output, spent, busy_s = _measure(server, [
+        "h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds}",
+        server.url(path, by_tls=True)])
+    # "requests: 10 total, 10 started, 10 done, 10 succeeded, 0 failed, 0 errored, 0 timeout"
+    good, failed = re.search(r"(\d+) succeeded, (\d+) failed", output).groups()
+    if "Application protocol: h2" not in output:
+        raise RuntimeError(f"{server.name} does not speak HTTP/2:\n{output}")
+    return _sample(server, int(good), int(failed), seconds, spent, busy_s, 0.0)
+
+
+def shake_hands(server, seconds, arguments):
+    """One handshake after the other; `arguments` are those of `openssl s_time`."""
+    output, spent, busy_s = _measure(server, [
+        "openssl", "s_time", "-connect", f"127.0.0.1:{server.tls_port}", "-time", str(seconds),
+        *arguments])
+    count = sum(int(number) for number in re.findall(r"(\d+) connections in \d+ real", output))
+    return _sample(server, count, 0, seconds, spent, busy_s, 0.0)
 
 
 def open_loop(server, path, connections, seconds, requests_per_s, *arguments):
@@ -77,14 +98,14 @@ def open_loop(server, path, connections, seconds, requests_per_s, *arguments):
     return {"server": server.name, **json.loads(output)}
 
 
-def offer(server, path, connections, seconds, requests_per_s):
+def offer(server, path, connections, seconds, requests_per_s, by_tls=False):
     """A fixed number of requests a second, spread over the connections."""
     per_client = max(1, round(requests_per_s / connections))
     total = per_client * connections * seconds
     with tempfile.NamedTemporaryFile("r", prefix="weir-bench-") as log:
         output, spent, busy_s = _measure(server, [
             "h2load", "--h1", f"--rps={per_client}", "-t1", f"-c{connections}", f"-n{total}",
-            f"--log-file={log.name}", server.url(path)])
+            f"--log-file={log.name}", server.url(path, by_tls)])
         rows = [line.split("\t") for line in log]
     seconds_taken = float(re.search(r"finished in ([\d.]+)(\w+),", output)[1])
     if re.search(r"finished in [\d.]+ms", output):

@@ -4,6 +4,7 @@ target. Client and slow target are coroutines of this process.
 """
 import asyncio
 import contextlib
+import ssl
 
 import cost
 import report
@@ -24,10 +25,17 @@ async def _read_answer(reader):
     return int(lines[0].split()[1])
 
 
-async def _ask(port, path, gate):
+def _any_certificate():
+    """A client's context that takes whatever the server shows."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def _ask(port, path, gate, context=None):
     """One connection with one request; returns its writer, to be kept open, and the status."""
     async with gate:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
         writer.write(REQUEST.format(path=path).encode())
     return writer, await _read_answer(reader)
 
@@ -38,15 +46,16 @@ async def _close_all(writers):
     await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
-async def _idle(server, connections):
+async def _idle(server, connections, by_tls):
+    port, context = (server.tls_port, _any_certificate()) if by_tls else (server.port, None)
     gate = asyncio.Semaphore(OPEN_AT_ONCE)
     # What a server keeps for requests under way, whatever the connections, is there before.
     warm = [writer for writer, _ in await asyncio.gather(
-        *(_ask(server.port, "/", gate) for _ in range(OPEN_AT_ONCE)))]
+        *(_ask(port, "/", gate, context) for _ in range(OPEN_AT_ONCE)))]
     before = cost.private_bytes(server.pids())
     writers, failed = [], 0
     for first in range(0, connections, OPEN_AT_ONCE):
-        answers = await asyncio.gather(*(_ask(server.port, "/", gate) for _ in
+        answers = await asyncio.gather(*(_ask(port, "/", gate, context) for _ in
                                          range(min(OPEN_AT_ONCE, connections - first))))
         writers += [writer for writer, _ in answers]
         failed += sum(1 for _, status in answers if status != 200)
@@ -55,9 +64,9 @@ async def _idle(server, connections):
     return after - before, failed
 
 
-def idle(server, connections):
+def idle(server, connections, by_tls):
     """(bytes a connection, failed requests) of connections that had one request and wait."""
-    grown, failed = asyncio.run(asyncio.wait_for(_idle(server, connections), DEADLINE_S))
+    grown, failed = asyncio.run(asyncio.wait_for(_idle(server, connections, by_tls), DEADLINE_S))
     return grown / connections, failed
 
 
@@ -130,8 +139,8 @@ def measure(row, options, folder):
                 backend = stack.enter_context(Server("backend", folder))
                 slow_port = free_port()
                 server = stack.enter_context(Server(name, folder, backend.port, slow_port))
-                if row.kind == "idle":
-                    each, failed = idle(server, count)
+                if row.kind in ("idle", "idle-tls"):
+                    each, failed = idle(server, count, row.kind == "idle-tls")
                 else:
                     each, failed = waiting(server, slow_port, count)
             samples.append({"server": name, "count": count, "bytes_each": each, "failed": failed})

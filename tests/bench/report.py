@@ -75,4 +75,11 @@ def memory_verdict(row, samples):
     if "weir" not in groups:
         return None
     each = median(groups["weir"], "bytes_each")
-    return f"{row.name}: {each:.0f} bytes each, at most {row.bytes_max}", each <= row.bytes_max
+    if row.bytes_max:
+        return f"{row.name}: {each:.0f} bytes each, at most {row.bytes_max}", each <= row.bytes_max
+    peer = row.peers[0]
+    if peer not in groups:
+        return None
+    theirs = median(groups[peer], "bytes_each")
+    return (f"{row.name}: {each:.0f} bytes each, at most the {theirs:.0f} of {peer}: "
+            f"{each / theirs:.2f}"), each <= theirs

@@ -15,17 +15,19 @@ class CpuRow:
     floor: tuple = ()          # shown beside them, no peer: the system calls alone
     rate_min: float = 0        # Weir's requests per second over that peer's; 0 is no limit
     system_max: float = 0      # CPU of the whole machine per request over that peer's; 0 is no limit
+    kind: str = "http"         # or https; h2: by TLS; handshake: `path` is what s_time is told
+    streams: int = 0           # of h2, on each connection
 
 
 @dataclasses.dataclass(frozen=True)
 class MemoryRow:
-    """Private memory per connection (kind idle) or per waiting request (kind waiting)."""
+    """Private memory per connection (kind idle, idle-tls) or per waiting request (kind waiting)."""
     name: str
     about: str
     kind: str
     count: int
     peers: tuple
-    bytes_max: int
+    bytes_max: int             # 0: what the first peer takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +92,18 @@ class OverloadRow:
     admin_ms_max: float
 
 
+@dataclasses.dataclass(frozen=True)
+class HalfOpenRow:
+    """The 99th percentile of requests by TLS, while others leave their handshakes half done."""
+    name: str
+    about: str
+    half_open: int
+    connections: int
+    busy: float                # the load: this part of what saturates
+    peers: tuple
+    ratio_max: float           # over the same without them
+
+
 PROXIES = ("nginx", "haproxy")
 FILE_SERVERS = ("nginx",)
 FLOOR = ("bare",)
@@ -125,6 +139,18 @@ ROWS = (
            "gzip", "/json/100k.json", 16, 1.0),
     OverloadRow("overload-3x", "three times the load that saturates",
            3, 1000, PROXIES, 1000, 0.90, 1000),
+    CpuRow("https-64", "proxied 1 KiB over TLS 1.3, 64 connections",
+           "/", 64, PROXIES, 0.85, kind="https"),
+    CpuRow("handshakes", "full handshakes, TLS 1.3, ECDSA P-256",
+           "-new -tls1_3", 1, PROXIES, 1.0, kind="handshake"),
+    CpuRow("resumed", "handshakes of TLS 1.2 that resume a session",
+           "-reuse -tls1_2", 1, PROXIES, 1.0, kind="handshake"),
+    CpuRow("h2-100", "proxied 1 KiB over HTTP/2 and TLS, 4 connections of 100 streams",
+           "/", 4, PROXIES, 0.90, kind="h2", streams=100),
+    HalfOpenRow("half-open", "requests while 2,000 handshakes are slow or never end",
+                2000, 64, 0.3, PROXIES, 2.0),
+    MemoryRow("idle-tls", "memory of 2,000 idle connections by TLS 1.3",
+              "idle-tls", 2000, PROXIES, 0),
     MemoryRow("idle-5000", "memory of 5,000 idle connections",
            "idle", 5000, PROXIES, 400),
     MemoryRow("waiting-10000", "memory of 10,000 requests that wait for a target",

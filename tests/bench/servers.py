@@ -23,6 +23,7 @@ DESCRIPTORS_WANTED = 65000
 # What a server opens besides its connections: listeners, logs, pools, a reserve.
 DESCRIPTORS_APART = 400
 BODY_BYTES = 1024
+TLS_NAME = "bench.localhost"
 
 COMMANDS = {
     "weir": [os.environ.get("WEIR", str(ROOT / "build/weir")), "edge", "-f", "@CONFIG@"],
@@ -58,6 +59,17 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def make_certificate(folder):
+    """ECDSA P-256, signed by itself: cert.pem, key.pem, and both.pem for HAProxy."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={TLS_NAME}",
+                    "-addext", f"subjectAltName=DNS:{TLS_NAME},IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (folder / "both.pem").write_text(certificate.read_text() + key.read_text())
 
 
 def version(name):
@@ -102,12 +114,13 @@ class Server:
         self.program = name
         self.name = label or name
         self.port = free_port()
+        self.tls_port = free_port()
         self.core = core if core is not None else (
             CLIENT_CORE if name == "backend" else SERVER_CORE)
         self._folder = pathlib.Path(folder) / f"{name}-{self.port}"
         self._folder.mkdir(parents=True)
         self._values = {
-            "PORT": self.port, "BACKEND": backend_port, "SLOW": slow_port, "POOL": pool,
+            "PORT": self.port, "TLS_PORT": self.tls_port, "BACKEND": backend_port, "SLOW": slow_port, "POOL": pool,
             "FOLDER": self._folder, "CONNECTIONS": requests_at_once(), "DESCRIPTORS": descriptors(),
             "BODY": "x" * BODY_BYTES, "CONFIG": self._folder / TEMPLATES.get(name, "none"),
             "GZIP_LOCATIONS": GZIP_LOCATIONS, **(values or {}),
@@ -127,6 +140,7 @@ class Server:
         for size_kib in (1, 16, 1024):
             (static / f"{size_kib}k.bin").write_bytes(b"x" * size_kib * 1024)
         (static / "100k.json").write_text(made_json(100 * 1024))
+        make_certificate(self._folder)
         for path in (self._folder, static):
             path.chmod(0o755)
         if self._template:
@@ -169,8 +183,9 @@ class Server:
     def pids(self):
         return cost.process_tree(self._process.pid)
 
-    def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path, by_tls=False):
+        return (f"https://127.0.0.1:{self.tls_port}{path}" if by_tls
+                else f"http://127.0.0.1:{self.port}{path}")
 
     def __exit__(self, *_):
         pids = self.pids() if self._process.poll() is None else []
