@@ -29,7 +29,7 @@ int cli_check(int argc, const char **argv)
     const char *file = NULL, **arguments;
     bool schema = false;
     const struct option_row options[] = {
-        {'f', "file", OPTION_TEXT, "FILE", "the file; weir.yaml without it", .text = &file},
+        PLACE_FILE_ROW('f', file),
         {'\0', "schema", OPTION_FLAG, NULL, "print the JSON Schema of the file", .flag = &schema},
         {.name = NULL},
     };

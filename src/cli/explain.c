@@ -122,10 +122,8 @@ int cli_explain(int argc, const char **argv)
         {'\0', "from", OPTION_TEXT, "ADDRESS", "the client's address; 127.0.0.1 without it",
          .text = &wishes.from},
         {'\0', "json", OPTION_FLAG, NULL, "as JSON", .flag = &question.as_json},
-        {'f', "file", OPTION_TEXT, "FILE", "the configuration; weir.yaml without it",
-         .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "the state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('f', file),
+        PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {

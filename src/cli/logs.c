@@ -230,10 +230,8 @@ int cli_logs(int argc, const char **argv)
         {'f', "follow", OPTION_FLAG, NULL, "go on and show what comes", .flag = &logs.follows},
         {'n', "lines", OPTION_TEXT, "COUNT", "begin with so many lines; 100 without it",
          .text = &lines},
-        {'\0', "file", OPTION_TEXT, "FILE", "the configuration; weir.yaml without it",
-         .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "the state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('\0', file),
+        PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {

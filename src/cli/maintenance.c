@@ -62,10 +62,8 @@ int cli_maintenance(int argc, const char **argv)
         {'m', "message", OPTION_TEXT, "TEXT", "what visitors are told", .text = &message},
         {'a', "allow", OPTION_TEXT, "NETWORKS",
          "who gets in, as in 10.0.0.0/8,127.0.0.1; commas between several", .text = &allow},
-        {'f', "file", OPTION_TEXT, "FILE", "the configuration; weir.yaml without it",
-         .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "the state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('f', file),
+        PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {

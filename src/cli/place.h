@@ -12,6 +12,19 @@ struct place {
 
 #define PLACE_FILE_DEFAULT "weir.yaml"
 
+/* Rows of the option tables (options.h) of all commands that work at a place; the values go to
+ * variables of type const char *, NULL before. */
+#define PLACE_FILE_ROW(letter, variable)                                                           \
+    {                                                                                              \
+        (letter), "file", OPTION_TEXT, "FILE", "the configuration; weir.yaml without it",          \
+            .text = &(variable)                                                                    \
+    }
+#define PLACE_STATE_ROW(variable)                                                                  \
+    {                                                                                              \
+        '\0', "state", OPTION_TEXT, "FOLDER",                                                      \
+            "the state folder; .weir beside the file without it", .text = &(variable)              \
+    }
+
 /*
  * `file` NULL: weir.yaml in the working folder. `state` NULL: .weir beside the file. With
  * `must_exist` the file has to be there; without, only its folder. Returns true, or false after

@@ -57,10 +57,8 @@ int cli_reload(int argc, const char **argv)
 {
     const char *file = NULL, *state = NULL, **arguments;
     const struct option_row options[] = {
-        {'f', "file", OPTION_TEXT, "FILE", "the configuration; weir.yaml without it",
-         .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "the state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('f', file),
+        PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {"reload", "[-f FILE]",

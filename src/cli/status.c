@@ -43,10 +43,8 @@ int cli_status(int argc, const char **argv)
         {'l', "live", OPTION_FLAG, NULL, "a screen that is drawn anew each second; q ends it",
          .flag = &is_live},
         {'\0', "json", OPTION_FLAG, NULL, "as JSON", .flag = &as_json},
-        {'f', "file", OPTION_TEXT, "FILE", "the configuration; weir.yaml without it",
-         .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "the state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('f', file),
+        PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {

@@ -4,38 +4,25 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "main/child_spawn.h"
 #include "main/children.h"
 #include "os/loop.h"
 #include "os/pair.h"
-#include "os/self.h"
 
 #include <errno.h>
 
 static int spawn(struct supervisor *self)
 {
     int theirs, passed[2];
-    struct error error = {0};
     const char *arguments[] = {"weir", CONTROL_PROCESS, self->place.file, self->place.state, NULL};
     int rc = pair_open(&self->lifeline, &theirs);
     if (rc < 0)
         return rc;
     passed[0] = theirs;
     passed[1] = self->configuration.text;
-    struct process_options options = {
-        .program = SELF_PROGRAM,
-        .arguments = arguments,
-        .input = -1,
-        .output = 1,
-        .errors = 2,
-        .passed = passed,
-        .passed_count = COUNT_OF(passed),
-        .new_session = true,
-        .on_parent_death = SIGKILL, /* it would leave, but not while it is stopped */
-    };
-    rc = process_spawn(&options, &self->control, &error);
+    /* SIGKILL: without a supervisor it would leave, but not while it is stopped. */
+    rc = child_spawn("control", arguments, passed, COUNT_OF(passed), SIGKILL, &self->control);
     pair_close_passed(theirs);
-    if (rc < 0)
-        log_error("control: %s", error.text);
     return rc;
 }
 

@@ -158,10 +158,8 @@ int down_main(int argc, const char **argv)
     static struct down down;
     const char *file = NULL, *state = NULL, **arguments;
     const struct option_row options[] = {
-        {'f', "file", OPTION_TEXT, "FILE", "the file it was started with; weir.yaml without it",
-         .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "its state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('f', file),
+        PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {"down", "[-f FILE]",

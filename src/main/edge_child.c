@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "edge/log_file.h"
+#include "main/child_spawn.h"
 #include "main/children.h"
 #include "main/reload.h"
 #include "os/file.h"
@@ -13,7 +14,6 @@
 #include "os/pair.h"
 #include "os/passing.h"
 #include "os/proc.h"
-#include "os/self.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -179,23 +179,9 @@ static int spawn(struct edge_child *child, const struct sockets *sockets, const 
                  unsigned passed_count)
 {
     const char *arguments[SOCKETS_MAX + 4] = {"weir", EDGE_PROCESS, child->self->place.file};
-    struct error error = {0};
     for (unsigned i = 0; i < sockets->count; i++)
         arguments[3 + i] = sockets->at[i].address;
-    struct process_options options = {
-        .program = SELF_PROGRAM,
-        .arguments = arguments,
-        .input = -1,
-        .output = 1,
-        .errors = 2,
-        .passed = passed,
-        .passed_count = passed_count,
-        .new_session = true,
-    };
-    int rc = process_spawn(&options, &child->process, &error);
-    if (rc < 0)
-        log_error("the edge: %s", error.text);
-    return rc;
+    return child_spawn("the edge", arguments, passed, passed_count, 0, &child->process);
 }
 
 static int spawn_with_log(struct edge_child *child, const struct configuration *configuration,

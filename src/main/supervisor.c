@@ -269,9 +269,8 @@ static int start(const char *command, const char *help, bool with_control, int a
     static struct supervisor self;
     const char *file = NULL, *state = NULL, **arguments;
     const struct option_row options[] = {
-        {'f', "file", OPTION_TEXT, "FILE", "the file; weir.yaml without it", .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "the state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('f', file),
+        PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {command, "[-f FILE]", help, 0, options};
