@@ -4,7 +4,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "conf/snapshot.h"
-#include "os/file.h"
 
 #include <errno.h>
 
@@ -45,27 +44,19 @@ int check_write_errors(const struct conf_errors *errors, const char *file, struc
     return rc < 0 ? rc : buffer_format(out, " in %s\n", file);
 }
 
-/* The file is read once more for its lines; what cannot be read is told without them. */
-static int tell_errors(const struct conf_errors *errors, const char *file, struct buffer *out)
-{
-    SCOPED(buffer_finish) struct buffer text;
-    buffer_init(&text, FILE_BYTES_MAX);
-    if (file_read_all(file, &text) < 0)
-        text.len = 0;
-    return check_write_errors(errors, file, buffer_slice(&text), out);
-}
-
 int check_file(const char *file, struct buffer *ret_out, struct buffer *ret_errors)
 {
     SCOPED(conf_errors_finish) struct conf_errors errors;
+    SCOPED(buffer_finish) struct buffer text;
     struct snapshot *snapshot = NULL;
+    buffer_init(&text, FILE_BYTES_MAX);
     conf_errors_init(&errors);
-    int rc = snapshot_read(file, &snapshot, &errors);
+    int rc = snapshot_read(file, &text, &snapshot, &errors);
     int told = 0;
     if (rc == 0)
         told = tell_contents(snapshot, file, ret_out);
     else if (rc == -EINVAL)
-        told = tell_errors(&errors, file, ret_errors);
+        told = check_write_errors(&errors, file, buffer_slice(&text), ret_errors);
     snapshot_unref(snapshot);
     return told < 0 ? told : rc;
 }

@@ -1,8 +1,7 @@
-/* `weir reload`: the file is checked here first, so that its errors are told where one stands. */
+/* `weir reload`: the supervisor reads the file, once; its errors come back and are told here. */
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "cli/ask_edge.h"
-#include "cli/check.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "wire/json/json.h"
@@ -11,31 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OUTPUT_BYTES_MAX (4 << 20)
-#define ANSWER_BYTES_MAX (1 << 16)
+#define ANSWER_BYTES_MAX (1 << 20)
 #define PATIENCE_MS      70000
 
-static bool is_right(const char *file)
-{
-    SCOPED(buffer_finish) struct buffer out;
-    SCOPED(buffer_finish) struct buffer errors;
-    buffer_init(&out, OUTPUT_BYTES_MAX);
-    buffer_init(&errors, OUTPUT_BYTES_MAX);
-    int rc = check_file(file, &out, &errors);
-    if (errors.len > 0)
-        (void)fwrite(errors.at, 1, errors.len, stderr);
-    if (rc < 0)
-        (void)fputs("weir reload: nothing was changed; what runs goes on\n", stderr);
-    return rc == 0;
-}
-
-static void print_result(const struct buffer *answer)
+static void print(FILE *to, const struct buffer *answer, struct slice member)
 {
     SCOPED(arena_finish) struct arena arena;
     const struct json *document;
     arena_init(&arena, NULL, 0, ANSWER_BYTES_MAX * 4);
-    if (json_parse(buffer_slice(answer), &arena, &document) == 0)
-        (void)printf("%.*s\n", SLICE_ARG(json_get_text(document, SLICE("result"))));
+    if (json_parse(buffer_slice(answer), &arena, &document) < 0)
+        return;
+    struct slice text = json_get_text(document, member);
+    (void)fprintf(to, "%.*s%s", SLICE_ARG(text), slice_ends_with(text, SLICE("\n")) ? "" : "\n");
 }
 
 static int reload(const struct place *place)
@@ -44,8 +30,13 @@ static int reload(const struct place *place)
     buffer_init(&answer, ANSWER_BYTES_MAX);
     int rc = ask_edge(place, "POST", "/v1/reload", (struct slice){0}, PATIENCE_MS, &answer);
     if (rc == 200) {
-        print_result(&answer);
+        print(stdout, &answer, SLICE("result"));
         return 0;
+    }
+    if (rc == 409) {
+        print(stderr, &answer, SLICE("error"));
+        (void)fputs("weir reload: nothing was changed; what runs goes on\n", stderr);
+        return 1;
     }
     if (rc != -ENOENT && rc != -ECONNREFUSED)
         return ask_edge_tell("reload", rc, &answer);
@@ -71,7 +62,7 @@ int cli_reload(int argc, const char **argv)
     struct place place;
     if (!options_parse(&usage, argc, argv, &count, &arguments, &exit_code))
         return exit_code;
-    if (!place_find("reload", file, state, true, &place) || !is_right(place.file))
+    if (!place_find("reload", file, state, true, &place))
         return 1;
     return reload(&place);
 }

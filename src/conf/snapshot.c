@@ -152,13 +152,16 @@ int snapshot_parse_accepted(struct slice file, struct slice text, struct snapsho
     return parse(file, text, true, ret_snapshot, errors);
 }
 
-int snapshot_read(const char *file, struct snapshot **ret_snapshot, struct conf_errors *errors)
+int snapshot_read(const char *file, struct buffer *text, struct snapshot **ret_snapshot,
+                  struct conf_errors *errors)
 {
-    SCOPED(buffer_finish) struct buffer text;
-    buffer_init(&text, TREE_TEXT_BYTES_MAX);
-    int rc = file_read_all(file, &text);
+    SCOPED(buffer_finish) struct buffer own;
+    buffer_init(&own, TREE_TEXT_BYTES_MAX);
+    if (text == NULL)
+        text = &own;
+    int rc = file_read_all(file, text);
     if (rc == 0)
-        return snapshot_parse(slice_of_cstr(file), buffer_slice(&text), ret_snapshot, errors);
+        return snapshot_parse(slice_of_cstr(file), buffer_slice(text), ret_snapshot, errors);
     if (rc == -ENOMEM)
         return rc;
     rc = conf_errors_add(errors, (struct conf_place){0, 0}, "cannot be read: %s",

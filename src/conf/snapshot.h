@@ -511,16 +511,18 @@ int snapshot_parse(struct slice file, struct slice text, struct snapshot **ret_s
 int snapshot_parse_accepted(struct slice file, struct slice text, struct snapshot **ret_snapshot,
                             struct conf_errors *errors);
 
-/* snapshot_parse of a file on disk; unreadable files are an entry in *errors too (place 0:0). */
-int snapshot_read(const char *file, struct snapshot **ret_snapshot, struct conf_errors *errors);
+struct buffer;
+
+/* snapshot_parse of a file on disk; unreadable files are an entry in *errors too (place 0:0). What
+ * was read is appended to *text (NULL is fine), for conf_errors_format. */
+int snapshot_read(const char *file, struct buffer *text, struct snapshot **ret_snapshot,
+                  struct conf_errors *errors);
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
 
 void conf_errors_init(struct conf_errors *errors);
 void conf_errors_finish(struct conf_errors *errors);
-
-struct buffer;
 
 /*
  * For people: "file:line:column: error: text", the line, and a caret under the column, one block an

@@ -17,7 +17,9 @@
 
 static int tell_unread(const char *file, int rc, struct buffer *told)
 {
-    const char *why = rc == -EMSGSIZE ? "it is larger than 16 MiB" : strerror(-rc);
+    const char *why = rc == -EMSGSIZE  ? "it is larger than 16 MiB"
+                      : rc == -ENOTSUP ? "it is no regular file"
+                                       : strerror(-rc);
     if (rc >= 0)
         return rc;
     (void)fprintf(stderr, "weir: cannot read %s: %s\n", file, why);
@@ -53,32 +55,74 @@ static int parse(parse_text *parse_by, const char *file, struct slice text, stru
     return rc;
 }
 
-int configuration_read(const char *file, struct buffer *told,
-                       struct configuration *ret_configuration)
+static int make(parse_text *parse_by, const char *file, struct slice text, struct buffer *told,
+                struct configuration *ret_configuration)
 {
     static const struct hash_key key = {0x77656972, 0x636f6e66};
-    SCOPED(buffer_finish) struct buffer text;
     struct snapshot *snapshot = NULL;
-    buffer_init(&text, FILE_BYTES_MAX);
-    int rc = tell_unread(file, file_read_all(file, &text), told);
-    if (rc == 0)
-        rc = parse(snapshot_parse, file, buffer_slice(&text), told, &snapshot);
+    int rc = parse(parse_by, file, text, told, &snapshot);
     if (rc < 0)
         return rc;
-    int fd = tell_unread(file, file_in_memory("weir.yaml", buffer_slice(&text)), told);
+    int fd = tell_unread(file, file_in_memory("weir.yaml", text), told);
     if (fd < 0) {
         snapshot_unref(snapshot);
         return fd;
     }
-    *ret_configuration = (struct configuration){
-        .snapshot = snapshot, .text = fd, .digest = hash_bytes(key, buffer_slice(&text))};
+    *ret_configuration =
+        (struct configuration){.snapshot = snapshot, .text = fd, .digest = hash_bytes(key, text)};
     return 0;
+}
+
+int configuration_read(const char *file, struct buffer *told,
+                       struct configuration *ret_configuration)
+{
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, FILE_BYTES_MAX);
+    int rc = tell_unread(file, file_read_regular(file, &text), told);
+    return rc < 0 ? rc : make(snapshot_parse, file, buffer_slice(&text), told, ret_configuration);
 }
 
 void configuration_release(struct configuration *configuration)
 {
+    if (configuration->snapshot == NULL)
+        return;
     snapshot_unref(configuration->snapshot);
     (void)close(configuration->text);
+    *configuration = (struct configuration){0};
+}
+
+int configuration_keep(const struct configuration *configuration, const char *path)
+{
+    SCOPED(buffer_finish) struct buffer text;
+    SCOPED(buffer_finish) struct buffer kept;
+    buffer_init(&text, FILE_BYTES_MAX);
+    buffer_init(&kept, FILE_BYTES_MAX);
+    int rc = file_read_open(configuration->text, &text);
+    if (rc < 0)
+        return rc;
+    if (file_read_regular(path, &kept) == 0 &&
+        slice_equal(buffer_slice(&kept), buffer_slice(&text)))
+        return 0;
+    return file_replace(path, buffer_slice(&text), 0600);
+}
+
+int configuration_read_kept(const char *path, const char *file, int64_t *ret_accepted_s,
+                            struct configuration *ret_configuration)
+{
+    SCOPED(buffer_finish) struct buffer text;
+    struct file_info info = {0};
+    buffer_init(&text, FILE_BYTES_MAX);
+    int rc = file_stat(path, &info);
+    if (rc == -ENOENT)
+        return rc;
+    if (rc == 0)
+        rc = file_read_regular(path, &text);
+    rc = tell_unread(path, rc, NULL);
+    if (rc == 0)
+        rc = make(snapshot_parse_accepted, file, buffer_slice(&text), NULL, ret_configuration);
+    if (rc == 0)
+        *ret_accepted_s = info.modified_ns / 1000000000;
+    return rc;
 }
 
 int configuration_take(int text, const char *file, struct snapshot **ret_snapshot)

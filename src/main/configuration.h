@@ -15,10 +15,28 @@ struct configuration {
     uint64_t digest; /* of the text */
 };
 
-/* 0 or an error, which has been told, and is added to *told as well (may be NULL). */
+/* 0 or an error, which has been told, and is added to *told as well (may be NULL). What is no
+ * regular file is not read: a pipe would hold up its reader. */
 int configuration_read(const char *file, struct buffer *told,
                        struct configuration *ret_configuration);
-void configuration_release(struct configuration *configuration);
+void configuration_release(struct configuration *configuration); /* a zeroed one is fine */
+
+/* Its name in the state folder. */
+#define CONFIGURATION_KEPT "accepted.yaml"
+
+/*
+ * The accepted text is kept in a file of the state folder, for a supervisor that comes after one
+ * that was killed. Written anew only when it has changed: the file's time tells since when it is
+ * accepted. 0 or -errno.
+ */
+int configuration_keep(const struct configuration *configuration, const char *path);
+
+/*
+ * What was kept at `path` as if it still stood in `file`. 0 with the seconds since 1970 of its
+ * acceptance, -ENOENT when nothing was kept, or another error, which has been told.
+ */
+int configuration_read_kept(const char *path, const char *file, int64_t *ret_accepted_s,
+                            struct configuration *ret_configuration);
 
 /* In a child, which closes its `text`. Relative paths begin where `file` is; folders that were
  * there when the supervisor read it may be gone: what they served is not found. */

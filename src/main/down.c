@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/place.h"
 #include "control/shim_link.h"
+#include "main/configuration.h"
 #include "main/edge_note.h"
 #include "os/file.h"
 #include "os/folder.h"
@@ -95,13 +96,18 @@ static void stop_edges(struct down *down)
         return;
     for (unsigned i = 0; i < note->count; i++)
         stop_edge(down, &note->edges[i]);
-    (void)edge_note_write(path, NULL);
-    if (place_path(&down->place, "edge.sock", path))
-        (void)file_remove(path);
-    if (place_path(&down->place, "supervisor.sock", path))
-        (void)file_remove(path);
-    if (place_path(&down->place, "supervisor.sock.new", path))
-        (void)file_remove(path);
+}
+
+/* What a supervisor that was killed has left. */
+static void remove_files(const struct down *down)
+{
+    static const char *const names[] = {"edge.note", "edge.sock", "supervisor.sock",
+                                        "supervisor.sock.new", CONFIGURATION_KEPT};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (place_path(&down->place, names[i], path))
+            (void)file_remove(path);
+    }
 }
 
 static void wake_waiter(struct shim_link *link)
@@ -146,6 +152,7 @@ static int down_fiber(void *arg)
         return 1;
     }
     stop_edges(down);
+    remove_files(down);
     if (place_path(&down->place, "tasks", down->tasks))
         (void)folder_each(down->tasks, stop_task, down);
     if (down->failed == 0)

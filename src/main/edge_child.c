@@ -16,7 +16,6 @@
 #include "os/proc.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #define READY_MS  30000
@@ -102,14 +101,36 @@ static int open_log(const struct snapshot *snapshot, int *ret_fd, struct error *
     return *ret_fd < 0 ? *ret_fd : 0;
 }
 
-void edge_child_reopen_log(struct edge_child *child, const struct snapshot *snapshot)
+static void send_log(struct edge_child *child)
 {
     int fd;
     struct error error = {0};
-    if (!child->serves || child->hearing == NULL || open_log(snapshot, &fd, &error) < 0 || fd < 0)
+    if (child->hearing == NULL || open_log(child->self->configuration.snapshot, &fd, &error) < 0 ||
+        fd < 0)
         return;
     (void)passing_send(&child->overseer, SLICE("log\n"), &fd, 1, loop_deadline(ADOPT_MS));
     (void)close(fd);
+}
+
+/* An edge that a signal has stopped does not read: nobody else waits for it. */
+static void log_main(void *arg)
+{
+    struct edge_child *child = arg;
+    while (child->wants_log) {
+        child->wants_log = false;
+        send_log(child);
+    }
+    child->logging = NULL;
+    edge_child_unref(child);
+}
+
+void edge_child_reopen_log(struct edge_child *child)
+{
+    child->wants_log = child->serves;
+    if (!child->serves || child->logging != NULL)
+        return;
+    if (fiber_start(log_main, edge_child_ref(child), &child->logging) < 0)
+        edge_child_unref(child);
 }
 
 /* What the edge says that is no answer. */
@@ -117,7 +138,7 @@ static bool is_wish(struct edge_child *child, const struct passing *message)
 {
     struct slice rest, kind = kind_of(message, &rest);
     if (slice_equal(kind, SLICE("rotated")))
-        edge_child_reopen_log(child, child->self->configuration.snapshot);
+        edge_child_reopen_log(child);
     else if (slice_equal(kind, SLICE("reload")))
         reload_ask(child->self);
     else
@@ -382,14 +403,15 @@ void edge_child_retire(struct edge_child *child)
         (void)process_terminate(&child->process);
 }
 
-void edge_child_tell(struct edge_child *child, bool is_ok, const char *text)
+void edge_child_tell(struct edge_child *child, bool is_ok, struct slice text)
 {
-    char message[1100];
-    int len = snprintf(message, sizeof message, "told\n%s\n%s", is_ok ? "ok" : "failed", text);
-    if (child->hearing == NULL)
+    SCOPED(buffer_finish) struct buffer message;
+    buffer_init(&message, PASSING_BYTES_MAX);
+    if (child->hearing == NULL ||
+        buffer_format(&message, "told\n%s\n", is_ok ? "ok" : "failed") < 0)
         return;
-    if (len >= (int)sizeof message)
-        len = (int)sizeof message - 1;
-    (void)passing_send(&child->overseer, slice_of(message, (size_t)len), NULL, 0,
-                       loop_deadline(ADOPT_MS));
+    size_t room = PASSING_BYTES_MAX - message.len;
+    if (buffer_append(&message, slice_first(text, text.len < room ? text.len : room)) == 0)
+        (void)passing_send(&child->overseer, buffer_slice(&message), NULL, 0,
+                           loop_deadline(ADOPT_MS));
 }

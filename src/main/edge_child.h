@@ -18,6 +18,8 @@ struct edge_child {
     struct io birth;        /* where it said that it is ready and waits for the answer */
     bool serves;            /* it is ready, or was when it was adopted */
     struct fiber *hearing;  /* reads what it says; NULL: the connection has ended */
+    struct fiber *logging;  /* hands it the access log, or NULL */
+    bool wants_log;         /* once more, when that has ended */
     struct fiber *asking;   /* waits for an answer, or NULL */
     struct passing *answer; /* owned; NULL: none yet */
     struct process_end end; /* once it has ended */
@@ -57,14 +59,14 @@ int edge_child_apply(struct edge_child *child, const struct configuration *confi
 /* To one that has started, once the note names it: it can be found by whoever comes after. */
 void edge_child_acknowledge(struct edge_child *child);
 
-/* After a rotation: its lines go to the file that has the log's name now. */
-void edge_child_reopen_log(struct edge_child *child, const struct snapshot *snapshot);
+/* After a rotation: its lines go to the file that has the log's name now. Waits for nothing. */
+void edge_child_reopen_log(struct edge_child *child);
 
 /* Another one has taken over. */
 void edge_child_retire(struct edge_child *child);
 
 /* What came of a reload, for those who asked for it through the edge. */
-void edge_child_tell(struct edge_child *child, bool is_ok, const char *text);
+void edge_child_tell(struct edge_child *child, bool is_ok, struct slice text);
 
 struct edge_child *edge_child_ref(struct edge_child *child);
 void edge_child_unref(struct edge_child *child); /* NULL is fine */

@@ -140,6 +140,7 @@ int edges_adopt(struct supervisor *self)
     if (edge_note_hold(noted, &process) < 0)
         return 0;
     int rc = edge_child_adopt(self, &process, noted->start_ticks, noted->digest, &child);
+    self->has_unadopted = rc < 0;
     if (rc == 0)
         rc = take_current(self, child);
     if (rc < 0)
@@ -184,7 +185,7 @@ int edges_renew(struct supervisor *self, const struct configuration *configurati
 void edges_reopen_log(struct supervisor *self)
 {
     LIST_FOR_EACH (&self->edges, link)
-        edge_child_reopen_log(child_at(link), self->configuration.snapshot);
+        edge_child_reopen_log(child_at(link));
 }
 
 void edges_signal(struct supervisor *self, int number)

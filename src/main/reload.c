@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #define TOLD_BYTES_MAX (1 << 20)
 
@@ -24,13 +23,13 @@ struct next {
     bool is_renewal;
 };
 
-static int read_next(struct supervisor *self, struct next *next, struct error *error)
+/* What is wrong in the file may be many lines, which go to *told. */
+static int read_next(struct supervisor *self, struct next *next, struct buffer *told,
+                     struct error *error)
 {
-    SCOPED(buffer_finish) struct buffer told;
-    buffer_init(&told, TOLD_BYTES_MAX);
-    int rc = configuration_read(self->place.file, &told, &next->configuration);
+    int rc = configuration_read(self->place.file, told, &next->configuration);
     if (rc < 0)
-        return error_set(error, rc, "%.*s", (int)told.len, told.at == NULL ? "" : told.at);
+        return error_set(error, rc, "%s is not taken", self->place.file);
     rc = sockets_open(next->configuration.snapshot, &self->sockets, self->place.file,
                       &next->sockets, error);
     if (rc < 0)
@@ -67,18 +66,19 @@ static void settle(struct supervisor *self, struct next *next)
     configuration_release(&self->configuration);
     self->configuration = next->configuration;
     edges_write_note(self);
+    supervisor_keep_accepted(self);
     if (has_changed)
         control_renew(self);
 }
 
-static int reload(struct supervisor *self, struct error *error)
+static int reload(struct supervisor *self, struct buffer *told, struct error *error)
 {
     SCOPED_FREE struct next *next = NEW(struct next);
     if (next == NULL)
         return error_set(error, -ENOMEM, "out of memory");
     next->is_renewal = self->renewal_is_wanted;
     self->renewal_is_wanted = false;
-    int rc = read_next(self, next, error);
+    int rc = read_next(self, next, told, error);
     if (rc < 0)
         return rc;
     rc = hand_over(self, next, error);
@@ -92,7 +92,7 @@ static int reload(struct supervisor *self, struct error *error)
 }
 
 static void tell(struct supervisor *self, struct edge_child *asked, int rc,
-                 const struct error *error, int64_t began_ms)
+                 const struct buffer *told, const struct error *error, int64_t began_ms)
 {
     char text[600];
     if (rc == 0)
@@ -100,23 +100,28 @@ static void tell(struct supervisor *self, struct edge_child *asked, int rc,
                        self->place.file, (double)(loop_now_ms() - began_ms) / 1000);
     else
         (void)snprintf(text, sizeof text, "%s", error->text);
+    struct slice all = told->len > 0 ? buffer_slice(told) : slice_of_cstr(text);
+    struct slice rest = all, first = all;
+    (void)slice_cut(&rest, '\n', &first);
     if (rc == 0)
         log_info("%s", text);
     else
-        log_error("not reloaded, what runs goes on: %.*s", (int)strcspn(text, "\n"), text);
+        log_error("not reloaded, what runs goes on: %.*s", SLICE_ARG(first));
     if (asked != NULL)
-        edge_child_tell(asked, rc == 0, text);
+        edge_child_tell(asked, rc == 0, all);
 }
 
 static void reload_once(struct supervisor *self)
 {
     struct error error = {0};
+    SCOPED(buffer_finish) struct buffer told;
     int64_t began_ms = loop_now_ms();
     struct edge_child *asked = self->current; /* it may be taken over from meanwhile */
+    buffer_init(&told, TOLD_BYTES_MAX);
     if (asked != NULL)
         edge_child_ref(asked);
-    int rc = reload(self, &error);
-    tell(self, asked, rc, &error, began_ms);
+    int rc = reload(self, &told, &error);
+    tell(self, asked, rc, &told, &error, began_ms);
     edge_child_unref(asked);
 }
 

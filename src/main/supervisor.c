@@ -21,6 +21,7 @@
 #include "os/self.h"
 #include "os/signals.h"
 #include "os/unix_path.h"
+#include "wire/http/date.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -103,9 +104,12 @@ static void tell_listeners(const struct supervisor *self)
     }
 }
 
-static int open_all(struct supervisor *self)
+/* All but what came with an edge that was adopted. */
+static int open_missing(struct supervisor *self)
 {
     struct error error = {0};
+    if (self->current != NULL)
+        return 0;
     int rc =
         sockets_open(self->configuration.snapshot, NULL, self->place.file, &self->sockets, &error);
     if (rc < 0)
@@ -116,22 +120,61 @@ static int open_all(struct supervisor *self)
     return self->admin_fd < 0 ? self->admin_fd : 0;
 }
 
-/* An edge that was adopted serves what its supervisor read; the file may say something else now. */
+void supervisor_keep_accepted(struct supervisor *self)
+{
+    int rc = configuration_keep(&self->configuration, self->accepted_path);
+    if (rc < 0)
+        log_warn("cannot write %s: %s; if this weir is killed, the next one may not know what was "
+                 "accepted last",
+                 self->accepted_path, strerror(-rc));
+}
+
+/*
+ * With an edge that was adopted, what it serves: a text that it has refused is no reason to forget
+ * that. Without one, what the file says. A file that is wrong is as one that did not change.
+ */
+static void choose_configuration(struct supervisor *self)
+{
+    struct configuration *file = &self->file, *kept = &self->kept;
+    bool serves_kept = self->current != NULL && self->current->digest == kept->digest;
+    bool takes_kept = kept->snapshot != NULL && (file->snapshot == NULL || serves_kept);
+    struct configuration *chosen = takes_kept ? kept : file;
+    char since[HTTP_DATE_BYTES];
+    if (file->snapshot == NULL) {
+        http_date_write(since, self->kept_s);
+        log_error(
+            "%s is not taken, for what is told above; what runs is the text that was accepted "
+            "last, on %.*s (%s). Correct the file, then `weir reload`",
+            self->place.file, (int)sizeof since, since, self->accepted_path);
+    }
+    self->configuration = *chosen;
+    *chosen = (struct configuration){0};
+}
+
+/* An edge that was adopted serves what was accepted; the file may say something else now. */
 static void follow_file(struct supervisor *self)
 {
     bool takes_over = self->is_taking_over;
+    bool has_changed =
+        self->file.snapshot != NULL && self->file.digest != self->configuration.digest;
+    configuration_release(&self->file);
+    configuration_release(&self->kept);
     self->is_taking_over = false;
     if (takes_over)
         reload_ask_renewal(self);
-    else if (self->current->digest != self->configuration.digest)
+    else if (has_changed || self->current->digest != self->configuration.digest)
         reload_ask(self);
+    else
+        supervisor_keep_accepted(self);
 }
 
 static int begin(struct supervisor *self)
 {
     int rc = edges_adopt(self);
-    if (rc == 0)
-        rc = open_all(self);
+    if (rc < 0)
+        return rc;
+    choose_configuration(self);
+    rc = open_missing(self);
     if (rc == 0)
         rc = edges_start(self);
     if (rc < 0)
@@ -223,15 +266,43 @@ static int lock_state(struct supervisor *self)
     return fd;
 }
 
+/* What a supervisor that was killed while it wrote a file has left beside that. */
+static int remove_temporary(void *arg, const char *name)
+{
+    static const char *const names[] = {"edge.note", CONFIGURATION_KEPT, ".gitignore"};
+    struct supervisor *self = arg;
+    char path[PATH_MAX];
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (file_is_temporary_of(name, names[i]) && place_path(&self->place, name, path))
+            (void)file_remove(path);
+    }
+    return 0;
+}
+
+/*
+ * The file, and what an earlier supervisor that was killed has left of what it had accepted. One of
+ * them is enough: what served goes on although the file is wrong by now. After an orderly end
+ * nothing is left, and a wrong file is no start.
+ */
 static int prepare(struct supervisor *self)
 {
-    int rc = configuration_read(self->place.file, NULL, &self->configuration);
-    if (rc == 0 && !self->with_control && self->configuration.snapshot->services_count > 0)
+    struct file_info info;
+    int file_rc = configuration_read(self->place.file, NULL, &self->file);
+    if (!place_path(&self->place, CONFIGURATION_KEPT, self->accepted_path))
+        return -ENAMETOOLONG;
+    if (file_rc < 0 && file_stat(self->accepted_path, &info) < 0)
+        return file_rc;
+    if (file_rc == 0 && !self->with_control && self->file.snapshot->services_count > 0)
         log_warn("%s also has services; `weir edge` does not run them, `weir up` does",
                  self->place.file);
+    int rc = make_state(self);
     if (rc == 0)
-        rc = make_state(self);
-    return rc == 0 ? lock_state(self) : rc;
+        rc = lock_state(self);
+    if (rc < 0)
+        return rc;
+    (void)folder_each(self->place.state, remove_temporary, self);
+    rc = configuration_read_kept(self->accepted_path, self->place.file, &self->kept_s, &self->kept);
+    return file_rc < 0 ? rc : 0;
 }
 
 static int run(struct supervisor *self)
@@ -254,13 +325,29 @@ static int run(struct supervisor *self)
         rc = loop_run(loop);
     if (rc < 0)
         log_error("weir %s: %s", self->command, strerror(-rc));
-    (void)edge_note_write(self->note_path, NULL);
+    if (!self->has_unadopted) /* `weir down` finds it by the note */
+        (void)edge_note_write(self->note_path, NULL);
+    if (rc == 0 && self->result == 0)
+        (void)file_remove(self->accepted_path);
     (void)file_remove(self->admin_path);
     (void)file_remove(self->overseer_path);
     (void)file_remove(self->starting_path);
     close_listeners(self);
     configuration_release(&self->configuration);
     return rc < 0 ? 1 : self->result;
+}
+
+/* The file may be missing where one was accepted before. */
+static bool find_place(const char *command, const char *file, const char *state,
+                       struct place *place)
+{
+    char accepted[PATH_MAX];
+    struct file_info info;
+    if (!place_find(command, file, state, false, place))
+        return false;
+    bool has_accepted =
+        place_path(place, CONFIGURATION_KEPT, accepted) && file_stat(accepted, &info) == 0;
+    return has_accepted || place_find(command, file, state, true, place);
 }
 
 static int start(const char *command, const char *help, bool with_control, int argc,
@@ -278,7 +365,7 @@ static int start(const char *command, const char *help, bool with_control, int a
     int exit_code;
     if (!options_parse(&usage, argc, argv, &count, &arguments, &exit_code))
         return exit_code;
-    if (!place_find(command, file, state, true, &self.place))
+    if (!find_place(command, file, state, &self.place))
         return 1;
     self.command = command;
     self.argc = argc;

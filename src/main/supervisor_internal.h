@@ -23,10 +23,13 @@ struct supervisor {
     const char **argv;
     struct place place;
     char note_path[PATH_MAX];
+    char accepted_path[PATH_MAX]; /* the text that was accepted last */
     char admin_path[PATH_MAX];
     char overseer_path[PATH_MAX];
-    char starting_path[PATH_MAX]; /* the same, of an edge that does not serve yet */
-    struct configuration configuration;
+    char starting_path[PATH_MAX];       /* the same, of an edge that does not serve yet */
+    struct configuration configuration; /* the accepted one */
+    struct configuration file, kept;    /* at the start, to choose from; zeroed: there is none */
+    int64_t kept_s;                     /* since when `kept` was accepted, in seconds since 1970 */
     struct sockets sockets;
     int admin_fd; /* listening; -1: not yet */
 
@@ -49,6 +52,7 @@ struct supervisor {
     bool reload_is_wanted;
     bool upgrade_is_wanted;
     bool renewal_is_wanted; /* another process for the edge, whatever the file says */
+    bool has_unadopted;     /* an edge of before runs, and does not answer */
     bool has_served;        /* a control that gives up must not end what others began */
     bool is_taking_over;    /* from this very process, as it was with an older binary */
     bool is_stopping;
@@ -62,3 +66,6 @@ int64_t supervisor_note_crash(const char *name, const struct process_end *end, i
 
 /* Stops everything; the second time at once. */
 void supervisor_stop(struct supervisor *self, int result);
+
+/* The configuration that serves is kept for the next supervisor. */
+void supervisor_keep_accepted(struct supervisor *self);

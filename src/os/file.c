@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define READ_BYTES 65536
+#define TEMPORARY  ".XXXXXX"
 
 /* The buffer is full: is there more in the file? */
 static int expect_end(int fd)
@@ -44,6 +45,20 @@ int file_read_all(const char *path, struct buffer *buffer)
     if (fd < 0)
         return -errno;
     int rc = read_to_end(fd, buffer);
+    (void)close(fd);
+    return rc;
+}
+
+int file_read_regular(const char *path, struct buffer *buffer)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    int rc = fstat(fd, &info) < 0    ? -errno
+             : S_ISREG(info.st_mode) ? read_to_end(fd, buffer)
+             : S_ISDIR(info.st_mode) ? -EISDIR
+                                     : -ENOTSUP;
     (void)close(fd);
     return rc;
 }
@@ -117,7 +132,7 @@ static int sync_folder_of(const char *path)
 int file_replace(const char *path, struct slice content, unsigned mode)
 {
     char temporary[PATH_MAX];
-    int len = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    int len = snprintf(temporary, sizeof temporary, "%s" TEMPORARY, path);
     if (len < 0 || (size_t)len >= sizeof temporary)
         return -ENAMETOOLONG;
     int fd = mkostemp(temporary, O_CLOEXEC);
@@ -135,6 +150,13 @@ int file_replace(const char *path, struct slice content, unsigned mode)
         return rc;
     }
     return sync_folder_of(path);
+}
+
+bool file_is_temporary_of(const char *name, const char *file)
+{
+    size_t len = strlen(file);
+    return strncmp(name, file, len) == 0 && strlen(name) == len + strlen(TEMPORARY) &&
+           name[len] == '.' && strchr(name + len + 1, '.') == NULL;
 }
 
 static int64_t nanoseconds(struct timespec time)

@@ -22,6 +22,10 @@ struct file_info {
 /* Appends the whole file. Returns 0, or -EMSGSIZE when it is larger than the buffer's maximum. */
 int file_read_all(const char *path, struct buffer *buffer);
 
+/* The same of a regular file only, so that a pipe without a writer holds up nobody: else -EISDIR or
+ * -ENOTSUP. */
+int file_read_regular(const char *path, struct buffer *buffer);
+
 /*
  * A descriptor of memory that holds these bytes and never others. Whoever has it open as
  * /proc/self/fd/N reads it from the beginning. Returns it, owned by the caller, or -errno.
@@ -30,6 +34,9 @@ int file_in_memory(const char *name, struct slice bytes);
 
 /* Temporary file beside it, fsync, rename, fsync of the folder: the old content or the new. */
 int file_replace(const char *path, struct slice content, unsigned mode);
+
+/* Is it the name of a temporary file of that for `file`, which a kill has left? Names alone. */
+bool file_is_temporary_of(const char *name, const char *file);
 
 int file_stat(const char *path, struct file_info *ret_info);
 int file_stat_open(int fd, struct file_info *ret_info);

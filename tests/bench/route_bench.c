@@ -79,7 +79,7 @@ int main(int argc, char **argv)
     struct conf_errors errors;
     conf_errors_init(&errors);
     double start = now_ms();
-    int rc = snapshot_read(argv[1], &snapshot, &errors);
+    int rc = snapshot_read(argv[1], NULL, &snapshot, &errors);
     conf_errors_finish(&errors);
     if (rc < 0) {
         (void)fprintf(stderr, "route_bench: %s is no good: weir check tells why\n", argv[1]);

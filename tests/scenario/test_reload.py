@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -74,6 +75,40 @@ def test_a_wrong_file_changes_nothing_and_says_why(weir, backends):
     edge.signal(signal.SIGHUP)
     edge.wait_for_log("not reloaded, what runs goes on")
     assert _version(edge) == "one"
+
+
+def test_all_that_is_wrong_is_told_to_who_asked(weir, backends):
+    edge = weir.edge(_site("one"), api=backends.text("x"))
+    wrong = "".join(f"wrong{number}: x\n" for number in range(40))
+    edge.write(_site("two") + wrong)
+    result = _reload(weir, edge)
+    assert result.code == 1
+    assert result.stderr == weir.run("check", edge.file).stderr + \
+        "weir reload: nothing was changed; what runs goes on\n"
+
+
+def _await_taken(pid, number):
+    """Until the process has taken the signal from its queue."""
+    def is_taken():
+        text = pathlib.Path(f"/proc/{pid}/status").read_text()
+        waiting = [int(line.split()[1], 16) for line in text.split("\n")
+                   if line.startswith(("SigPnd", "ShdPnd"))]
+        return not any(mask >> (number - 1) & 1 for mask in waiting)
+    wait.until(is_taken, "the signal to be heard", deadline_s=4, pause_s=0.001)
+
+
+def test_an_edge_that_was_stopped_keeps_its_supervisor_from_no_signal(weir, backends):
+    text = _site("one").replace("access_log: off", 'access_log: { path: "@FOLDER@/a.log" }')
+    edge = weir.edge(text, api=backends.text("x"))
+    pid = edge.status()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(400):  # more than the socket of messages takes
+        edge.signal(signal.SIGUSR1)
+        _await_taken(edge.process.pid, signal.SIGUSR1)
+    os.kill(pid, signal.SIGCONT)
+    edge.write(_site("two"))
+    assert _reload(weir, edge).code == 0
+    assert _version(edge) == "two"
 
 
 def test_a_reload_without_weir_says_so(weir, tmp_path):

@@ -1,4 +1,5 @@
 /* POST /v1/reload: the supervisor reads the file again; the answer is what came of it. */
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "edge/admin/reply.h"
 #include "edge/admin/routes.h"
@@ -9,7 +10,7 @@
 #include <errno.h>
 
 #define PATIENCE_MS  60000
-#define ANSWER_BYTES 2048
+#define ANSWER_BYTES 65536
 
 static void render(struct writer *writer, const void *arg)
 {
@@ -23,16 +24,20 @@ static void render(struct writer *writer, const void *arg)
 
 void reload_post(struct exchange *exchange, struct slice name)
 {
-    char text[ANSWER_BYTES] = "";
+    SCOPED_FREE char *text = memory_alloc(ANSWER_BYTES);
     (void)name;
+    if (text == NULL) {
+        exchange_respond_error(exchange, 503, "out of memory for this request");
+        return;
+    }
     int rc = overseer_ask_reload(edge_worker_current()->edge, loop_deadline(PATIENCE_MS), text,
-                                 sizeof text);
+                                 ANSWER_BYTES);
     switch (rc) {
     case 0:
         reply_document(exchange, REPLY_JSON, render, text);
         break;
     case -EINVAL:
-        reply_error(exchange, 409, (struct slice){0}, "%s", text);
+        reply_error_text(exchange, 409, text);
         break;
     case -ENOTCONN:
         reply_error(exchange, 503, (struct slice){0},

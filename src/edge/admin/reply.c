@@ -14,8 +14,8 @@
 #define MESSAGE_BYTES      1024
 #define ERROR_BYTES        (MESSAGE_BYTES * 8)
 
-void reply_document(struct exchange *exchange, struct slice content_type, reply_render *render,
-                    const void *arg)
+static void reply(struct exchange *exchange, unsigned status, struct slice content_type,
+                  reply_render *render, const void *arg)
 {
     for (size_t bytes = DOCUMENT_BYTES; bytes <= DOCUMENT_BYTES_MAX; bytes *= 2) {
         SCOPED_FREE char *memory = memory_alloc_raw(bytes);
@@ -25,11 +25,17 @@ void reply_document(struct exchange *exchange, struct slice content_type, reply_
         writer_init(&writer, memory, bytes);
         render(&writer, arg);
         if (!writer.overflown) {
-            exchange_respond(exchange, 200, content_type, writer_slice(&writer), NULL);
+            exchange_respond(exchange, status, content_type, writer_slice(&writer), NULL);
             return;
         }
     }
     exchange_respond_error(exchange, 503, "out of memory for this request");
+}
+
+void reply_document(struct exchange *exchange, struct slice content_type, reply_render *render,
+                    const void *arg)
+{
+    reply(exchange, 200, content_type, render, arg);
 }
 
 static struct slice render_error(struct writer *writer, struct slice message, struct slice at)
@@ -43,6 +49,16 @@ static struct slice render_error(struct writer *writer, struct slice message, st
     json_close_object(&json);
     write_char(writer, '\n');
     return writer_slice(writer);
+}
+
+static void render_text(struct writer *writer, const void *arg)
+{
+    (void)render_error(writer, slice_of_cstr(arg), (struct slice){0});
+}
+
+void reply_error_text(struct exchange *exchange, unsigned status, const char *text)
+{
+    reply(exchange, status, REPLY_JSON, render_text, text);
 }
 
 void reply_error(struct exchange *exchange, unsigned status, struct slice at, const char *format,

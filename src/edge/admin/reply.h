@@ -26,5 +26,8 @@ void reply_error(struct exchange *exchange, unsigned status, struct slice at, co
 /* All of the request's body; false when that failed, which has been answered. */
 bool reply_read_body(struct exchange *exchange, struct buffer *body);
 
+/* The same of a text of any length up to that of a document. */
+void reply_error_text(struct exchange *exchange, unsigned status, const char *text);
+
 /* 405 with the methods that are allowed, as "GET, PUT". */
 void reply_wrong_method(struct exchange *exchange, struct slice allowed);

@@ -20,7 +20,7 @@ static struct snapshot *read_written(void)
     struct conf_errors errors;
     struct snapshot *snapshot = NULL;
     conf_errors_init(&errors);
-    int rc = snapshot_read("weir.yaml", &snapshot, &errors);
+    int rc = snapshot_read("weir.yaml", NULL, &snapshot, &errors);
     for (unsigned i = 0; i < errors.count; i++)
         print_message("%u: %.*s\n", errors.at[i].place.line, SLICE_ARG(errors.at[i].text));
     conf_errors_finish(&errors);

@@ -47,7 +47,7 @@ static void a_folder_that_does_not_exist_is_said_without_a_line(void **state)
     assert_int_equal(
         snapshot_parse(SLICE("/nonexistent/weir.yaml"), SLICE("app: x\n"), &snapshot, &errors),
         -EINVAL);
-    assert_int_equal(snapshot_read("/nonexistent/weir.yaml", &snapshot, &errors), -EINVAL);
+    assert_int_equal(snapshot_read("/nonexistent/weir.yaml", NULL, &snapshot, &errors), -EINVAL);
     assert_int_equal(errors.count, 2);
     assert_int_equal(errors.at[0].place.line, 0);
     assert_string_equal(errors.at[0].text.at,

@@ -369,7 +369,7 @@ static void it_reads_a_file_and_resolves_by_its_folder(void **state)
     SCOPED(conf_errors_finish) struct conf_errors errors;
     struct snapshot *snapshot = NULL;
     conf_errors_init(&errors);
-    assert_int_equal(snapshot_read(path, &snapshot, &errors), 0);
+    assert_int_equal(snapshot_read(path, NULL, &snapshot, &errors), 0);
     assert_true(slice_equal(snapshot->folder, slice_of_cstr(folder)));
     assert_true(slice_equal(snapshot->sites[0].rules[0].files.root, slice_of_cstr(folder)));
     assert_true(slice_ends_with(snapshot->access_log.path, SLICE("/a.log")));

@@ -119,6 +119,40 @@ static void a_digest_is_of_the_content(void **state)
     configuration_release(&other);
 }
 
+static void what_was_kept_is_read_as_if_it_stood_in_the_file(void **state)
+{
+    (void)state;
+    struct configuration configuration, kept;
+    struct file_info first, second;
+    int64_t since_s = 0;
+    assert_int_equal(configuration_read_kept("kept.yaml", "weir.yaml", &since_s, &kept), -ENOENT);
+    assert_int_equal(read_file(&configuration), 0);
+    assert_int_equal(configuration_keep(&configuration, "kept.yaml"), 0);
+    assert_int_equal(file_stat("kept.yaml", &first), 0);
+    assert_int_equal(configuration_keep(&configuration, "kept.yaml"), 0);
+    assert_int_equal(file_stat("kept.yaml", &second), 0);
+    assert_true(first.inode == second.inode && first.modified_ns == second.modified_ns);
+    scratch_write("weir.yaml", "sites: [");
+    assert_int_equal(unlink("www/index.html"), 0);
+    assert_int_equal(rmdir("www"), 0);
+    assert_int_equal(configuration_read_kept("kept.yaml", "weir.yaml", &since_s, &kept), 0);
+    assert_true(kept.digest == configuration.digest);
+    assert_true(since_s == first.modified_ns / 1000000000);
+    assert_non_null(strstr(kept.snapshot->sites[0].rules[0].files.root.at, "/project/www"));
+    configuration_release(&kept);
+    configuration_release(&configuration);
+}
+
+static void a_pipe_is_refused_without_waiting_for_its_writer(void **state)
+{
+    (void)state;
+    struct configuration configuration;
+    assert_int_equal(unlink("weir.yaml"), 0);
+    assert_int_equal(mkfifo("weir.yaml", 0600), 0);
+    assert_int_equal(read_file(&configuration), -ENOTSUP);
+    assert_non_null(strstr(scratch.why.at, "cannot read weir.yaml: it is no regular file"));
+}
+
 static void without_memory_it_is_refused(void **state)
 {
     (void)state;
@@ -147,6 +181,8 @@ int main(void)
         TEST(a_folder_that_is_gone_keeps_no_child_from_starting),
         TEST(what_is_wrong_is_told_with_its_line),
         TEST(a_digest_is_of_the_content),
+        TEST(what_was_kept_is_read_as_if_it_stood_in_the_file),
+        TEST(a_pipe_is_refused_without_waiting_for_its_writer),
         TEST(without_memory_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
