@@ -1,6 +1,7 @@
 /* Addresses of listeners made into sockets; blocking calls of the start, before any thread. */
 #include "edge/listen.h"
 
+#include "os/descriptor.h"
 #include "os/kernel.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static int explain(const struct conf_address *conf, int rc, struct error *ret_er
     }
 }
 
-int listen_open(const struct conf_address *conf, struct error *ret_error)
+static int open_listener(const struct conf_address *conf, bool beside, struct error *ret_error)
 {
     struct kernel *kernel = NULL;
     int rc = kernel_real_create(&kernel);
@@ -59,10 +60,23 @@ int listen_open(const struct conf_address *conf, struct error *ret_error)
     struct address address;
     rc = resolve(conf, &address);
     if (rc == 0)
-        rc = kernel->ops->listen(kernel, &address, BACKLOG);
+        rc = kernel->ops->listen(kernel, &address, BACKLOG, beside);
     if (rc == -EAFNOSUPPORT && conf->host.len == 0 &&
         address_from_ip(SLICE("0.0.0.0"), conf->port, &address) == 0)
-        rc = kernel->ops->listen(kernel, &address, BACKLOG);
+        rc = kernel->ops->listen(kernel, &address, BACKLOG, beside);
     kernel_real_destroy(kernel);
     return rc < 0 ? explain(conf, rc, ret_error) : rc;
+}
+
+int listen_open(const struct conf_address *conf, struct error *ret_error)
+{
+    return open_listener(conf, false, ret_error);
+}
+
+int listen_open_beside(const struct conf_address *conf, struct error *ret_error)
+{
+    int fd = open_listener(conf, true, ret_error);
+    if (fd >= 0)
+        descriptor_share_port(fd, false);
+    return fd;
 }

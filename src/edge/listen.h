@@ -10,3 +10,7 @@
  * what stands in the way and what to do. Returns the descriptor or a negative errno.
  */
 int listen_open(const struct conf_address *address, struct error *ret_error);
+
+/* The same for an address whose port a listener has that is to go, and shares it meanwhile
+ * (descriptor_share_port): as from 127.0.0.1:80 to :80. */
+int listen_open_beside(const struct conf_address *address, struct error *ret_error);

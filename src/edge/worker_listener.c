@@ -63,7 +63,7 @@ void worker_listener_adopt(struct worker_listener *self, struct view *view, unsi
     view_unref(old);
 }
 
-void worker_listener_stop(struct worker_listener *self)
+static void stop(struct worker_listener *self, bool for_good)
 {
     struct listener *listener = self->listener;
     if (!self->is_accepting)
@@ -72,8 +72,15 @@ void worker_listener_stop(struct worker_listener *self)
     self->is_accepting = false;
     if (atomic_fetch_sub(&listener->accepting, 1) > 1)
         return;
+    if (for_good)
+        acceptor_end(&self->acceptor);
     io_discard(listener->fd); /* nobody would take a connection from its queue */
     listener->fd = -1;
+}
+
+void worker_listener_stop(struct worker_listener *self)
+{
+    stop(self, false);
 }
 
 void worker_listener_destroy(struct worker_listener *self)
@@ -92,7 +99,7 @@ static void destroy_empty(struct server *server)
 
 void worker_listener_retire(struct worker_listener *self)
 {
-    worker_listener_stop(self);
+    stop(self, true);
     self->server.on_empty = destroy_empty;
     server_retire(&self->server);
 }

@@ -16,6 +16,7 @@
 #include "os/folder.h"
 #include "os/loop.h"
 #include "os/proc.h"
+#include "os/unix_path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -98,6 +99,23 @@ static void stop_edges(struct down *down)
         stop_edge(down, &note->edges[i]);
 }
 
+/* Files of Unix sockets that the edge listened on. */
+static void remove_sockets(const struct down *down)
+{
+    struct configuration kept = {0};
+    char path[PATH_MAX];
+    int64_t since_s;
+    if (!place_path(&down->place, CONFIGURATION_KEPT, path) ||
+        configuration_read_kept(path, down->place.file, &since_s, &kept) < 0)
+        return;
+    for (unsigned i = 0; i < kept.snapshot->listeners_count; i++) {
+        const struct conf_address *address = &kept.snapshot->listeners[i].address;
+        if (address->kind == CONF_ADDRESS_UNIX)
+            unix_path_clear(address->host.at);
+    }
+    configuration_release(&kept);
+}
+
 /* What a supervisor that was killed has left. */
 static void remove_files(const struct down *down)
 {
@@ -152,6 +170,7 @@ static int down_fiber(void *arg)
         return 1;
     }
     stop_edges(down);
+    remove_sockets(down);
     remove_files(down);
     if (place_path(&down->place, "tasks", down->tasks))
         (void)folder_each(down->tasks, stop_task, down);

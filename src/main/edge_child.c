@@ -349,7 +349,7 @@ int edge_child_adopt(struct supervisor *self, struct process *process, uint64_t 
         log_error("an edge of an earlier run (pid %d) does not answer: %s; `weir down` stops it, "
                   "then start again",
                   pid, strerror(-rc));
-        sockets_close(&self->sockets, NULL);
+        sockets_let_go(&self->sockets);
         edge_child_close(child);
         edge_child_unref(child);
         return rc;

@@ -8,9 +8,10 @@
 
 struct sockets {
     unsigned count;
-    struct {
+    struct socket_entry {
         int fd; /* owned */
         char address[SOCKET_ADDRESS_BYTES];
+        uint64_t inode, device; /* of a Unix socket's file; 0: none */
     } at[SOCKETS_MAX];
 };
 
@@ -25,8 +26,11 @@ int sockets_open(const struct snapshot *snapshot, const struct sockets *have, co
 /* Adds one; false when there are too many, or the address is too long. */
 bool sockets_add(struct sockets *sockets, struct slice address, int fd);
 
-/* Closes those that `kept` (may be NULL) does not hold, and forgets all. */
+/* Closes those that `kept` (may be NULL) does not hold, removes their files, and forgets all. */
 void sockets_close(struct sockets *sockets, const struct sockets *kept);
+
+/* Closes and forgets all, for others still listen there. */
+void sockets_let_go(struct sockets *sockets);
 
 /* The index of an address; -1: there is none. */
 int sockets_find(const struct sockets *sockets, struct slice address);

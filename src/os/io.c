@@ -13,6 +13,7 @@
 #include <limits.h>
 
 #define ACCEPTS_A_TURN  16
+#define ACCEPTS_AT_END  4096
 #define ACCEPT_PAUSE_MS 100
 
 static const struct kernel_ops *ops(void)
@@ -418,4 +419,17 @@ void acceptor_stop(struct acceptor *acceptor)
     timer_cancel(&acceptor->pause);
     if (acceptor->io.fd >= 0)
         (void)stop_watching(&acceptor->io);
+}
+
+void acceptor_end(struct acceptor *acceptor)
+{
+    struct kernel *kernel = loop_self->kernel;
+    struct address peer;
+    int fd = 0;
+    for (unsigned i = 0; i < ACCEPTS_AT_END && fd >= 0; i++) {
+        fd = ops()->accept(kernel, acceptor->listening_fd, &peer);
+        if (fd >= 0)
+            acceptor->on_accept(acceptor, fd, &peer);
+    }
+    ops()->end_listening(kernel, acceptor->listening_fd);
 }

@@ -139,3 +139,9 @@ struct acceptor {
 int acceptor_start(struct acceptor *acceptor, int listening_fd,
                    void (*on_accept)(struct acceptor *, int fd, const struct address *peer));
 void acceptor_stop(struct acceptor *acceptor);
+
+/*
+ * For the address's end, after acceptor_stop: whoever waits in the queue is accepted once more,
+ * then nobody can connect any more, also where other processes hold the descriptor.
+ */
+void acceptor_end(struct acceptor *acceptor);

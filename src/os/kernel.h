@@ -45,7 +45,10 @@ struct kernel_ops {
     int (*watch)(struct kernel *kernel, int fd, uint64_t tag, bool is_listener);
     void (*unwatch)(struct kernel *kernel, int fd);
 
-    int (*listen)(struct kernel *kernel, const struct address *address, int backlog);
+    /* `beside`: where a listener of this program has the port and descriptor_share_port is on. */
+    int (*listen)(struct kernel *kernel, const struct address *address, int backlog, bool beside);
+    /* Nobody can connect from now on, whoever else holds the descriptor. */
+    void (*end_listening)(struct kernel *kernel, int fd);
     int (*accept)(struct kernel *kernel, int fd, struct address *ret_peer);
     /* A descriptor whose connection is under way or made: wait until writable, then ask `error`. */
     int (*connect)(struct kernel *kernel, const struct address *address);

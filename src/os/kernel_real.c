@@ -168,7 +168,8 @@ static int make_room_for_path(const struct address *address)
     return rc == -ENOENT ? 0 : rc == -EACCES ? rc : -EADDRINUSE;
 }
 
-static int real_listen(struct kernel *kernel, const struct address *address, int backlog)
+static int real_listen(struct kernel *kernel, const struct address *address, int backlog,
+                       bool beside)
 {
     (void)kernel;
     int rc = is_tcp(address) ? 0 : make_room_for_path(address);
@@ -178,6 +179,8 @@ static int real_listen(struct kernel *kernel, const struct address *address, int
     if (fd < 0)
         return -errno;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR);
+    if (beside && is_tcp(address))
+        set_option(fd, SOL_SOCKET, SO_REUSEPORT);
     if (is_tcp(address))
         tune_tcp(fd, address); /* accepted sockets inherit it */
     if (bind(fd, &address->any, address->len) < 0 || listen(fd, backlog) < 0) {
@@ -186,6 +189,12 @@ static int real_listen(struct kernel *kernel, const struct address *address, int
         return rc;
     }
     return fd;
+}
+
+static void real_end_listening(struct kernel *kernel, int fd)
+{
+    (void)kernel;
+    (void)shutdown(fd, SHUT_RD);
 }
 
 static int real_accept(struct kernel *kernel, int fd, struct address *ret_peer)
@@ -320,6 +329,7 @@ static const struct kernel_ops real_ops = {
     .watch = real_watch,
     .unwatch = real_unwatch,
     .listen = real_listen,
+    .end_listening = real_end_listening,
     .accept = real_accept,
     .connect = real_connect,
     .error = real_error,

@@ -116,8 +116,17 @@ static int choose_port(struct sim_host *host, struct address *address)
     return is_address_used(host, address) ? -EADDRINUSE : 0;
 }
 
-static int sim_listen(struct kernel *kernel, const struct address *address, int backlog)
+/* A listener has one holder there, whose close ends it. */
+static void sim_end_listening(struct kernel *kernel, int fd)
 {
+    (void)kernel;
+    (void)fd;
+}
+
+static int sim_listen(struct kernel *kernel, const struct address *address, int backlog,
+                      bool beside)
+{
+    (void)beside;
     struct sim_host *host = sim_host_of(kernel);
     struct address local = *address;
     int rc = choose_port(host, &local);
@@ -520,6 +529,7 @@ const struct kernel_ops sim_ops = {
     .watch = sim_watch,
     .unwatch = sim_unwatch,
     .listen = sim_listen,
+    .end_listening = sim_end_listening,
     .accept = sim_accept,
     .connect = sim_connect,
     .error = sim_error,

@@ -78,3 +78,14 @@ int unix_path_listen(const char *text)
         (void)close(fd);
     return rc;
 }
+
+void unix_path_clear(const char *text)
+{
+    struct unix_path path;
+    struct stat info;
+    if (stat(text, &info) < 0 || !S_ISSOCK(info.st_mode) || unix_path_open(&path, text) < 0)
+        return;
+    if (!is_answered(&path.address))
+        (void)unlink(text);
+    unix_path_close(&path);
+}

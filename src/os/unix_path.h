@@ -27,3 +27,6 @@ pid_t unix_path_peer(int fd);
  * when somebody listens there, or -errno.
  */
 int unix_path_listen(const char *text);
+
+/* Removes the file of a socket at which nobody listens any more. */
+void unix_path_clear(const char *text);

@@ -187,6 +187,58 @@ def test_a_port_that_is_taken_ends_the_reload(weir, backends):
     assert _version(edge) == "two"
 
 
+@pytest.mark.parametrize("wider", [":@PORT@", "0.0.0.0:@PORT@"])
+def test_a_listener_moves_to_all_addresses_of_its_port_and_back(weir, backends, wider):
+    edge = weir.edge(_site("one"), api=backends.text("x"))
+    waiting = raw.connect(edge.port)
+    narrow = _site("one").replace('"one"', '"narrow"')
+    wide = narrow.replace('"narrow"', '"wide"').replace('"127.0.0.1:@PORT@"', f'"{wider}"')
+    with load.steady(edge.port, "/version", connections=2) as work:
+        for text, version in ((wide, "wide"), (narrow, "narrow"), (wide, "wide")):
+            edge.write(text)
+            result = _reload(weir, edge)
+            assert result.code == 0, result.stderr
+            assert _version(edge) == version
+            done = work.done
+            wait.until(lambda: work.done > done + 10, "requests")
+    assert work.failures == []
+    assert waiting.send(raw.request("GET", "/version")).response().status == 200
+
+
+def test_a_unix_socket_s_file_goes_with_its_listener(weir, backends):
+    text = _site("one").replace(" } }", ' }, local: { address: "unix:@FOLDER@/local.sock" } }', 1)
+    edge = weir.edge(text, api=backends.text("x"))
+    path = edge.folder / "local.sock"
+    with raw.connect(path) as connection:
+        assert connection.send(raw.request("GET", "/version")).response().body == b"one"
+    edge.write(_site("two"))
+    assert _reload(weir, edge).code == 0
+    assert not path.exists()
+    edge.write(text)
+    assert _reload(weir, edge).code == 0
+    assert path.is_socket()
+    edge.stop()
+    assert not path.exists()
+    edge.start()
+    edge.kill()
+    assert path.is_socket()
+    assert weir.run("down", "-f", edge.file).code == 0
+    assert not path.exists()
+
+
+def test_a_unix_socket_s_file_stays_when_another_program_took_the_path(weir, backends):
+    text = _site("one").replace(" } }", ' }, local: { address: "unix:@FOLDER@/local.sock" } }', 1)
+    edge = weir.edge(text, api=backends.text("x"))
+    path = edge.folder / "local.sock"
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        edge.write(_site("two"))
+        assert _reload(weir, edge).code == 0
+        assert path.is_socket()
+
+
 def test_a_crashed_edge_comes_back_with_what_was_reloaded(weir, backends):
     edge = weir.edge(_site("one"), api=backends.text("x"))
     edge.write(_site("two"))

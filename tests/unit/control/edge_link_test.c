@@ -81,7 +81,7 @@ static void edge_begin(void)
 {
     struct address address;
     assert_int_equal(address_from_path(SLICE(SOCKET), &address), 0);
-    edge.listening_fd = world.kernel->ops->listen(world.kernel, &address, 8);
+    edge.listening_fd = world.kernel->ops->listen(world.kernel, &address, 8, false);
     assert_true(edge.listening_fd >= 0);
     assert_int_equal(acceptor_start(&edge.acceptor, edge.listening_fd, take), 0);
 }

@@ -61,7 +61,7 @@ static void shim_begin(const char *greeting)
     struct address address;
     shim.greeting = greeting;
     assert_int_equal(address_from_path(SLICE(FOLDER "/shim.sock"), &address), 0);
-    shim.listening_fd = world.kernel->ops->listen(world.kernel, &address, 8);
+    shim.listening_fd = world.kernel->ops->listen(world.kernel, &address, 8, false);
     assert_true(shim.listening_fd >= 0);
     assert_int_equal(acceptor_start(&shim.acceptor, shim.listening_fd, greet), 0);
 }

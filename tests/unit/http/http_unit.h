@@ -47,7 +47,7 @@ static inline int world_begin(const struct sim_faults *faults, size_t block_byte
     assert_int_equal(loop_create(world.kernel, &world.loop), 0);
     worker_init(&world.worker, 0, 42, block_bytes_max);
     assert_int_equal(address_from_ip(SLICE("127.0.0.1"), 0, &world.address), 0);
-    world.listening_fd = world.kernel->ops->listen(world.kernel, &world.address, 64);
+    world.listening_fd = world.kernel->ops->listen(world.kernel, &world.address, 64, false);
     assert_true(world.listening_fd >= 0);
     assert_int_equal(
         world.kernel->ops->local_address(world.kernel, world.listening_fd, &world.address), 0);

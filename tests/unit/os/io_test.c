@@ -101,7 +101,7 @@ static void open_listener(void)
     memset(&net, 0, sizeof net);
     net.accepted_fd = -1;
     assert_int_equal(address_from_ip(SLICE("127.0.0.1"), 0, &net.address), 0);
-    net.listening_fd = kernel->ops->listen(kernel, &net.address, 64);
+    net.listening_fd = kernel->ops->listen(kernel, &net.address, 64, false);
     assert_true(net.listening_fd >= 0);
     assert_int_equal(kernel->ops->local_address(kernel, net.listening_fd, &net.address), 0);
     assert_true(address_port(&net.address) > 0);

@@ -59,7 +59,7 @@ static void echo_machine(void *arg)
     struct acceptor acceptor;
     struct address any;
     assert_int_equal(address_from_ip(SLICE("0.0.0.0"), ECHO_PORT, &any), 0);
-    int fd = kernel->ops->listen(kernel, &any, 128);
+    int fd = kernel->ops->listen(kernel, &any, 128, false);
     assert_true(fd >= 0);
     assert_int_equal(acceptor_start(&acceptor, fd, accept_echo), 0);
     while (fiber_wait(FIBER_FOREVER) == 0)
@@ -291,8 +291,8 @@ static void use_unix_socket(void *arg)
     assert_int_equal(address_from_path(SLICE("/run/echo"), &path), 0);
     io_init(&io, NULL);
     assert_int_equal(io_connect_wait(&io, &path, loop_deadline(1000)), -ECONNREFUSED);
-    int fd = kernel->ops->listen(kernel, &path, 128);
-    assert_int_equal(kernel->ops->listen(kernel, &path, 128), -EADDRINUSE);
+    int fd = kernel->ops->listen(kernel, &path, 128, false);
+    assert_int_equal(kernel->ops->listen(kernel, &path, 128, false), -EADDRINUSE);
     assert_int_equal(acceptor_start(&acceptor, fd, accept_echo), 0);
     assert_int_equal(io_connect_wait(&io, &path, loop_deadline(1000)), 0);
     assert_int_equal(ping(&io, 1000), 0);
