@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "conf/value.h"
+#include "wire/json/json.h"
 
 #include <stdio.h>
 
@@ -30,6 +31,16 @@ static bool write_document(struct writer *writer, const char *message, const cha
     return !writer->overflown;
 }
 
+static void tell_warning(const struct buffer *answer)
+{
+    SCOPED(arena_finish) struct arena arena;
+    const struct json *document = NULL;
+    arena_init(&arena, NULL, 0, ANSWER_BYTES_MAX);
+    if (json_parse(buffer_slice(answer), &arena, &document) == 0)
+        (void)fprintf(stderr, "weir maintenance: %.*s\n",
+                      SLICE_ARG(json_get_text(document, SLICE("warning"))));
+}
+
 static int set(const struct place *place, bool on, const char *site, const char *message,
                const char *allow)
 {
@@ -47,7 +58,9 @@ static int set(const struct place *place, bool on, const char *site, const char 
     buffer_init(&answer, ANSWER_BYTES_MAX);
     (void)snprintf(target, sizeof target, "/v1/sites/%s/maintenance", site);
     int rc = ask_edge(place, on ? "PUT" : "DELETE", target, writer_slice(&writer), ASK_MS, &answer);
-    int exit_code = rc == 204 ? 0 : ask_edge_tell("maintenance", rc, &answer);
+    int exit_code = rc == 204 || rc == 200 ? 0 : ask_edge_tell("maintenance", rc, &answer);
+    if (rc == 200)
+        tell_warning(&answer);
     buffer_finish(&answer);
     if (exit_code == 0)
         printf("%s is %s\n", site,
@@ -70,7 +83,7 @@ int cli_maintenance(int argc, const char **argv)
         "maintenance", "on|off SITE",
         "Closes a site for a while: all but those who are allowed in are answered 503. It stays "
         "so\n"
-        "over changes of the configuration, until `off` or the proxy's end.",
+        "until `off`: over reloads, crashes and restarts.",
         2, options};
     unsigned count;
     int exit_code;

@@ -219,6 +219,13 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     list_init(&edge.lookups);
     maintenance_init(&edge.maintenance, edge.hash_key);
     challenges_init(&edge.challenges);
+    if (maintenance_load(&edge.maintenance, options->maintenance) < 0)
+        log_error("which sites are closed for maintenance is not known in full");
+    if (maintenance_is_on(&edge.maintenance))
+        log_warn(
+            "sites are closed for maintenance (%u): `weir status` names them, `weir maintenance "
+            "off SITE` opens one",
+            atomic_load(&edge.maintenance.count));
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
     if (edge.workers == NULL) {

@@ -14,9 +14,10 @@ struct edge_options {
     struct snapshot *snapshot;         /* borrowed; edge_run takes its own reference */
     const struct edge_socket *sockets; /* may be empty: what is missing is opened here */
     unsigned sockets_count;
-    int admin_fd;    /* listening Unix socket; -1: none */
-    int log_fd;      /* where the access log goes, owned; -1: its file is opened here */
-    int overseer_fd; /* listening socket for the supervisor (overseer.h); -1: none */
+    int admin_fd;             /* listening Unix socket; -1: none */
+    int log_fd;               /* where the access log goes, owned; -1: its file is opened here */
+    struct slice maintenance; /* borrowed; which sites are closed, as maintenance_save writes it */
+    int overseer_fd;          /* listening socket for the supervisor (overseer.h); -1: none */
     /* Called once on a fiber, when all listeners are served; may be NULL. Returns false when nobody
      * will know of this process: it then drains and ends. */
     bool (*ready)(void *arg);

@@ -38,7 +38,10 @@ struct overseer {
     struct io io;        /* to the supervisor; closed: none */
     struct fiber *fiber; /* that reads from it */
     struct list askers;
-    int next_fd; /* a connection that waits for the fiber to end; -1: none */
+    struct list keepers;   /* struct asker, of maintenance; in the order of their answers */
+    unsigned keepers_gone; /* answers that nobody waits for any more */
+    bool owes_maintenance; /* it changed while there was no supervisor */
+    int next_fd;           /* a connection that waits for the fiber to end; -1: none */
 };
 
 static void say(struct overseer *overseer, const char *kind, const char *text)
@@ -127,6 +130,49 @@ static void tell_askers(struct overseer *overseer, int result, struct slice text
         tell_asker(CONTAINER_OF(link, struct asker, link), result, text);
 }
 
+static void tell_keeper(struct overseer *overseer, struct slice why)
+{
+    if (overseer->keepers_gone > 0)
+        overseer->keepers_gone--;
+    else if (!list_is_empty(&overseer->keepers))
+        tell_asker(CONTAINER_OF(overseer->keepers.next, struct asker, link),
+                   why.len == 0 ? 0 : -EIO, why);
+}
+
+static void take_maintenance(struct overseer *overseer, struct passing *message)
+{
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, MAINTENANCE_BYTES_MAX);
+    int rc = read_text(message, &text);
+    if (rc == 0)
+        rc = maintenance_load(&overseer->edge->maintenance, buffer_slice(&text));
+    if (rc < 0)
+        log_error("which sites are closed for maintenance is not known in full: %s", strerror(-rc));
+}
+
+/* By a descriptor, for it may be larger than a message. */
+static int send_maintenance(struct overseer *overseer, int64_t deadline_ms)
+{
+    SCOPED_FREE char *text = NULL;
+    size_t len = 0;
+    int rc = maintenance_save(&overseer->edge->maintenance, &text, &len);
+    int fd = rc < 0 ? rc : file_in_memory("maintenance", slice_of(text, len));
+    if (fd < 0)
+        return fd;
+    rc = passing_send(&overseer->io, SLICE("maintenance\n"), &fd, 1, deadline_ms);
+    descriptor_close(fd);
+    return rc;
+}
+
+/* To a supervisor that came back: the sockets, and what the one before did not hear. */
+static void catch_up(struct overseer *overseer)
+{
+    if (!overseer->owes_maintenance || send_maintenance(overseer, loop_deadline(SEND_MS)) < 0)
+        return;
+    overseer->owes_maintenance = false;
+    overseer->keepers_gone++;
+}
+
 static void hand_out_sockets(struct overseer *overseer)
 {
     const struct plane *plane = overseer->edge->plane;
@@ -155,6 +201,11 @@ static void hear(struct overseer *overseer, struct passing *message)
         access_log_take(overseer->edge->access_log, passing_take(message, 0));
     } else if (slice_equal(kind, SLICE("adopt"))) {
         hand_out_sockets(overseer);
+        catch_up(overseer);
+    } else if (slice_equal(kind, SLICE("maintenance"))) {
+        take_maintenance(overseer, message);
+    } else if (slice_equal(kind, SLICE("kept"))) {
+        tell_keeper(overseer, rest);
     } else if (slice_equal(kind, SLICE("retire"))) {
         edge_retire(overseer->edge);
         say(overseer, "retired", "");
@@ -190,6 +241,9 @@ static void listen_to(void *arg)
     memory_free(message);
     io_close(&overseer->io);
     tell_askers(overseer, -ENOTCONN, SLICE("the supervisor has gone"));
+    LIST_FOR_EACH (&overseer->keepers, link)
+        tell_asker(CONTAINER_OF(link, struct asker, link), -ENOTCONN, SLICE(""));
+    overseer->keepers_gone = 0;
     overseer->fiber = NULL;
     int next = overseer->next_fd;
     overseer->next_fd = -1;
@@ -221,6 +275,7 @@ int overseer_start(struct edge *edge, int listening_fd)
     overseer->listening_fd = listening_fd;
     overseer->next_fd = -1;
     list_init(&overseer->askers);
+    list_init(&overseer->keepers);
     io_init(&overseer->io, NULL);
     int rc = acceptor_start(&overseer->acceptor, listening_fd, accept_supervisor);
     if (rc < 0) {
@@ -278,5 +333,24 @@ int overseer_ask_reload(struct edge *edge, int64_t deadline_ms, char *room, size
     while (rc == 0 && !asker.is_told)
         rc = fiber_wait(deadline_ms);
     list_remove(&asker.link);
+    return asker.is_told ? asker.result : rc;
+}
+
+int overseer_keep_maintenance(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len)
+{
+    struct overseer *overseer = edge->overseer;
+    struct asker asker = {.fiber = fiber_current(), .room = room, .room_len = room_len};
+    if (overseer == NULL)
+        return -ENOTCONN;
+    overseer->owes_maintenance = true;
+    if (!io_is_open(&overseer->io))
+        return -ENOTCONN;
+    list_append(&overseer->keepers, &asker.link);
+    int rc = send_maintenance(overseer, deadline_ms);
+    while (rc == 0 && !asker.is_told)
+        rc = fiber_wait(deadline_ms);
+    list_remove(&asker.link);
+    overseer->keepers_gone += rc < 0 && !asker.is_told && io_is_open(&overseer->io);
+    overseer->owes_maintenance &= !asker.is_told || asker.result < 0;
     return asker.is_told ? asker.result : rc;
 }

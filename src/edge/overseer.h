@@ -10,16 +10,15 @@
  *   retire    another edge has taken over: answered by retired, once nothing is accepted any more.
  *             What is open ends in its own time.
  *   adopt     a supervisor that came back: answered by sockets
- *   told      ok or failed on a line, then a text: what came of a reload that was asked for.
- * From the edge:
- *   applied   the new configuration serves
- *   renew     a text: the change needs a new process
- *   failed    a text: nothing has changed
- *   retired
- *   sockets   a line for each address; descriptors: the admin socket, then a listening socket for
- *             each of these addresses
- *   rotated   SIGUSR1 came here: a descriptor for the access log is wanted. Answered by log.
- *   reload    somebody asks by the admin API: read the file again
+ *   maintenance  a descriptor: the sites that are closed, as maintenance_save writes them, in place
+ * of what is known here. Not answered. kept      the answer to maintenance; with a text: it could
+ * not be kept told      ok or failed on a line, then a text: what came of a reload that was asked
+ * for. From the edge: applied   the new configuration serves renew     a text: the change needs a
+ * new process failed    a text: nothing has changed retired sockets   a line for each address;
+ * descriptors: the admin socket, then a listening socket for each of these addresses rotated
+ * SIGUSR1 came here: a descriptor for the access log is wanted. Answered by log. maintenance  a
+ * descriptor: the sites that are closed from now on, to be kept for the next edge reload somebody
+ * asks by the admin API: read the file again
  */
 #pragma once
 
@@ -41,6 +40,12 @@ void overseer_finish(struct overseer *overseer);
 
 /* On a fiber: asks for the access log's file anew. */
 void overseer_ask_log(struct edge *edge);
+
+/*
+ * For the admin API, on a fiber of worker 0: the supervisor keeps which sites are closed now for
+ * the edges that come after, and it is waited for. 0, -EIO with why it cannot, or as the next one.
+ */
+int overseer_keep_maintenance(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len);
 
 /*
  * For the admin API, on a fiber of worker 0: asks the supervisor for a reload and waits. 0 with

@@ -1,12 +1,15 @@
 /* The edge and control as processes. */
 #include "main/children.h"
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "control/control.h"
 #include "edge/confine.h"
 #include "edge/edge.h"
+#include "edge/policy/maintenance.h"
 #include "main/configuration.h"
+#include "os/file.h"
 #include "os/io.h"
 
 #include <errno.h>
@@ -61,6 +64,10 @@ int edge_process(int argc, const char **argv)
         sockets[i].address = slice_of_cstr(argv[2 + i]);
         sockets[i].fd = CHILD_FD_FIRST_LISTENER + (int)i;
     }
+    SCOPED(buffer_finish) struct buffer maintenance;
+    buffer_init(&maintenance, MAINTENANCE_BYTES_MAX);
+    (void)file_read_open(CHILD_FD_MAINTENANCE, &maintenance);
+    (void)close(CHILD_FD_MAINTENANCE);
     const struct conf_access_log *log = &snapshot->access_log;
     bool has_log = log->format != CONF_LOG_OFF && log->path.len > 0;
     struct edge_options options = {
@@ -68,6 +75,7 @@ int edge_process(int argc, const char **argv)
         .sockets = sockets,
         .sockets_count = count,
         .admin_fd = CHILD_FD_ADMIN,
+        .maintenance = buffer_slice(&maintenance),
         .overseer_fd = CHILD_FD_OVERSEER,
         .log_fd = has_log ? CHILD_FD_FIRST_LISTENER + (int)count : -1,
         .ready = tell_ready,

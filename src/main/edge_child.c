@@ -16,6 +16,7 @@
 #include "os/proc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define READY_MS  30000
@@ -133,14 +134,40 @@ void edge_child_reopen_log(struct edge_child *child)
         edge_child_unref(child);
 }
 
+/* What is said to one edge holds for the one that serves, and for those that come. */
+static void keep_maintenance(struct edge_child *child, struct passing *message)
+{
+    char answer[160] = "kept\n";
+    int rc = maintenance_keep(&child->self->maintenance, passing_take(message, 0));
+    if (rc < 0)
+        (void)snprintf(answer, sizeof answer, "kept\ncannot write %s in the state folder: %s",
+                       MAINTENANCE_KEPT, strerror(-rc));
+    child->maintenance_version = child->self->maintenance.version;
+    (void)passing_send(&child->overseer, slice_of_cstr(answer), NULL, 0, loop_deadline(ADOPT_MS));
+    if (child->self->current != NULL && child->self->current != child)
+        edge_child_tell_maintenance(child->self->current);
+}
+
+void edge_child_tell_maintenance(struct edge_child *child)
+{
+    const struct kept_maintenance *kept = &child->self->maintenance;
+    if (child->maintenance_version == kept->version || child->hearing == NULL)
+        return;
+    child->maintenance_version = kept->version;
+    (void)passing_send(&child->overseer, SLICE("maintenance\n"), &kept->text, 1,
+                       loop_deadline(ADOPT_MS));
+}
+
 /* What the edge says that is no answer. */
-static bool is_wish(struct edge_child *child, const struct passing *message)
+static bool is_wish(struct edge_child *child, struct passing *message)
 {
     struct slice rest, kind = kind_of(message, &rest);
     if (slice_equal(kind, SLICE("rotated")))
         edge_child_reopen_log(child);
     else if (slice_equal(kind, SLICE("reload")))
         reload_ask(child->self);
+    else if (slice_equal(kind, SLICE("maintenance")))
+        keep_maintenance(child, message);
     else
         return false;
     return true;
@@ -209,8 +236,10 @@ static int spawn_with_log(struct edge_child *child, const struct configuration *
                           const struct sockets *sockets, int ready, int overseer_fd,
                           struct error *error)
 {
-    int passed[SOCKETS_MAX + 5] = {ready, child->self->admin_fd, configuration->text, overseer_fd};
-    unsigned count = 4;
+    int passed[SOCKETS_MAX + 6] = {ready, child->self->admin_fd, configuration->text, overseer_fd,
+                                   child->self->maintenance.text};
+    unsigned count = 5;
+    child->maintenance_version = child->self->maintenance.version;
     int log_fd;
     int rc = open_log(configuration->snapshot, &log_fd, error);
     if (rc < 0)

@@ -15,14 +15,15 @@ struct edge_child {
     struct supervisor *self;
     struct process process;
     struct io overseer;
-    struct io birth;        /* where it said that it is ready and waits for the answer */
-    bool serves;            /* it is ready, or was when it was adopted */
-    struct fiber *hearing;  /* reads what it says; NULL: the connection has ended */
-    struct fiber *logging;  /* hands it the access log, or NULL */
-    bool wants_log;         /* once more, when that has ended */
-    struct fiber *asking;   /* waits for an answer, or NULL */
-    struct passing *answer; /* owned; NULL: none yet */
-    struct process_end end; /* once it has ended */
+    struct io birth;              /* where it said that it is ready and waits for the answer */
+    bool serves;                  /* it is ready, or was when it was adopted */
+    struct fiber *hearing;        /* reads what it says; NULL: the connection has ended */
+    struct fiber *logging;        /* hands it the access log, or NULL */
+    unsigned maintenance_version; /* of what it knows, see kept_maintenance */
+    bool wants_log;               /* once more, when that has ended */
+    struct fiber *asking;         /* waits for an answer, or NULL */
+    struct passing *answer;       /* owned; NULL: none yet */
+    struct process_end end;       /* once it has ended */
     int64_t began_ms;
     uint64_t start_ticks;
     uint64_t digest; /* of the configuration that it serves */
@@ -61,6 +62,9 @@ void edge_child_acknowledge(struct edge_child *child);
 
 /* After a rotation: its lines go to the file that has the log's name now. Waits for nothing. */
 void edge_child_reopen_log(struct edge_child *child);
+
+/* Which sites are closed for maintenance, if that has changed since it was told. */
+void edge_child_tell_maintenance(struct edge_child *child);
 
 /* Another one has taken over. */
 void edge_child_retire(struct edge_child *child);

@@ -66,6 +66,7 @@ static int take_current(struct supervisor *self, struct edge_child *child)
     self->current = child;
     edges_write_note(self);
     edge_child_acknowledge(child);
+    edge_child_tell_maintenance(child);
     return 0;
 }
 

@@ -238,6 +238,7 @@ static int make_state(struct supervisor *self)
         log_error("cannot make the state folder %s: %s; --state FOLDER names another",
                   self->place.state, strerror(-rc));
     if (rc == 0 && (!place_path(&self->place, "edge.note", self->note_path) ||
+                    !place_path(&self->place, MAINTENANCE_KEPT, self->maintenance_path) ||
                     !place_path(&self->place, "edge.sock", self->admin_path) ||
                     !place_path(&self->place, "supervisor.sock", self->overseer_path) ||
                     !place_path(&self->place, "supervisor.sock.new", self->starting_path)))
@@ -269,7 +270,8 @@ static int lock_state(struct supervisor *self)
 /* What a supervisor that was killed while it wrote a file has left beside that. */
 static int remove_temporary(void *arg, const char *name)
 {
-    static const char *const names[] = {"edge.note", CONFIGURATION_KEPT, ".gitignore"};
+    static const char *const names[] = {"edge.note", CONFIGURATION_KEPT, MAINTENANCE_KEPT,
+                                        ".gitignore"};
     struct supervisor *self = arg;
     char path[PATH_MAX];
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -301,6 +303,9 @@ static int prepare(struct supervisor *self)
     if (rc < 0)
         return rc;
     (void)folder_each(self->place.state, remove_temporary, self);
+    rc = maintenance_open(&self->maintenance, self->maintenance_path);
+    if (rc < 0)
+        return rc;
     rc = configuration_read_kept(self->accepted_path, self->place.file, &self->kept_s, &self->kept);
     return file_rc < 0 ? rc : 0;
 }

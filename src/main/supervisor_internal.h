@@ -3,6 +3,7 @@
 
 #include "cli/place.h"
 #include "main/configuration.h"
+#include "main/kept_maintenance.h"
 #include "main/sockets.h"
 #include "os/io.h"
 #include "os/process.h"
@@ -31,6 +32,8 @@ struct supervisor {
     struct configuration file, kept;    /* at the start, to choose from; zeroed: there is none */
     int64_t kept_s;                     /* since when `kept` was accepted, in seconds since 1970 */
     struct sockets sockets;
+    char maintenance_path[PATH_MAX];
+    struct kept_maintenance maintenance;
     int admin_fd; /* listening; -1: not yet */
 
     struct list edges;          /* of struct edge_child, owned; the one that starts as well */

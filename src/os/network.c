@@ -3,7 +3,9 @@
 
 #include "base/cleanup.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 
 /* Of the mapped form of an IPv4 address: 10 bytes 0, 2 bytes 255. */
 #define MAPPED_BITS  96
@@ -118,6 +120,19 @@ int network_parse(struct slice text, struct network *ret_network)
     else
         return parse_range(text, ret_network);
     return 0;
+}
+
+size_t network_format(const struct network *network, char ret_text[static NETWORK_TEXT_BYTES])
+{
+    if (network->kind != NETWORK_RANGE)
+        return (size_t)snprintf(ret_text, NETWORK_TEXT_BYTES, "%s",
+                                network->kind == NETWORK_LOOPBACK ? "loopback" : "private");
+    bool is_v4 = network->bits >= MAPPED_BITS && is_mapped(network->address);
+    char host[INET6_ADDRSTRLEN] = "";
+    (void)inet_ntop(is_v4 ? AF_INET : AF_INET6, network->address + (is_v4 ? MAPPED_BYTES : 0), host,
+                    sizeof host);
+    return (size_t)snprintf(ret_text, NETWORK_TEXT_BYTES, "%s/%u", host,
+                            network->bits - (is_v4 ? MAPPED_BITS : 0));
 }
 
 static bool range_contains(const struct network *range, const unsigned char *bytes)

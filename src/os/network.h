@@ -25,6 +25,10 @@ struct network {
  */
 int network_parse(struct slice text, struct network *ret_network);
 
+/* As network_parse takes it. Returns the length. */
+#define NETWORK_TEXT_BYTES (ADDRESS_TEXT_BYTES + 4)
+size_t network_format(const struct network *network, char ret_text[static NETWORK_TEXT_BYTES]);
+
 /* No network contains the address of a Unix socket, but for "loopback". */
 bool network_contains(const struct network *network, const struct address *address);
 

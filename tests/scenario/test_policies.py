@@ -2,6 +2,8 @@
 import base64
 import concurrent.futures
 import json
+import os
+import signal
 import subprocess
 
 import pytest
@@ -319,6 +321,75 @@ target_groups: { api: { targets: "@api@" } }
     edge.write(text.replace("burst: 3", "burst: 4"))
     reload(weir, edge)
     assert [ask("a.example") for _ in range(5)] == [200] * 4 + [429]
+
+
+CLOSED = TOP + """
+workers: 1
+sites:
+  s: { domains: a.example, respond: open }
+  t: { domains: b.example, respond: open }
+"""
+
+
+def _is_closed(edge, host):
+    answer = curl.get(edge.url("/"), "-H", f"Host: {host}.example")
+    return {503: True, 200: False}.get(answer.status) if answer.code == 0 else None
+
+
+def test_maintenance_outlives_a_crash_a_takeover_and_a_restart(weir):
+    edge = weir.edge(CLOSED)
+    assert edge.admin("/v1/sites/s/maintenance", "PUT", json.dumps(
+        {"message": "back", "allow": ["10.0.0.0/8", "fd00::/8", "private", "::1"]}).encode()
+        ).status == 204
+    assert (edge.folder / ".weir/maintenance.json").stat().st_mode & 0o777 == 0o600
+
+    def is_kept():
+        wait.until(lambda: _is_closed(edge, "a") is not None, "an answer")
+        return _is_closed(edge, "a") and not _is_closed(edge, "b") and \
+            edge.status()["sites"][0]["maintenance"] == "back"
+    pid = edge.status()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait.until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+    assert is_kept()
+    pid = edge.status()["pid"]
+    edge.write(CLOSED.replace("workers: 1", "workers: 2"))
+    reload(weir, edge)
+    assert edge.status()["pid"] != pid
+    assert is_kept()
+    edge.stop()
+    edge.start()
+    assert is_kept()
+    assert edge.admin("/v1/sites/s/maintenance", "DELETE").status == 204
+    edge.stop()
+    edge.start()
+    assert not _is_closed(edge, "a")
+
+
+def test_maintenance_without_a_supervisor_is_caught_up_by_the_next(weir):
+    edge = weir.edge(CLOSED)
+    edge.kill()
+    answer = edge.admin("/v1/sites/s/maintenance", "PUT")
+    assert answer.status == 200 and b"there is no supervisor" in answer.body
+    assert _is_closed(edge, "a")
+    result = weir.run("maintenance", "on", "t", folder=edge.folder)
+    assert result.code == 0 and "there is no supervisor" in result.stderr
+    edge.start()
+    pid = edge.status()["pid"]
+    wait.until(lambda: b'"t"' in (edge.folder / ".weir/maintenance.json").read_bytes(), "the note")
+    os.kill(pid, signal.SIGKILL)
+    wait.until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+    wait.until(lambda: _is_closed(edge, "a") is not None, "an answer")
+    assert _is_closed(edge, "a") and _is_closed(edge, "b")
+
+
+def test_maintenance_that_cannot_be_kept_says_so(weir):
+    edge = weir.edge(CLOSED)
+    path = edge.folder / ".weir/maintenance.json"
+    path.mkdir()
+    (path / "x").write_text("")
+    answer = edge.admin("/v1/sites/s/maintenance", "PUT")
+    assert answer.status == 200 and b"cannot write maintenance.json" in answer.body
+    assert _is_closed(edge, "a")
 
 
 def test_a_request_under_way_is_counted_over_a_reload(weir, backends):

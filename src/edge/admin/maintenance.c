@@ -1,15 +1,49 @@
 /* PUT and DELETE of /v1/sites/{name}/maintenance. */
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "edge/admin/reply.h"
 #include "edge/admin/routes.h"
+#include "edge/overseer.h"
 #include "edge/state.h"
 #include "http/exchange.h"
+#include "os/self.h"
 #include "wire/json/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define SCRATCH_BYTES_MAX ((size_t)4 << 20)
 #define BODY_BYTES_MAX    65536
+#define KEEP_MS           10000
+
+/* 204 when it holds whatever ends; else 200 with what it lacks: it is done all the same. */
+static void render_warning(struct writer *writer, const void *arg)
+{
+    struct json_writer json;
+    json_writer_init(&json, writer);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "warning", slice_of_cstr(arg));
+    json_close_object(&json);
+    write_char(writer, '\n');
+}
+
+static void keep(struct exchange *exchange)
+{
+    char why[160] = "", text[320];
+    int rc = overseer_keep_maintenance(edge_worker_current()->edge, loop_deadline(KEEP_MS), why,
+                                       sizeof why);
+    if (rc == 0) {
+        exchange_respond(exchange, 204, (struct slice){0}, (struct slice){0}, NULL);
+        return;
+    }
+    (void)snprintf(text, sizeof text, "it is done, but may not outlive this edge (pid %d): %s",
+                   (int)self_pid(),
+                   rc == -EIO        ? why
+                   : rc == -ENOTCONN ? "there is no supervisor; start weir again, it adopts this "
+                                       "edge and takes note"
+                                     : strerror(-rc));
+    reply_document(exchange, REPLY_JSON, render_warning, text);
+}
 
 static bool has_site(struct slice name)
 {
@@ -72,7 +106,7 @@ static void put(struct exchange *exchange, struct slice name, const struct json 
     if (rc < 0)
         reply_error(exchange, 503, (struct slice){0}, "out of memory for this request");
     else
-        exchange_respond(exchange, 204, (struct slice){0}, (struct slice){0}, NULL);
+        keep(exchange);
 }
 
 void maintenance_put(struct exchange *exchange, struct slice name)
@@ -100,5 +134,5 @@ void maintenance_delete(struct exchange *exchange, struct slice name)
     if (!was_closed && !has_site(name))
         reply_error(exchange, 404, (struct slice){0}, "there is no site \"%.*s\"", SLICE_ARG(name));
     else
-        exchange_respond(exchange, 204, (struct slice){0}, (struct slice){0}, NULL);
+        keep(exchange);
 }

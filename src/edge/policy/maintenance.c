@@ -5,8 +5,11 @@
 #include "base/json.h"
 #include "http/exchange.h"
 #include "http/worker.h"
+#include "wire/json/json.h"
 
 #include <errno.h>
+
+#define SAVE_BYTES ((size_t)1 << 14)
 
 #define RETRY_AFTER SLICE("Retry-After: 60\r\nCache-Control: no-store\r\n")
 
@@ -33,13 +36,18 @@ static void destroy(struct closed_site *site)
     memory_free(site);
 }
 
-void maintenance_finish(struct maintenance *maintenance)
+static void destroy_all(struct map *sites)
 {
     size_t cursor = 0;
     const struct map_entry *entry;
-    while ((entry = map_next(&maintenance->sites, &cursor)) != NULL)
+    while ((entry = map_next(sites, &cursor)) != NULL)
         destroy(entry->value);
-    map_finish(&maintenance->sites);
+    map_finish(sites);
+}
+
+void maintenance_finish(struct maintenance *maintenance)
+{
+    destroy_all(&maintenance->sites);
     lock_finish(&maintenance->lock);
 }
 
@@ -154,4 +162,93 @@ void maintenance_write(struct maintenance *maintenance, struct slice site, struc
     if (closed != NULL)
         json_put_text(json, "maintenance", slice_of_cstr(closed->message));
     lock_release(&maintenance->lock);
+}
+
+static void save_site(const struct closed_site *site, struct json_writer *json)
+{
+    char text[NETWORK_TEXT_BYTES];
+    json_open_object(json, NULL);
+    json_put_text(json, "site", slice_of_cstr(site->name));
+    json_put_text(json, "message", slice_of_cstr(site->message));
+    json_open_list(json, "allow");
+    for (unsigned i = 0; i < site->allowed_count; i++)
+        json_put_text(json, NULL, slice_of(text, network_format(&site->allowed[i], text)));
+    json_close_list(json);
+    json_close_object(json);
+}
+
+static void save_all(struct maintenance *maintenance, struct writer *writer)
+{
+    size_t cursor = 0;
+    const struct map_entry *entry;
+    struct json_writer json;
+    json_writer_init(&json, writer);
+    json_open_list(&json, NULL);
+    lock_take(&maintenance->lock);
+    while ((entry = map_next(&maintenance->sites, &cursor)) != NULL)
+        save_site(entry->value, &json);
+    lock_release(&maintenance->lock);
+    json_close_list(&json);
+    write_char(writer, '\n');
+}
+
+int maintenance_save(struct maintenance *maintenance, char **ret_text, size_t *ret_len)
+{
+    for (size_t bytes = SAVE_BYTES; bytes <= MAINTENANCE_BYTES_MAX; bytes *= 2) {
+        char *text = memory_alloc_raw(bytes);
+        struct writer writer;
+        if (text == NULL)
+            return -ENOMEM;
+        writer_init(&writer, text, bytes);
+        save_all(maintenance, &writer);
+        if (!writer.overflown) {
+            *ret_text = text;
+            *ret_len = writer_slice(&writer).len;
+            return 0;
+        }
+        memory_free(text);
+    }
+    return -EMSGSIZE;
+}
+
+static int load_site(struct maintenance *maintenance, const struct json *site)
+{
+    struct network networks[MAINTENANCE_NETWORKS_MAX];
+    unsigned count = 0;
+    struct slice name = json_get_text(site, SLICE("site"));
+    if (name.len == 0)
+        return -EBADMSG;
+    JSON_FOR_EACH(json_get(site, SLICE("allow")), each)
+    {
+        if (count == MAINTENANCE_NETWORKS_MAX || network_parse(each->text, &networks[count]) < 0)
+            return -EBADMSG;
+        count++;
+    }
+    return maintenance_set(maintenance, name, json_get_text(site, SLICE("message")), networks,
+                           count);
+}
+
+int maintenance_load(struct maintenance *maintenance, struct slice text)
+{
+    SCOPED(arena_finish) struct arena arena;
+    const struct json *document = NULL;
+    struct map before = {0};
+    arena_init(&arena, NULL, 0, MAINTENANCE_BYTES_MAX * 4);
+    int rc = text.len == 0 ? 0 : json_parse(text, &arena, &document);
+    if (rc == 0 && document != NULL && document->kind != JSON_ARRAY)
+        rc = -EBADMSG;
+    if (rc < 0)
+        return rc;
+    lock_take(&maintenance->lock);
+    before = maintenance->sites;
+    map_init(&maintenance->sites, before.hash_key);
+    tell_count(maintenance);
+    lock_release(&maintenance->lock);
+    destroy_all(&before);
+    JSON_FOR_EACH(document, each)
+    {
+        int site_rc = load_site(maintenance, each);
+        rc = site_rc < 0 ? site_rc : rc;
+    }
+    return rc;
 }

@@ -1,6 +1,7 @@
 /*
  * Sites that are closed for a while: run-time state that the admin API sets, kept by the site's
- * name over reloads, and gone when the edge ends. While no site is closed it costs one load.
+ * name over reloads, and by the supervisor for the next edge (edge/overseer.h). While no site is
+ * closed it costs one load.
  */
 #pragma once
 
@@ -43,6 +44,15 @@ static inline bool maintenance_is_on(struct maintenance *maintenance)
  * answered with 503. */
 bool maintenance_admit(struct maintenance *maintenance, struct slice site,
                        struct exchange *exchange);
+
+/* All of it as JSON, for maintenance_load. 0, -ENOMEM, or -EMSGSIZE beyond 16 MiB. The text is the
+ * caller's to free. */
+#define MAINTENANCE_BYTES_MAX ((size_t)16 << 20)
+int maintenance_save(struct maintenance *maintenance, char **ret_text, size_t *ret_len);
+
+/* In place of what there is; an empty text is none. 0, -EBADMSG or -ENOMEM: part of it is missing
+ * then. */
+int maintenance_load(struct maintenance *maintenance, struct slice text);
 
 /* The member "maintenance" of a site that is closed: its message; nothing for others. */
 void maintenance_write(struct maintenance *maintenance, struct slice site,

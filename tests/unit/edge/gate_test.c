@@ -136,9 +136,43 @@ static void sites_are_closed_by_name(void **state)
     maintenance_finish(&maintenance);
 }
 
+static void closed_sites_are_saved_and_loaded(void **state)
+{
+    (void)state;
+    static const char expected[] =
+        "[{\"site\":\"s\",\"message\":\"one \\\"two\\\"\",\"allow\":[\"10.0.0.0/"
+        "8\"]}]\n";
+    struct maintenance one, other;
+    struct network network;
+    char *text;
+    size_t len;
+    maintenance_init(&one, (struct hash_key){1, 2});
+    maintenance_init(&other, (struct hash_key){3, 4});
+    assert_int_equal(network_parse(SLICE("10.0.0.0/8"), &network), 0);
+    assert_int_equal(maintenance_set(&one, SLICE("s"), SLICE("one \"two\""), &network, 1), 0);
+    assert_int_equal(maintenance_set(&other, SLICE("gone"), SLICE(""), NULL, 0), 0);
+    assert_int_equal(maintenance_save(&one, &text, &len), 0);
+    assert_true(slice_equal(slice_of(text, len), slice_of_cstr(expected)));
+    assert_int_equal(maintenance_load(&other, SLICE("{}")), -EBADMSG);
+    expect_told(&other, "gone", "\"maintenance\":\"\"");
+    assert_int_equal(maintenance_load(&other, slice_of(text, len)), 0);
+    memory_free(text);
+    expect_told(&other, "gone", "");
+    expect_told(&other, "s", "\"maintenance\":\"one \\\"two\\\"\"");
+    assert_int_equal(maintenance_load(&other, SLICE("[{\"site\":\"a\",\"allow\":[\"x\"]},"
+                                                    "{\"site\":\"b\"}]")),
+                     -EBADMSG);
+    expect_told(&other, "b", "\"maintenance\":\"\"");
+    assert_int_equal(maintenance_load(&other, (struct slice){0}), 0);
+    assert_false(maintenance_is_on(&other));
+    maintenance_finish(&one);
+    maintenance_finish(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(closed_sites_are_saved_and_loaded),
         cmocka_unit_test(rules_with_policies_have_gates),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(sites_are_closed_by_name),

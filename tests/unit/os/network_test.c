@@ -143,6 +143,19 @@ static void a_list_has_what_one_of_it_has(void **state)
     assert_false(networks_contain(NULL, 0, &address));
 }
 
+static void what_is_written_is_read_as_the_same(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"10.0.0.0/8", "10.0.0.1/32", "0.0.0.0/0", "fd00::/8",
+                                        "::/0",       "::1/128",     "loopback",  "private"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char text[NETWORK_TEXT_BYTES];
+        struct network network = network_of(texts[i]);
+        assert_int_equal(network_format(&network, text), strlen(texts[i]));
+        assert_string_equal(text, texts[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +166,7 @@ int main(void)
         cmocka_unit_test(words_stand_for_what_they_say),
         cmocka_unit_test(unix_sockets_are_loopback_and_nothing_else),
         cmocka_unit_test(what_is_no_network_is_refused),
+        cmocka_unit_test(what_is_written_is_read_as_the_same),
         cmocka_unit_test(a_list_has_what_one_of_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
