@@ -294,8 +294,10 @@ void check_listener(struct reading *reading, const struct tree_node *node, void 
     refuse_beside(
         reading, node, "sni",
         "is for listeners with protocol tcp; requests find their site by its \"domains\"");
-    refuse_beside(reading, node, "timeouts",
-                  "is for listeners with protocol tcp; those of requests stand in rules");
+    const struct tree_node *timeouts = tree_get(node, "timeouts");
+    if (timeouts != NULL && timeouts->kind == TREE_MAP)
+        refuse_beside(reading, timeouts, "connect",
+                      "is for listeners with protocol tcp; that of requests stands in rules");
 }
 
 /* What asks by HTTP, or writes into requests, is not for what speaks tcp. */

@@ -41,6 +41,7 @@ struct draft_rule {
     struct conf_respond respond;
     struct slice fallback;
     struct draft_auth auth;
+    bool has_body_max;
 };
 
 /* Without a word plain requests are sent to HTTPS where the listeners are those by default. */
@@ -66,7 +67,10 @@ struct draft_site {
     enum draft_redirect_https redirect_https;
     struct conf_place redirect_https_place;
     struct conf_hsts hsts;
-    struct draft_rule own; /* the rule on the site itself */
+    uint64_t body_max;
+    bool has_body_max;
+    unsigned ambiguous_paths; /* whether they are passed on */
+    struct draft_rule own;    /* the rule on the site itself */
     bool has_own;
 };
 
@@ -93,6 +97,7 @@ struct draft {
     struct conf_tracing tracing;
     struct slice email;
     struct conf_acme acme;
+    uint64_t body_max;
     struct conf_listener *listeners;
     unsigned listeners_count;
     struct draft_site *sites;

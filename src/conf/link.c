@@ -14,6 +14,11 @@
 
 #include <limits.h>
 
+/* How long a listener waits for clients that say nothing. */
+#define HEAD_MS      10000
+#define HTTP_IDLE_MS 60000
+#define TCP_IDLE_MS  600000
+
 /* What a rule can forward to. */
 struct destination {
     struct conf_group *group; /* in the draft */
@@ -164,6 +169,8 @@ static bool make_default_listeners(struct linking *linking)
                                .tls = {.source = CONF_TLS_AUTO, .has_source = true}};
     draft->listeners_count = wants_https(draft) ? 2 : 1;
     linking->tls.has_default_listeners = true;
+    draft->listeners[0].timeouts.head_ms = HEAD_MS;
+    draft->listeners[1].timeouts.head_ms = HEAD_MS;
     return true;
 }
 
@@ -227,6 +234,9 @@ static void link_listeners(struct linking *linking)
         return;
     for (unsigned i = 0; i < draft->listeners_count; i++) {
         struct conf_listener *listener = &draft->listeners[i];
+        if (listener->timeouts.idle_ms == 0)
+            listener->timeouts.idle_ms =
+                listener->protocol == CONF_PROTOCOL_TCP ? TCP_IDLE_MS : HTTP_IDLE_MS;
         if (listener->protocol == CONF_PROTOCOL_TCP)
             link_tcp(linking, listener);
         else
@@ -535,6 +545,8 @@ static void link_policies(struct linking *linking, const struct draft_site *site
         rule->compress = site->compress;
     rule->has_filters = has_edits(&rule->request_headers) || has_edits(&rule->response_headers) ||
                         rule->cors.enabled || rule->compress.enabled;
+    if (!from->has_body_max)
+        rule->body_max = site->has_body_max ? site->body_max : linking->draft->body_max;
     bool has_policies = rule->rate_limit.enabled || rule->concurrency.enabled ||
                         rule->basic_auth.enabled || rule->auth.enabled ||
                         rule->body_max != UINT64_MAX;
@@ -596,6 +608,7 @@ static void link_site(struct linking *linking, const struct draft_site *from,
     }
     link_filters(from, site);
     link_tls_site(&linking->tls, from, site);
+    site->passes_ambiguous_paths = from->ambiguous_paths != 0;
 }
 
 static void link_sites(struct linking *linking)

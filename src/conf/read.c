@@ -327,6 +327,8 @@ static void read_value(struct reading *reading, const struct tree_node *node,
                        const struct schema_row *row, void *object)
 {
     void *field = (char *)object + row->offset;
+    if (row->given_offset != 0)
+        *(bool *)((char *)object + row->given_offset) = true;
     if (row->kind == SCHEMA_LATER && is_taken_already(node, row))
         return;
     if (row->kind == SCHEMA_LATER)

@@ -42,6 +42,12 @@ static const struct schema_word proxy_versions[] = {
     {NULL},
 };
 
+static const struct schema_word ambiguous_words[] = {
+    {"refuse", 0, false, "answered 400"},
+    {"pass", 1, false, "forwarded: all targets take such paths as they are"},
+    {NULL},
+};
+
 static const struct schema_word no_limit_words[] = {
     {"off", 0, false, "no limit"},
     {NULL},
@@ -206,8 +212,9 @@ static const struct schema_row rule_rows[] = {
      .words = no_limit_words,
      .min = 0,
      AT(struct draft_rule, rule.body_max),
-     .standard = "off",
-     .doc = "the largest request body that is taken; larger ones are answered 413"},
+     .given_offset = offsetof(struct draft_rule, has_body_max),
+     .doc = "the largest request body that is taken; larger ones are answered 413; without it the "
+            "site's"},
     {.name = "strip_prefix",
      .kind = SCHEMA_PATH_PREFIX,
      AT(struct draft_rule, rule.strip_prefix),
@@ -293,6 +300,20 @@ static const struct schema_row site_rows[] = {
            "which other origins may use it, for rules that do not say"),
     POLICY("compress", compress_type, struct draft_site, compress,
            "compresses responses, for rules that do not say"),
+    {.name = "body_max",
+     .kind = SCHEMA_SIZE,
+     .words = no_limit_words,
+     .min = 0,
+     AT(struct draft_site, body_max),
+     .given_offset = offsetof(struct draft_site, has_body_max),
+     .doc = "the largest request body, for rules that do not say; without it the one at the top"},
+    {.name = "ambiguous_paths",
+     .kind = SCHEMA_WORD,
+     .words = ambiguous_words,
+     AT(struct draft_site, ambiguous_paths),
+     .standard = "refuse",
+     .doc = "requests that are forwarded although another rule would match were `%2F`, `%5C` or a "
+            "parameter behind `;` read as targets may read them"},
     {.name = "errors",
      .kind = SCHEMA_MAP,
      LIST_AT(struct draft_site, error_pages),
@@ -672,6 +693,14 @@ static const struct schema_row top_rows[] = {
      .type = &schema_access_log,
      AT(struct draft, access_log),
      .doc = "one line a request"},
+    {.name = "body_max",
+     .kind = SCHEMA_SIZE,
+     .words = no_limit_words,
+     .min = 0,
+     AT(struct draft, body_max),
+     .standard = "off",
+     .doc = "the largest request body that is taken, for sites and rules that do not say; larger "
+            "ones are answered 413"},
     {.name = "tracing",
      .kind = SCHEMA_STRUCT,
      .type = &schema_tracing,

@@ -72,6 +72,7 @@ struct schema_row {
     uint16_t offset; /* of the value's field */
     uint16_t size;   /* of a single value's field: a test holds it against the kind */
     uint16_t count_offset; /* LIST, MAP */
+    uint16_t given_offset; /* of a bool that says that the key is there; 0: none */
     uint16_t name_offset;  /* MAP: of a struct slice in the element */
     int64_t min,
         max; /* INTEGER, DURATION (ms), SIZE, PERCENT; length of LIST, at most `max` if not 0 */

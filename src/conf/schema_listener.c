@@ -50,25 +50,35 @@ static const struct schema_struct proxy_protocol_type = {
 };
 
 static const struct schema_row listener_timeouts_rows[] = {
-    {.name = "connect",
+    {.name = "head",
      .kind = SCHEMA_DURATION,
      .min = 1,
-     .max = 10 * MS_PER_MIN,
-     AT(struct conf_timeouts, connect_ms),
-     .standard = "5s",
-     .doc = "to connect to a target; then another one is tried"},
+     .max = MS_PER_H,
+     AT(struct conf_client_timeouts, head_ms),
+     .standard = "10s",
+     .doc =
+         "from the first byte of a request's head to its last, and to the end of a PROXY header"},
     {.name = "idle",
      .kind = SCHEMA_DURATION,
      .min = 1,
      .max = 7 * MS_PER_D,
-     AT(struct conf_timeouts, idle_ms),
-     .standard = "10m",
-     .doc = "without a byte either way"},
+     AT(struct conf_client_timeouts, idle_ms),
+     .doc = "between two requests, and without progress in a body: `60s` without it; with "
+            "`protocol: tcp` without a byte either way: `10m` without it"},
+    {.name = "connect",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = 10 * MS_PER_MIN,
+     AT(struct conf_client_timeouts, connect_ms),
+     .standard = "5s",
+     .doc = "with `protocol: tcp`: to connect to a target; then another one is tried"},
 };
 
 static const struct schema_struct listener_timeouts_type = {
     .noun = "a listener's timeouts",
-    .doc = "How long connections are kept that are passed on as they are.",
+    .doc =
+        "How long a listener waits for clients. What a rule waits for its target has timeouts of "
+        "its own.",
     ROWS(listener_timeouts_rows),
 };
 
@@ -120,7 +130,7 @@ static const struct schema_row listener_rows[] = {
      .kind = SCHEMA_STRUCT,
      .type = &listener_timeouts_type,
      AT(struct conf_listener, timeouts),
-     .doc = "with `protocol: tcp`: how long to wait"},
+     .doc = "how long to wait for clients"},
     {.name = "trusted_proxies",
      .kind = SCHEMA_ONE_OR_LIST,
      LIST_AT(struct conf_listener, trusted_proxies),

@@ -19,9 +19,7 @@
 #define SCRATCH_BYTES_MAX 1073741824
 
 /* What the file cannot set yet. */
-#define CLIENT_HEAD_MS 10000
-#define CLIENT_IDLE_MS 60000
-#define DRAIN_MS       30000
+#define DRAIN_MS 30000
 
 static struct snapshot *create(struct slice file, struct slice folder)
 {
@@ -30,8 +28,6 @@ static struct snapshot *create(struct slice file, struct slice folder)
         return NULL;
     atomic_init(&snapshot->references, 1);
     arena_init(&snapshot->arena, NULL, 0, ARENA_BYTES_MAX);
-    snapshot->client_timeouts =
-        (struct conf_timeouts){CLIENT_HEAD_MS, CLIENT_HEAD_MS, CLIENT_IDLE_MS};
     snapshot->drain_ms = DRAIN_MS;
     snapshot->file = arena_copy(&snapshot->arena, file);
     snapshot->folder = arena_copy(&snapshot->arena, folder);

@@ -65,6 +65,13 @@ struct conf_sni_route {
 
 #define CONF_NO_GROUP UINT_MAX
 
+/* Of a listener. None is 0 once the snapshot is made. */
+struct conf_client_timeouts {
+    int64_t head_ms;    /* from a head's first byte to its last; to a PROXY header */
+    int64_t idle_ms;    /* between requests, and without progress in bodies; TCP: without a byte */
+    int64_t connect_ms; /* TCP: to a target */
+};
+
 struct conf_listener {
     struct conf_place place;
     struct slice name;
@@ -77,7 +84,7 @@ struct conf_listener {
     unsigned group;             /* TCP: the number of that in `groups`; or CONF_NO_GROUP */
     struct conf_sni_route *sni; /* TCP: by the name that is asked for, undecrypted */
     unsigned sni_count;
-    struct conf_timeouts timeouts; /* TCP; response_ms: unused */
+    struct conf_client_timeouts timeouts;
     struct conf_proxy_protocol proxy_protocol;
     struct network *trusted_proxies; /* whose X-Forwarded-For and Forwarded are believed */
     unsigned trusted_proxies_count;
@@ -287,6 +294,7 @@ struct conf_site {
     uint16_t https_port;  /* to there */
     struct conf_hsts hsts;
     bool has_filters;
+    bool passes_ambiguous_paths;
 };
 
 enum conf_balance {
@@ -463,9 +471,7 @@ struct snapshot {
     struct conf_place user_place;
     struct conf_access_log access_log;
     struct conf_tracing tracing;
-    struct conf_timeouts client_timeouts; /* connect_ms: unused; response_ms: to a complete head;
-                                             idle_ms: between requests, and within bodies */
-    int64_t drain_ms;                     /* from SIGTERM to closing what is still open */
+    int64_t drain_ms; /* from SIGTERM to closing what is still open */
     struct conf_listener *listeners;
     unsigned listeners_count;
     struct conf_site *sites;

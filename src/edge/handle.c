@@ -11,6 +11,7 @@
 #include "edge/filter/headers.h"
 #include "edge/forward/forward.h"
 #include "edge/respond.h"
+#include "edge/route/ambiguity.h"
 #include "edge/route/rewrite.h"
 #include "edge/state.h"
 #include "edge/tcp/tcp.h"
@@ -128,6 +129,20 @@ static void begin_count(struct exchange *exchange, const struct worker_listener 
     series_begin_request(exchange->notes.series, worker->http.number);
 }
 
+/* False: it has been answered. */
+static bool is_unambiguous(struct exchange *exchange, const struct router *router,
+                           unsigned listener, const struct conf_rule *rule)
+{
+    int rc = ambiguity_find(router, listener, exchange, rule);
+    if (LIKELY(rc == 0))
+        return true;
+    if (rc < 0)
+        refuse_memory(exchange);
+    else
+        exchange_respond_error(exchange, 400, AMBIGUITY_REASON);
+    return false;
+}
+
 void edge_handle(struct exchange *exchange)
 {
     const struct worker_listener *listener = listener_of(exchange);
@@ -152,6 +167,9 @@ void edge_handle(struct exchange *exchange)
         return;
     }
     notes_rule(exchange, route->rule);
+    if (route->rule->action == CONF_ACTION_FORWARD && !site->passes_ambiguous_paths &&
+        !is_unambiguous(exchange, &view->plane->router, listener->index, route->rule))
+        return;
     if (UNLIKELY(route->rule->has_filters || route->rule->gate != 0 ||
                  maintenance_is_on(maintenance_of_edge())))
         run_guarded(exchange, site, route, view);

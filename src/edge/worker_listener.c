@@ -19,8 +19,8 @@ static void configure(struct worker_listener *self)
     const struct conf_listener *conf = &snapshot->listeners[self->index];
     struct server *server = &self->server;
     server->port = conf->address.port;
-    server->head_timeout_ms = snapshot->client_timeouts.response_ms;
-    server->idle_timeout_ms = snapshot->client_timeouts.idle_ms;
+    server->head_timeout_ms = conf->timeouts.head_ms;
+    server->idle_timeout_ms = conf->timeouts.idle_ms;
     server->body_max = UINT64_MAX;
     server->name = conf->name;
     server->serve = conf->protocol == CONF_PROTOCOL_TCP ? edge_serve : NULL;

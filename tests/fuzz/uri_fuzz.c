@@ -68,6 +68,28 @@ static void try_path(struct slice raw)
     memory_free(out);
 }
 
+/* Of a path in the form of rules: whatever is read of it is a path in normal form. */
+static void try_readings(struct slice raw)
+{
+    char *out = memory_alloc(3 * raw.len + 1), *room = memory_alloc(12 * raw.len + 1);
+    struct slice path, read;
+    CHECK(out != NULL && room != NULL);
+    if (uri_normalise_path(raw, out, &path) == 0) {
+        char *matched = memory_alloc(path.len);
+        CHECK(matched != NULL);
+        uri_matched_path(path, matched, &path);
+        unsigned apply = uri_readings(path);
+        for (unsigned reading = 1; reading < URI_READINGS; reading++) {
+            if ((reading & ~apply) == 0 && uri_read_path(path, reading, room, &read) == 0)
+                CHECK(read.at[0] == '/' && read.len <= path.len &&
+                      (uri_readings(read) & reading) == 0);
+        }
+        memory_free(matched);
+    }
+    memory_free(out);
+    memory_free(room);
+}
+
 static void try_authority(struct slice authority)
 {
     char *out = memory_alloc(authority.len + 1), *again = memory_alloc(authority.len + 1);
@@ -87,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct slice bytes = slice_of(data, len);
     try_path(bytes);
+    try_readings(bytes);
     try_authority(bytes);
     char *out = memory_alloc(len + 1);
     CHECK(out != NULL);

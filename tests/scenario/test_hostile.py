@@ -83,9 +83,61 @@ sites:
       - { forward: api }
 target_groups: { api: { targets: "@api@" } }
 """, api=target)
-    for path in ("/c%2B%2B/%3a%40", "/a%2Fb", "/%40api/x%40y"):
+    for path in ("/c%2B%2B/%3a%40", "/a%2Fc;d", "/%40api/x%40y"):
         raw.get(edge.port, path)
-    assert [request.target for request in target.requests] == ["/c%2B%2B/%3A%40", "/a%2Fb", "/x@y"]
+    assert [request.target for request in target.requests] == \
+        ["/c%2B%2B/%3A%40", "/a%2Fc;d", "/x@y"]
+
+
+GUARDED = """
+sites:
+  s:
+    {setting}
+    rules:
+      - match: {{ path: "/admin/*" }}
+        respond: {{ status: 403, body: guarded }}
+      - match: {{ path: "/api/*" }}
+        forward: api
+      - {{ forward: api }}
+target_groups: {{ api: {{ targets: "@api@" }} }}
+"""
+HIDDEN = ["/admin%2Fx", "/admin%2fx", "/admin%5Cx", "/admin%5cx%2Fy", "/admin;x", "/admin;a=b/x",
+          "/admin%3Ba/x", "/;a/admin/x", "/x%2F..%2Fadmin", "/admin%2F", "/admin%5C/x", "/ap%2Fi/../"
+          "admin%2Fx", "/admin;%2Fx", "/admin%2F;/x", "/.;/admin/x"]
+
+
+@pytest.mark.parametrize("path", HIDDEN)
+def test_a_path_that_a_target_may_read_as_that_of_another_rule_is_refused(weir, backends, path):
+    target = backends.echo()
+    edge = weir.edge(TOP + GUARDED.format(setting=""), api=target)
+    assert raw.get(edge.port, path).status == 400
+    assert target.requests == []
+
+
+def test_escaped_slashes_and_parameters_within_one_rule_are_the_target_s_matter(weir, backends):
+    target = backends.echo()
+    edge = weir.edge(TOP + GUARDED.format(setting=""), api=target)
+    paths = ["/api/v4/projects/group%2Fproject", "/api/queues/%2F/name", "/x;jsessionid=1?a;b",
+             "/@scope%2Fname", "/x%5Cy", "/api/a;b/c"]
+    for path in paths:
+        assert raw.get(edge.port, path).status == 200
+    assert [request.target for request in target.requests] == paths
+
+
+def test_ambiguous_paths_may_be_passed_and_explain_tells(weir, backends):
+    target = backends.echo()
+    edge = weir.edge(TOP + GUARDED.format(setting="ambiguous_paths: pass"), api=target)
+    assert raw.get(edge.port, "/admin%2Fx").status == 200
+    assert target.requests[0].target == "/admin%2Fx"
+    edge.write(TOP + GUARDED.format(setting=""))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    answer = raw.get(edge.port, "/admin%2Fx")
+    assert answer.status == 400
+    told = weir.run("explain", answer.get("X-Request-ID"), folder=edge.folder).stdout
+    assert "the path can be read in two ways" in told
+    assert "say `ambiguous_paths: pass` on the site" in told
+    told = weir.run("explain", "GET", edge.url("/admin%2Fx"), folder=edge.folder).stdout
+    assert "the path can be read in two ways" in told
 
 
 # Requests that outlive the configuration they met.

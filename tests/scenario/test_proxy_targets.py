@@ -109,6 +109,51 @@ def test_a_body_larger_than_body_max_is_a_413(weir, backends):
     assert len(target.requests) == 1
 
 
+def test_body_max_comes_from_the_rule_the_site_or_the_top(weir, backends):
+    edge = weir.edge("""
+listeners: { http: "127.0.0.1:@PORT@" }
+access_log: off
+body_max: 10
+sites:
+  top: { domains: top.example, forward: api }
+  site: { domains: site.example, body_max: 20, rules: [
+    { match: { path: /more }, forward: api, body_max: 30 },
+    { match: { path: /any }, forward: api, body_max: off },
+    { match: { path: /none }, forward: api, body_max: 0 },
+    { match: { path: /said }, respond: said },
+    { forward: api } ] }
+target_groups: { api: "@api@" }
+""", api=backends.text("x"))
+
+    def most(host, path, tried=(0, 10, 20, 30, 1000)):
+        """The largest of the bodies that is taken; the next one is not."""
+        found = [raw.exchange(edge.port, raw.request(
+            "POST", path, body=b"x" * size, host=host)).status for size in tried]
+        return max(size for size, status in zip(tried, found) if status == 200)
+    assert most("top.example", "/") == 10
+    assert most("site.example", "/") == 20
+    assert most("site.example", "/said") == 20
+    assert most("site.example", "/more") == 30
+    assert most("site.example", "/any") == 1000
+    assert most("site.example", "/none") == 0
+
+
+def test_a_listener_waits_for_clients_as_long_as_it_says(weir):
+    edge = weir.edge("""
+listeners: { http: { address: "127.0.0.1:@PORT@", timeouts: { head: 200ms, idle: 300ms } },
+             slow: { address: "127.0.0.1:@PORT2@", timeouts: { idle: 1h, head: 1h } } }
+access_log: off
+sites: { all: { respond: hi } }
+""")
+    patient = raw.connect(edge.ports["PORT2"]).send(b"GET / HTTP/1.1\r\n")
+    slow = raw.connect(edge.port).send(b"GET / HTTP/1.1\r\n")
+    assert slow.response().status == 408
+    idle = raw.connect(edge.port).send(raw.request())
+    assert idle.response().status == 200
+    assert idle.is_closed()
+    assert patient.send(b"Host: a\r\n\r\n").response().status == 200
+
+
 def test_a_target_that_stalls_in_a_body_is_a_truncation(weir, backends):
     gate = threading.Event()
 

@@ -5,6 +5,7 @@
 #include "edge/explain/policies.h"
 #include "edge/explain/story.h"
 #include "edge/plane.h"
+#include "edge/route/ambiguity.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -202,8 +203,14 @@ void advice_write(struct json_writer *json, const struct plane *plane,
     if (decision->status == 404)
         on_not_found(&advising);
     else if (decision->status == 413)
-        say(&advising, "raise `body_max` of the rule in line %u, or let the client send less",
+        say(&advising,
+            "raise `body_max` of the rule in line %u, or what it has it from (its site, the top of "
+            "the file), or let the client send less",
             decision->rule_line);
+    else if (decision->status == 400 &&
+             slice_equal(text_of(&advising, DECISION_REASON), SLICE(AMBIGUITY_REASON)))
+        say(&advising, "where all targets of the site take such paths as they are written, say "
+                       "`ambiguous_paths: pass` on the site");
     else if (decision->status == 429)
         on_too_many(&advising);
     else if (decision->status == 499)

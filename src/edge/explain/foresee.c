@@ -8,6 +8,7 @@
 #include "edge/explain/notes.h"
 #include "edge/explain/policies.h"
 #include "edge/explain/story.h"
+#include "edge/route/ambiguity.h"
 #include "edge/route/match.h"
 #include "edge/state.h"
 #include "edge/view.h"
@@ -183,6 +184,9 @@ static void write_route(struct foresight *foresight)
     const struct conf_rule *rule = write_rules(foresight, site->site);
     if (rule == NULL)
         write_answer(json, 404, "no rule matched");
+    else if (rule->action == CONF_ACTION_FORWARD && !site->site->passes_ambiguous_paths &&
+             ambiguity_find(&plane->router, foresight->listener, &foresight->exchange, rule) != 0)
+        write_answer(json, 400, AMBIGUITY_REASON);
     else
         write_action(foresight, rule);
 }

@@ -166,6 +166,43 @@ void uri_matched_path(struct slice path, char *out, struct slice *ret_path)
     *ret_path = slice_of(out, (size_t)(to - out));
 }
 
+unsigned uri_readings(struct slice path)
+{
+    unsigned found = memchr(path.at, ';', path.len) != NULL ? URI_READ_PARAMETERS : 0;
+    const char *at = path.at, *end = path.at + path.len;
+    while ((at = memchr(at, '%', (size_t)(end - at))) != NULL) {
+        struct slice rest = slice_of(at, (size_t)(end - at));
+        if (slice_starts_with(rest, SLICE("%2F")))
+            found |= URI_READ_SLASH;
+        else if (slice_starts_with(rest, SLICE("%5C")))
+            found |= URI_READ_BACKSLASH;
+        at++;
+    }
+    return found;
+}
+
+int uri_read_path(struct slice path, unsigned reading, char *out, struct slice *ret_path)
+{
+    char *to = out;
+    bool in_parameters = false;
+    for (size_t i = 0; i < path.len; i++) {
+        struct slice rest = slice_from(path, i);
+        bool is_escape =
+            ((reading & URI_READ_SLASH) != 0 && slice_starts_with(rest, SLICE("%2F"))) ||
+            ((reading & URI_READ_BACKSLASH) != 0 && slice_starts_with(rest, SLICE("%5C")));
+        char c = is_escape ? '/' : path.at[i];
+        i += is_escape ? 2 : 0;
+        if (c == '/')
+            in_parameters = false;
+        else if (c == ';' && (reading & URI_READ_PARAMETERS) != 0)
+            in_parameters = true;
+        if (!in_parameters)
+            *to++ = c;
+    }
+    struct slice read = slice_of(out, (size_t)(to - out));
+    return uri_normalise_path(read, to, ret_path);
+}
+
 bool uri_is_query(struct slice query)
 {
     for (size_t i = 0; i < query.len; i++) {

@@ -27,6 +27,16 @@ int uri_normalise_path(struct slice raw, char *out, struct slice *ret_path);
  */
 void uri_matched_path(struct slice path, char *out, struct slice *ret_path);
 
+/*
+ * How a server behind may read a path in the form of uri_matched_path that holds what servers
+ * disagree on: "%2F" and "%5C" as slashes, parameters (";" up to the next slash) left out. The
+ * readings are numbered from 1, uri_readings tells which apply; uri_read_path writes one, in normal
+ * form, with room for 4 * path.len bytes. -EBADMSG: it is none, as it would leave the root.
+ */
+enum { URI_READ_SLASH = 1, URI_READ_BACKSLASH = 2, URI_READ_PARAMETERS = 4, URI_READINGS = 8 };
+unsigned uri_readings(struct slice path); /* the parts that apply, or'ed; 0 for most paths */
+int uri_read_path(struct slice path, unsigned reading, char *out, struct slice *ret_path);
+
 /* Only characters of RFC 3986 §3.4, with well-formed escapes. */
 bool uri_is_query(struct slice query);
 

@@ -86,7 +86,8 @@ static const struct bad_file yaml_files[] = {
 static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
-                   "target_groups, listeners, workers, user, access_log, tracing, email, acme\n"},
+                   "target_groups, listeners, workers, user, access_log, "
+                   "body_max, tracing, email, acme\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
     {RULES "      - match: { pth: /a }\n"
@@ -548,10 +549,10 @@ static const struct bad_file listeners_files[] = {
      "3:52: \"trusted_proxies\" believes fields of requests, and tcp has none: \"proxy_protocol\" "
      "tells the client's address\n"},
     {TCP "listeners:\n"
-         "  a: { address: \":1\", forward: db, timeouts: { idle: 1m } }\n",
+         "  a: { address: \":1\", forward: db, timeouts: { connect: 1s } }\n",
      "3:23: \"forward\" is for listeners with protocol tcp; requests are forwarded by the rules of "
      "sites\n"
-     "3:36: \"timeouts\" is for listeners with protocol tcp; those of requests stand in rules\n"},
+     "3:48: \"connect\" is for listeners with protocol tcp; that of requests stands in rules\n"},
     {TCP "listeners:\n"
          "  a: { address: \":1\", protocol: tcp, forward: bd }\n",
      "3:47: no service or target group is called \"bd\"; did you mean \"db\"?\n"},

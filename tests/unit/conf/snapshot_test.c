@@ -90,8 +90,8 @@ static void check_top(const struct snapshot *snapshot)
     assert_int_equal(snapshot->access_log.format, CONF_LOG_COMBINED);
     assert_int_equal(snapshot->access_log.path.len, 0);
     assert_true(snapshot->drain_ms > 0);
-    assert_true(snapshot->client_timeouts.response_ms > 0);
-    assert_true(snapshot->client_timeouts.idle_ms > 0);
+    assert_int_equal(snapshot->listeners[0].timeouts.head_ms, 10000);
+    assert_int_equal(snapshot->listeners[0].timeouts.idle_ms, 60000);
     assert_int_equal(snapshot->listeners_count, 3);
     EXPECT(snapshot->listeners[0].name, "main");
     assert_int_equal(snapshot->listeners[0].place.line, 5);

@@ -275,6 +275,36 @@ static void rules_see_escapes_of_what_may_stand_there_decoded(void **state)
     }
 }
 
+static void paths_are_read_as_servers_may_read_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        unsigned apply;
+        unsigned reading;
+        const char *read;
+    } cases[] = {
+        {"/a/b%20c", 0, 0, "/a/b%20c"},
+        {"/a%2Fb", URI_READ_SLASH, URI_READ_SLASH, "/a/b"},
+        {"/a%2F/b%5C", URI_READ_SLASH | URI_READ_BACKSLASH, URI_READ_SLASH, "/a/b%5C"},
+        {"/a%2F/b%5C", URI_READ_SLASH | URI_READ_BACKSLASH, 3, "/a/b/"},
+        {"/a;x=1/b;y", URI_READ_PARAMETERS, URI_READ_PARAMETERS, "/a/b"},
+        {"/;x/b", URI_READ_PARAMETERS, URI_READ_PARAMETERS, "/b"},
+        {"/a;x%2Fb", URI_READ_PARAMETERS | URI_READ_SLASH, URI_READ_PARAMETERS, "/a"},
+        {"/a;x%2Fb", URI_READ_PARAMETERS | URI_READ_SLASH, 5, "/a/b"},
+        {"/;", URI_READ_PARAMETERS, URI_READ_PARAMETERS, "/"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char room[64];
+        struct slice read, path = slice_of_cstr(cases[i].path);
+        assert_true(4 * path.len <= sizeof room);
+        assert_int_equal(uri_readings(path), cases[i].apply);
+        assert_int_equal(uri_read_path(path, cases[i].reading, room, &read), 0);
+        if (!slice_equal(read, slice_of_cstr(cases[i].read)))
+            fail_msg("%s: %.*s is not %s", cases[i].path, SLICE_ARG(read), cases[i].read);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_normal_path_stays_as_it_is),
         cmocka_unit_test(escaping_needs_no_more_room_than_told),
         cmocka_unit_test(rules_see_escapes_of_what_may_stand_there_decoded),
+        cmocka_unit_test(paths_are_read_as_servers_may_read_them),
         cmocka_unit_test(queries_are_checked),
         cmocka_unit_test(escapes_are_decoded),
         cmocka_unit_test(authorities_are_split),
