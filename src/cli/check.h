@@ -7,11 +7,13 @@ struct buffer;
 struct conf_errors;
 
 /*
- * Reads the file. When it is right, one line with what is in it goes to *ret_out, and 0 is
+ * Reads the file, and those of certificates that it names; `state` is the state folder. When it is
+ * right, what is in it goes to *ret_out, what should be known all the same to *ret_errors, and 0 is
  * returned. When it is not, -EINVAL, and all that is wrong with it to *ret_errors. Else -ENOMEM or
  * a buffer's error.
  */
-int check_file(const char *file, struct buffer *ret_out, struct buffer *ret_errors);
+int check_file(const char *file, const char *state, struct buffer *ret_out,
+               struct buffer *ret_errors);
 
 /* All that is wrong with a file of that text, as `weir check` writes it. 0 or a buffer's error. */
 int check_write_errors(const struct conf_errors *errors, const char *file, struct slice text,

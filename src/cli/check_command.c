@@ -52,5 +52,5 @@ int cli_check(int argc, const char **argv)
         file = arguments[0];
     if (!place_find("check", file, NULL, true, &place))
         return 1;
-    return print(&out, &errors, check_file(place.file, &out, &errors));
+    return print(&out, &errors, check_file(place.file, place.state, &out, &errors));
 }

@@ -174,29 +174,30 @@ static int append_line(struct buffer *out, struct slice line, unsigned column)
     return rc;
 }
 
-static int append_head(struct buffer *out, struct slice file, const struct conf_error *error)
+static int append_head(struct buffer *out, struct slice file, const char *kind,
+                       const struct conf_error *error)
 {
     int rc = buffer_append(out, file);
     if (rc == 0 && error->place.line > 0)
         rc = buffer_format(out, ":%u:%u", error->place.line, error->place.column);
     if (rc == 0)
-        rc = buffer_append(out, SLICE(": error: "));
+        rc = buffer_format(out, ": %s: ", kind);
     if (rc == 0)
         rc = buffer_append(out, error->text);
     return rc < 0 ? rc : buffer_append_char(out, '\n');
 }
 
-int conf_errors_format(const struct conf_errors *errors, struct slice file, struct slice text,
-                       struct buffer *ret_text)
+static int format(const struct conf_error *errors, unsigned count, const char *kind,
+                  struct slice file, struct slice text, struct buffer *ret_text)
 {
     struct slice rest = text;
     if (slice_starts_with(rest, SLICE(UTF8_MARK)))
         rest = slice_from(rest, strlen(UTF8_MARK));
     struct slice line = {NULL, 0};
     unsigned at_line = 0;
-    for (unsigned i = 0; i < errors->count; i++) {
-        const struct conf_error *error = &errors->at[i];
-        int rc = append_head(ret_text, file, error);
+    for (unsigned i = 0; i < count; i++) {
+        const struct conf_error *error = &errors[i];
+        int rc = append_head(ret_text, file, kind, error);
         while (at_line < error->place.line && rest.at != NULL) {
             line = next_line(&rest);
             at_line++;
@@ -206,7 +207,20 @@ int conf_errors_format(const struct conf_errors *errors, struct slice file, stru
         if (rc < 0)
             return rc;
     }
-    if (errors->dropped == 0)
-        return 0;
+    return 0;
+}
+
+int conf_errors_format(const struct conf_errors *errors, struct slice file, struct slice text,
+                       struct buffer *ret_text)
+{
+    int rc = format(errors->at, errors->count, "error", file, text, ret_text);
+    if (rc < 0 || errors->dropped == 0)
+        return rc;
     return buffer_format(ret_text, "and %u more errors\n", errors->dropped);
+}
+
+int conf_warnings_format(const struct conf_error *warnings, unsigned count, struct slice file,
+                         struct slice text, struct buffer *ret_text)
+{
+    return format(warnings, count, "warning", file, text, ret_text);
 }

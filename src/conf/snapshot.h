@@ -536,3 +536,7 @@ void conf_errors_finish(struct conf_errors *errors);
  */
 int conf_errors_format(const struct conf_errors *errors, struct slice file, struct slice text,
                        struct buffer *ret_text);
+
+/* The same for warnings, a snapshot's for instance. */
+int conf_warnings_format(const struct conf_error *warnings, unsigned count, struct slice file,
+                         struct slice text, struct buffer *ret_text);

@@ -95,8 +95,9 @@ static int prepare_worker(struct edge_worker *worker, void *arg)
     struct plane *plane = arg;
     int rc = view_create(plane, worker->view, &worker->next_view);
     for (unsigned i = 0; rc == 0 && i < plane->listeners_count; i++) {
-        if (find_listener(worker, plane->listeners[i]) == NULL)
-            rc = worker_listener_start(worker, worker->next_view, i);
+        struct worker_listener *mine = find_listener(worker, plane->listeners[i]);
+        rc = mine == NULL ? worker_listener_start(worker, worker->next_view, i)
+                          : worker_listener_prepare(mine, worker->next_view, i);
     }
     return rc;
 }
@@ -212,29 +213,97 @@ void edge_await_applied(struct edge *edge)
     edge->awaiting_applied = NULL;
 }
 
-int edge_apply(struct edge *edge, struct slice text, const struct edge_socket *sockets,
-               unsigned sockets_count, struct error *ret_error)
+/* Certificates alone. */
+
+struct renewal {
+    struct plane *plane;         /* borrowed: nothing else changes it meanwhile */
+    const struct bundle *bundle; /* borrowed */
+    struct identities *identities;
+    int result;
+};
+
+/* On an offload thread. */
+static void prepare_identities(void *arg)
+{
+    struct renewal *renewal = arg;
+    renewal->result = identities_create(renewal->plane->snapshot, renewal->bundle,
+                                        renewal->plane->identities, &renewal->identities);
+}
+
+static int switch_identities(struct edge_worker *worker, void *arg)
+{
+    view_set_identities(worker->view, arg);
+    return 0;
+}
+
+static void release_identities(void *arg)
+{
+    identities_unref(arg);
+}
+
+static int renew(struct edge *edge, const struct bundle *bundle)
+{
+    struct renewal renewal = {.plane = edge->plane, .bundle = bundle};
+    int rc = offload(prepare_identities, &renewal);
+    if (rc == 0)
+        rc = renewal.result;
+    if (rc < 0)
+        return rc;
+    struct identities *before = edge->plane->identities;
+    edge->plane->identities = renewal.identities;
+    (void)workers_each(edge, switch_identities, renewal.identities);
+    if (offload(release_identities, before) < 0)
+        identities_unref(before);
+    return 0;
+}
+
+static int begin_change(struct edge *edge, struct error *ret_error)
+{
+    if (atomic_load(&edge->is_draining) || edge->applying != NULL)
+        return error_set(ret_error, -EBUSY,
+                         edge->applying != NULL ? "another reload is under way"
+                                                : "the data plane is stopping");
+    edge->applying = fiber_current();
+    return 0;
+}
+
+static void end_change(struct edge *edge)
+{
+    edge->applying = NULL;
+    if (edge->awaiting_applied != NULL)
+        fiber_wake(edge->awaiting_applied);
+}
+
+int edge_renew_credentials(struct edge *edge, const struct bundle *bundle, struct error *ret_error)
+{
+    int rc = begin_change(edge, ret_error);
+    if (rc < 0)
+        return rc;
+    rc = renew(edge, bundle);
+    end_change(edge);
+    return rc < 0 ? error_set_errno(ret_error, rc, "cannot take the certificates") : 0;
+}
+
+int edge_apply(struct edge *edge, struct slice text, const struct bundle *bundle,
+               const struct edge_socket *sockets, unsigned sockets_count, struct error *ret_error)
 {
     struct change change = {
         .edge = edge,
         .text = text,
         .error = ret_error,
         .parts = {.previous = edge->plane,
+                  .bundle = bundle,
                   .sockets = sockets,
                   .sockets_count = sockets_count,
                   .workers_count = edge->workers_count,
                   .hash_key = edge->hash_key},
     };
-    if (atomic_load(&edge->is_draining) || edge->applying != NULL) {
+    int rc = begin_change(edge, ret_error);
+    if (rc < 0) {
         drop_sockets(&change);
-        return error_set(ret_error, -EBUSY,
-                         edge->applying != NULL ? "another reload is under way"
-                                                : "the data plane is stopping");
+        return rc;
     }
-    edge->applying = fiber_current();
-    int rc = apply(edge, &change);
-    edge->applying = NULL;
-    if (edge->awaiting_applied != NULL)
-        fiber_wake(edge->awaiting_applied);
+    rc = apply(edge, &change);
+    end_change(edge);
     return rc;
 }

@@ -13,12 +13,17 @@ struct edge;
 #define EDGE_NEEDS_RENEWAL (-EXDEV)
 
 /*
- * On a fiber of worker 0. `text` is the accepted text of the snapshot's file; sockets are owned
- * from then on. 0; EDGE_NEEDS_RENEWAL, -EBUSY while another one is under way, or another error: it
- * is told, and nothing has changed.
+ * On a fiber of worker 0. `text` is the accepted text of the snapshot's file, `bundle` (may be
+ * NULL) what it needs of certificates and keys; sockets are owned from then on. 0;
+ * EDGE_NEEDS_RENEWAL, -EBUSY while another one is under way, or another error: it is told, and
+ * nothing has changed.
  */
-int edge_apply(struct edge *edge, struct slice text, const struct edge_socket *sockets,
-               unsigned sockets_count, struct error *ret_error);
+int edge_apply(struct edge *edge, struct slice text, const struct bundle *bundle,
+               const struct edge_socket *sockets, unsigned sockets_count, struct error *ret_error);
+
+/* Only the certificates and keys are others: handshakes that begin from then on show them. 0,
+ * -EBUSY, or another error, told: nothing has changed. */
+int edge_renew_credentials(struct edge *edge, const struct bundle *bundle, struct error *ret_error);
 
 /* On a fiber of worker 0 that is not cancelled: returns once no change is under way. */
 void edge_await_applied(struct edge *edge);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "conf/bundle.h"
 #include "edge/access_log.h"
 #include "edge/admin/admin.h"
 #include "edge/apply.h"
@@ -25,6 +26,11 @@
 #include <errno.h>
 
 #define OFFLOAD_THREADS 4
+
+#define US_PER_S INT64_C(1000000)
+
+/* How often the age of the keys of session tickets is looked at. */
+#define TICKETS_MS 1800000
 
 /* How long the start waits for the first answers about host names. */
 #define NAMES_PATIENCE_MS 500
@@ -126,6 +132,13 @@ static void ready_main(void *arg)
     edge->ready_fiber = NULL;
 }
 
+static void rotate_tickets(struct timer *timer)
+{
+    struct edge *edge = CONTAINER_OF(timer, struct edge, tickets_timer);
+    tls_tickets_rotate(edge->tickets, loop_wall_us() / US_PER_S);
+    timer_arm(timer, loop_deadline(TICKETS_MS));
+}
+
 static bool has_fibers(const struct edge *edge)
 {
     return edge->signals_fiber != NULL || edge->ready_fiber != NULL ||
@@ -135,6 +148,7 @@ static bool has_fibers(const struct edge *edge)
 
 static void end_fibers(struct edge *edge)
 {
+    timer_cancel(&edge->tickets_timer);
     health_stop(&edge->health);
     names_stop(&edge->names);
     overseer_stop(edge->overseer);
@@ -163,6 +177,7 @@ static int start_fibers(struct edge *edge)
     if (rc == 0 && edge->options->overseer_fd >= 0)
         rc = overseer_start(edge, edge->options->overseer_fd);
     edge->started_ms = loop_now_ms();
+    timer_arm(&edge->tickets_timer, loop_deadline(TICKETS_MS));
     return rc < 0 ? rc : fiber_start(ready_main, edge, &edge->ready_fiber);
 }
 
@@ -217,6 +232,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     list_init(&edge.report_waiters);
     list_init(&edge.lookups);
+    timer_init(&edge.tickets_timer, rotate_tickets);
     maintenance_init(&edge.maintenance, edge.hash_key);
     challenges_init(&edge.challenges);
     if (maintenance_load(&edge.maintenance, options->maintenance) < 0)
@@ -235,6 +251,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     }
     const struct plane_parts parts = {
         .snapshot = options->snapshot,
+        .bundle = options->bundle,
         .sockets = options->sockets,
         .sockets_count = options->sockets_count,
         .workers_count = edge.workers_count,
@@ -243,10 +260,14 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     int rc = series_table_create(edge.workers_count, edge.hash_key, &edge.series);
     if (rc == 0)
         rc = tracer_create(&edge, &edge.tracer);
+    if (rc == 0)
+        rc = tls_tickets_create(&edge.tickets);
     if (rc < 0)
         (void)error_set(ret_error, rc, "out of memory");
     else
         rc = plane_create(&parts, &edge.plane, ret_error);
+    if (options->bundle != NULL)
+        bundle_finish(options->bundle);
     if (rc == 0) {
         admin_server_init(&edge.admin);
         rc = access_log_open(&snapshot->access_log, options->log_fd, &edge.access_log, ret_error);
@@ -264,6 +285,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     lookups_finish(&edge);
     series_table_destroy(edge.series);
     tracer_destroy(edge.tracer);
+    tls_tickets_unref(edge.tickets);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);
     challenges_finish(&edge.challenges);

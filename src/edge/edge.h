@@ -10,8 +10,12 @@ struct edge_socket {
     int fd;
 };
 
+struct bundle;
+
 struct edge_options {
-    struct snapshot *snapshot;         /* borrowed; edge_run takes its own reference */
+    struct snapshot *snapshot; /* borrowed; edge_run takes its own reference */
+    struct bundle
+        *bundle; /* of certificates and keys; empty once edge_run has used it; NULL: none */
     const struct edge_socket *sockets; /* may be empty: what is missing is opened here */
     unsigned sockets_count;
     int admin_fd;             /* listening Unix socket; -1: none */

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "conf/bundle.h"
 #include "edge/access_log.h"
 #include "edge/apply.h"
 #include "edge/drain.h"
@@ -58,14 +59,15 @@ static void say(struct overseer *overseer, const char *kind, const char *text)
 static int take_sockets(struct passing *message, struct slice rest,
                         struct edge_socket **ret_sockets)
 {
-    unsigned count = message->fds_count > 0 ? message->fds_count - 1 : 0;
-    struct edge_socket *sockets = memory_alloc_array(count + 1, sizeof *sockets);
+    unsigned count = 0;
+    struct edge_socket *sockets = memory_alloc_array(message->fds_count + 1, sizeof *sockets);
+    struct slice address;
     if (sockets == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < count; i++) {
-        sockets[i].fd = passing_take(message, i + 1);
-        if (!slice_cut(&rest, '\n', &sockets[i].address))
-            sockets[i].address = (struct slice){0};
+    while (count + 1 < message->fds_count && slice_cut(&rest, '\n', &address) && address.len > 0) {
+        sockets[count].address = address;
+        sockets[count].fd = passing_take(message, count + 1);
+        count++;
     }
     *ret_sockets = sockets;
     return (int)count;
@@ -74,6 +76,7 @@ static int take_sockets(struct passing *message, struct slice rest,
 struct reading {
     int fd;
     struct buffer *text;
+    struct bundle *bundle; /* NULL: the text is all that is wanted */
     int result;
 };
 
@@ -82,12 +85,15 @@ static void read_whole(void *arg)
 {
     struct reading *reading = arg;
     reading->result = file_read_open(reading->fd, reading->text);
+    if (reading->result == 0 && reading->bundle != NULL)
+        reading->result = bundle_take(reading->bundle, buffer_slice(reading->text));
 }
 
-/* The file's text from the descriptor that came first. */
-static int read_text(struct passing *message, struct buffer *text)
+/* What the descriptor at that index holds. */
+static int read_passed(struct passing *message, unsigned index, struct buffer *text,
+                       struct bundle *bundle)
 {
-    struct reading reading = {.fd = passing_take(message, 0), .text = text};
+    struct reading reading = {.fd = passing_take(message, index), .text = text, .bundle = bundle};
     if (reading.fd < 0)
         return -EBADMSG;
     int rc = offload(read_whole, &reading);
@@ -95,22 +101,54 @@ static int read_text(struct passing *message, struct buffer *text)
     return rc < 0 ? rc : reading.result;
 }
 
+static int read_bundle(struct passing *message, unsigned index, struct bundle *bundle)
+{
+    struct buffer bytes;
+    buffer_init(&bytes, BUNDLE_BYTES_MAX);
+    int rc = read_passed(message, index, &bytes, bundle);
+    if (bytes.at != NULL)
+        explicit_bzero(bytes.at, bytes.len);
+    buffer_finish(&bytes);
+    return rc;
+}
+
 static void apply(struct overseer *overseer, struct passing *message, struct slice rest)
 {
     SCOPED(buffer_finish) struct buffer text;
+    SCOPED(bundle_finish) struct bundle bundle;
     SCOPED_FREE struct edge_socket *sockets = NULL;
     struct error error = {0};
     buffer_init(&text, TEXT_BYTES_MAX);
-    int rc = read_text(message, &text);
+    bundle_init(&bundle);
+    int rc = read_passed(message, 0, &text, NULL);
     int count = rc < 0 ? rc : take_sockets(message, rest, &sockets);
-    if (count < 0)
-        rc = error_set_errno(&error, count, "cannot take the new configuration");
-    else
-        rc = edge_apply(overseer->edge, buffer_slice(&text), sockets, (unsigned)count, &error);
+    if (count >= 0) /* the last one; a supervisor of an earlier version sends none */
+        rc = read_bundle(message, (unsigned)count + 1, &bundle);
+    if (count < 0 || (rc < 0 && rc != -EBADMSG)) {
+        rc = error_set_errno(&error, count < 0 ? count : rc, "cannot take the new configuration");
+        for (int i = 0; i < count; i++)
+            descriptor_close(sockets[i].fd);
+    } else {
+        rc = edge_apply(overseer->edge, buffer_slice(&text), &bundle, sockets, (unsigned)count,
+                        &error);
+    }
     if (rc == 0)
         say(overseer, "applied", "");
     else
         say(overseer, rc == EDGE_NEEDS_RENEWAL ? "renew" : "failed", error.text);
+}
+
+static void renew_credentials(struct overseer *overseer, struct passing *message)
+{
+    SCOPED(bundle_finish) struct bundle bundle;
+    struct error error = {0};
+    bundle_init(&bundle);
+    int rc = read_bundle(message, 0, &bundle);
+    if (rc < 0)
+        rc = error_set_errno(&error, rc, "cannot take the certificates");
+    else
+        rc = edge_renew_credentials(overseer->edge, &bundle, &error);
+    say(overseer, rc == 0 ? "applied" : "failed", error.text);
 }
 
 static void tell_asker(struct asker *asker, int result, struct slice text)
@@ -143,7 +181,7 @@ static void take_maintenance(struct overseer *overseer, struct passing *message)
 {
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, MAINTENANCE_BYTES_MAX);
-    int rc = read_text(message, &text);
+    int rc = read_passed(message, 0, &text, NULL);
     if (rc == 0)
         rc = maintenance_load(&overseer->edge->maintenance, buffer_slice(&text));
     if (rc < 0)
@@ -197,6 +235,8 @@ static void hear(struct overseer *overseer, struct passing *message)
     (void)slice_cut(&rest, '\n', &kind);
     if (slice_equal(kind, SLICE("apply"))) {
         apply(overseer, message, rest);
+    } else if (slice_equal(kind, SLICE("credentials"))) {
+        renew_credentials(overseer, message);
     } else if (slice_equal(kind, SLICE("log"))) {
         access_log_take(overseer->edge->access_log, passing_take(message, 0));
     } else if (slice_equal(kind, SLICE("adopt"))) {

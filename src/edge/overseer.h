@@ -4,21 +4,28 @@
  * when the one before has gone.
  *
  * The first line of a message is its kind. From the supervisor:
- *   apply     a line for each address; descriptors: the file's accepted text, then a listening
- *             socket for each of these addresses. Answered by applied, renew or failed.
+ *   apply     a line for each address; descriptors: the file's accepted text, a listening socket
+ *             for each of these addresses, then the bundle of certificates and keys
+ *             (conf/bundle.h). Answered by applied, renew or failed.
+ *   credentials  a descriptor: another bundle. Answered by applied or failed.
  *   log       a descriptor: the access log goes there from now on. Not answered.
  *   retire    another edge has taken over: answered by retired, once nothing is accepted any more.
  *             What is open ends in its own time.
  *   adopt     a supervisor that came back: answered by sockets
  *   maintenance  a descriptor: the sites that are closed, as maintenance_save writes them, in place
- * of what is known here. Not answered. kept      the answer to maintenance; with a text: it could
- * not be kept told      ok or failed on a line, then a text: what came of a reload that was asked
- * for. From the edge: applied   the new configuration serves renew     a text: the change needs a
- * new process failed    a text: nothing has changed retired sockets   a line for each address;
- * descriptors: the admin socket, then a listening socket for each of these addresses rotated
- * SIGUSR1 came here: a descriptor for the access log is wanted. Answered by log. maintenance  a
- * descriptor: the sites that are closed from now on, to be kept for the next edge reload somebody
- * asks by the admin API: read the file again
+ *             of what is known here. Not answered.
+ *   kept      the answer to maintenance; with a text: it could not be kept
+ *   told      ok or failed on a line, then a text: what came of a reload that was asked for.
+ * From the edge:
+ *   applied   the new configuration, or what the new bundle holds, serves
+ *   renew     a text: the change needs a new process
+ *   failed    a text: nothing has changed
+ *   retired
+ *   sockets   a line for each address; descriptors: the admin socket, then a listening socket for
+ *             each of these addresses
+ *   rotated   SIGUSR1 came here: a descriptor for the access log is wanted. Answered by log.
+ *   maintenance  a descriptor: the sites that are closed from now on, to be kept for the next edge
+ *   reload    somebody asks by the admin API: read the file again
  */
 #pragma once
 

@@ -127,6 +127,15 @@ static void drop_sockets(struct making *making)
     memory_free(making->sockets);
 }
 
+static int make_identities(struct making *making)
+{
+    const struct plane_parts *parts = making->parts;
+    struct plane *plane = making->plane;
+    return identities_create(plane->snapshot, parts->bundle,
+                             parts->previous == NULL ? NULL : parts->previous->identities,
+                             &plane->identities);
+}
+
 /* The error of a listener tells itself; all others are of memory. */
 static int make_parts(struct making *making)
 {
@@ -138,6 +147,8 @@ static int make_parts(struct making *making)
         rc = router_init(&plane->router, plane->snapshot, making->parts->hash_key);
     if (rc == 0)
         rc = gates_create(plane->snapshot, &plane->gates);
+    if (rc == 0)
+        rc = make_identities(making);
     if (rc < 0)
         return error_set_errno(making->error, rc, "cannot set up the configuration");
     *making->error = (struct error){0};
@@ -196,6 +207,7 @@ void plane_unref(struct plane *plane)
         target_group_unref(plane->groups[i].group);
     router_finish(&plane->router);
     gates_destroy(plane->snapshot, plane->gates);
+    identities_unref(plane->identities);
     memory_free(plane->groups);
     memory_free(plane->listeners);
     snapshot_unref(plane->snapshot);

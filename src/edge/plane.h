@@ -10,6 +10,7 @@
 #include "edge/listener.h"
 #include "edge/policy/gate.h"
 #include "edge/route/router.h"
+#include "edge/tls/identities.h"
 
 struct plane {
     atomic_uint references;
@@ -20,11 +21,13 @@ struct plane {
     unsigned groups_count;
     struct listener **listeners; /* owned; one for each of the snapshot's, each counted */
     unsigned listeners_count;
+    struct identities *identities; /* counted; worker 0's to change, when there are others */
 };
 
 struct plane_parts {
     struct snapshot *snapshot;         /* the plane takes a reference of its own */
     const struct plane *previous;      /* may be NULL */
+    const struct bundle *bundle;       /* of certificates and keys; NULL: none */
     const struct edge_socket *sockets; /* owned by plane_create from then on */
     unsigned sockets_count;
     unsigned workers_count;

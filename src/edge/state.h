@@ -79,6 +79,8 @@ struct edge {
     struct tracer *tracer;         /* owned; NULL: spans are not sent */
     series_slot no_site;           /* requests for which there is no site */
     struct hash_key hash_key;
+    struct tls_tickets *tickets; /* counted */
+    struct timer tickets_timer;  /* worker 0's: changes their keys */
     struct maintenance maintenance;
     struct challenges challenges;
     struct signals signals;

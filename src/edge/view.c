@@ -53,6 +53,7 @@ int view_create(struct plane *plane, const struct view *previous, struct view **
         return -ENOMEM;
     view->references = 1;
     view->plane = plane_ref(plane);
+    view->identities = identities_ref(plane->identities);
     view->balancers = memory_alloc_array(plane->groups_count + 1, sizeof(struct shared_balancer *));
     SCOPED(map_finish) struct map known;
     int rc = index_balancers(&known, previous);
@@ -82,6 +83,13 @@ void view_configure(struct view *view)
     }
 }
 
+void view_set_identities(struct view *view, struct identities *identities)
+{
+    struct identities *before = view->identities;
+    view->identities = identities_ref(identities);
+    identities_unref(before);
+}
+
 void view_unref(struct view *view)
 {
     if (view == NULL || --view->references > 0)
@@ -89,6 +97,7 @@ void view_unref(struct view *view)
     for (unsigned i = 0; view->balancers != NULL && i < view->plane->groups_count; i++)
         release_balancer(view->balancers[i]);
     memory_free(view->balancers);
+    identities_unref(view->identities);
     plane_unref(view->plane);
     memory_free(view);
 }

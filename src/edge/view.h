@@ -21,6 +21,7 @@ struct view {
     unsigned references;
     struct plane *plane;                /* counted */
     struct shared_balancer **balancers; /* counted; by the plane's groups */
+    struct identities *identities;      /* counted; the plane's, or later ones */
 };
 
 /*
@@ -28,6 +29,9 @@ struct view {
  * balancers, which stay set up for `previous` until view_configure. 0 or -ENOMEM.
  */
 int view_create(struct plane *plane, const struct view *previous, struct view **ret_view);
+
+/* Handshakes show these from now on. */
+void view_set_identities(struct view *view, struct identities *identities);
 
 /* From now on the view's plane says what its balancers do. */
 void view_configure(struct view *view);

@@ -12,12 +12,37 @@ static void accept_connection(struct acceptor *acceptor, int fd, const struct ad
     session_accept(&CONTAINER_OF(acceptor, struct worker_listener, acceptor)->server, fd, peer);
 }
 
+/* On the worker's own thread, in the middle of a handshake. */
+static const struct tls_identity *choose(void *arg, struct slice server_name, bool wants_acme)
+{
+    const struct worker_listener *self = arg;
+    if (wants_acme)
+        return challenges_find_identity(&edge_worker_current()->edge->challenges, server_name);
+    const struct shown *shown = identities_find(self->view->identities, self->index, server_name);
+    return shown == NULL ? NULL : shown->tls;
+}
+
+static const struct conf_listener *conf_of(const struct view *view, unsigned index)
+{
+    return &view->plane->snapshot->listeners[index];
+}
+
+int worker_listener_prepare(struct worker_listener *self, const struct view *view, unsigned index)
+{
+    const struct tls_listener_settings settings = {
+        .choose = choose, .arg = self, .tickets = edge_worker_current()->edge->tickets};
+    if (conf_of(view, index)->tls.source == CONF_TLS_OFF || self->tls != NULL)
+        return 0;
+    return tls_listener_create(&settings, &self->tls);
+}
+
 /* What the snapshot says; the rest of the server goes on. */
 static void configure(struct worker_listener *self)
 {
-    const struct snapshot *snapshot = self->view->plane->snapshot;
-    const struct conf_listener *conf = &snapshot->listeners[self->index];
+    const struct conf_listener *conf = conf_of(self->view, self->index);
     struct server *server = &self->server;
+    server->tls = conf->tls.source == CONF_TLS_OFF ? NULL : self->tls;
+    server->is_secure = server->tls != NULL;
     server->port = conf->address.port;
     server->head_timeout_ms = conf->timeouts.head_ms;
     server->idle_timeout_ms = conf->timeouts.idle_ms;
@@ -41,9 +66,11 @@ int worker_listener_start(struct edge_worker *worker, struct view *view, unsigne
     self->view = view_ref(view);
     self->index = index;
     self->listener = listener_ref(listener);
-    configure(self);
     list_init(&self->link);
-    int rc = acceptor_start(&self->acceptor, listener->fd, accept_connection);
+    int rc = worker_listener_prepare(self, view, index);
+    configure(self);
+    if (rc == 0)
+        rc = acceptor_start(&self->acceptor, listener->fd, accept_connection);
     if (rc < 0) {
         worker_listener_destroy(self);
         return rc;
@@ -87,6 +114,7 @@ void worker_listener_destroy(struct worker_listener *self)
 {
     worker_listener_stop(self);
     list_remove(&self->link);
+    tls_listener_unref(self->tls);
     listener_unref(self->listener);
     view_unref(self->view);
     memory_free(self);

@@ -19,13 +19,17 @@ struct worker_listener {
     struct listener *listener; /* counted */
     struct view *view;         /* counted; what its next request meets */
     unsigned index;            /* in that view's snapshot */
+    struct tls_listener *tls;  /* counted; what handshakes begin with; NULL: it never had TLS */
     bool is_accepting;
 };
 
 /* On the worker's own thread: begins to accept. 0, or an error: nothing was begun. */
 int worker_listener_start(struct edge_worker *worker, struct view *view, unsigned index);
 
-/* Another view wants the same listener. */
+/* Before another view is adopted that wants TLS there. 0 or -ENOMEM. */
+int worker_listener_prepare(struct worker_listener *self, const struct view *view, unsigned index);
+
+/* Another view wants the same listener, which is prepared for it. */
 void worker_listener_adopt(struct worker_listener *self, struct view *view, unsigned index);
 
 /* No more connections. */

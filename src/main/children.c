@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "conf/bundle.h"
 #include "control/control.h"
 #include "edge/confine.h"
 #include "edge/edge.h"
@@ -58,7 +59,10 @@ int edge_process(int argc, const char **argv)
         return 2;
     keep_from_children(CHILD_FD_READY, CHILD_FD_FIRST_LISTENER + (int)count);
     SCOPED_FREE struct edge_socket *sockets = memory_alloc_array(count + 1, sizeof *sockets);
-    if (sockets == NULL || configuration_take(CHILD_FD_TEXT, argv[1], &snapshot) < 0)
+    SCOPED(bundle_finish) struct bundle bundle;
+    bundle_init(&bundle);
+    if (sockets == NULL || credentials_take(CHILD_FD_CREDENTIALS, &bundle) < 0 ||
+        configuration_take(CHILD_FD_TEXT, argv[1], &snapshot) < 0)
         return 1;
     for (unsigned i = 0; i < count; i++) {
         sockets[i].address = slice_of_cstr(argv[2 + i]);
@@ -72,6 +76,7 @@ int edge_process(int argc, const char **argv)
     bool has_log = log->format != CONF_LOG_OFF && log->path.len > 0;
     struct edge_options options = {
         .snapshot = snapshot,
+        .bundle = &bundle,
         .sockets = sockets,
         .sockets_count = count,
         .admin_fd = CHILD_FD_ADMIN,

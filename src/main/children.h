@@ -14,7 +14,8 @@ enum {
     CHILD_FD_TEXT = 5,           /* see configuration_take */
     CHILD_FD_OVERSEER = 6,       /* listening; see edge/overseer.h */
     CHILD_FD_MAINTENANCE = 7,    /* which sites are closed, as the edge wrote it */
-    CHILD_FD_FIRST_LISTENER = 8, /* behind the last one the access log, if it is a file */
+    CHILD_FD_CREDENTIALS = 8,    /* see credentials_take */
+    CHILD_FD_FIRST_LISTENER = 9, /* behind the last one the access log, if it is a file */
 };
 
 /* Of a control process. */

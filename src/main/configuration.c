@@ -1,11 +1,15 @@
-/* snapshot_parse for processes, with its errors told. */
+/* snapshot_parse and the bundle for processes, with what is wrong told. */
 #include "main/configuration.h"
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "cli/check.h"
+#include "cli/place.h"
+#include "conf/credentials.h"
 #include "os/file.h"
+#include "os/self.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,31 +59,102 @@ static int parse(parse_text *parse_by, const char *file, struct slice text, stru
     return rc;
 }
 
-static int make(parse_text *parse_by, const char *file, struct slice text, struct buffer *told,
-                struct configuration *ret_configuration)
+static void tell_warnings(const char *file, const struct conf_error *at, unsigned count)
 {
-    static const struct hash_key key = {0x77656972, 0x636f6e66};
-    struct snapshot *snapshot = NULL;
-    int rc = parse(parse_by, file, text, told, &snapshot);
-    if (rc < 0)
+    for (unsigned i = 0; i < count; i++)
+        log_warn("%s, line %u: %.*s", file, at[i].place.line, SLICE_ARG(at[i].text));
+}
+
+/* Gathers and judges; the errors are the caller's to tell. What is there stands in the bundle also
+ * when something is wrong. */
+static int judge_bundle(const struct place *place, const struct snapshot *snapshot,
+                        struct bundle *bundle, struct conf_errors *errors)
+{
+    SCOPED(conf_errors_finish) struct conf_errors warnings;
+    conf_errors_init(&warnings);
+    int rc = credentials_gather(snapshot, place->state, bundle, errors);
+    if (rc == 0)
+        rc = credentials_check(snapshot, bundle, self_wall_s(), errors, &warnings);
+    tell_warnings(place->file, warnings.at, warnings.count);
+    return rc;
+}
+
+/* Where something is wrong, -EINVAL, or with `takes_partial` what is right. */
+static int read_bundle(const struct place *place, const struct snapshot *snapshot,
+                       bool takes_partial, struct conf_errors *errors,
+                       struct credentials *ret_credentials)
+{
+    static const struct hash_key key = {0x77656972, 0x6b657973};
+    SCOPED(bundle_finish) struct bundle bundle;
+    bundle_init(&bundle);
+    uint64_t stamp = credentials_stamp(snapshot, place->state);
+    int rc = judge_bundle(place, snapshot, &bundle, errors);
+    bool is_partial = rc == -EINVAL && takes_partial;
+    if (rc < 0 && !is_partial)
         return rc;
-    int fd = tell_unread(file, file_in_memory("weir.yaml", text), told);
-    if (fd < 0) {
-        snapshot_unref(snapshot);
+    int fd = file_in_memory("weir credentials", bundle_bytes(&bundle));
+    if (fd < 0)
         return fd;
-    }
-    *ret_configuration =
-        (struct configuration){.snapshot = snapshot, .text = fd, .digest = hash_bytes(key, text)};
+    *ret_credentials = (struct credentials){.fd = fd,
+                                            .digest = hash_bytes(key, bundle_bytes(&bundle)),
+                                            .stamp = stamp,
+                                            .is_partial = is_partial};
     return 0;
 }
 
-int configuration_read(const char *file, struct buffer *told,
+int credentials_read(const struct place *place, const struct snapshot *snapshot,
+                     struct credentials *ret_credentials)
+{
+    SCOPED(conf_errors_finish) struct conf_errors errors;
+    conf_errors_init(&errors);
+    int rc = read_bundle(place, snapshot, false, &errors, ret_credentials);
+    for (unsigned i = 0; i < errors.count; i++)
+        log_error("%s, line %u: %.*s", place->file, errors.at[i].place.line,
+                  SLICE_ARG(errors.at[i].text));
+    return rc == -EINVAL ? rc : tell_unread("certificates", rc, NULL);
+}
+
+static int make(parse_text *parse_by, const struct place *place, struct slice text,
+                struct buffer *told, struct configuration *ret_configuration)
+{
+    static const struct hash_key key = {0x77656972, 0x636f6e66};
+    struct snapshot *snapshot = NULL;
+    SCOPED(conf_errors_finish) struct conf_errors errors;
+    struct credentials credentials;
+    const char *file = place->file;
+    conf_errors_init(&errors);
+    int rc = parse(parse_by, file, text, told, &snapshot);
+    if (rc < 0)
+        return rc;
+    bool takes_partial = parse_by == snapshot_parse_accepted;
+    rc = read_bundle(place, snapshot, takes_partial, &errors, &credentials);
+    if (errors.count > 0)
+        tell_errors(&errors, file, text, told);
+    if (rc < 0) {
+        snapshot_unref(snapshot);
+        return rc == -EINVAL ? rc : tell_unread("certificates", rc, told);
+    }
+    int fd = tell_unread(file, file_in_memory("weir.yaml", text), told);
+    if (fd < 0) {
+        snapshot_unref(snapshot);
+        (void)close(credentials.fd);
+        return fd;
+    }
+    tell_warnings(file, snapshot->warnings, snapshot->warnings_count);
+    *ret_configuration = (struct configuration){.snapshot = snapshot,
+                                                .text = fd,
+                                                .digest = hash_bytes(key, text),
+                                                .credentials = credentials};
+    return 0;
+}
+
+int configuration_read(const struct place *place, struct buffer *told,
                        struct configuration *ret_configuration)
 {
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, FILE_BYTES_MAX);
-    int rc = tell_unread(file, file_read_regular(file, &text), told);
-    return rc < 0 ? rc : make(snapshot_parse, file, buffer_slice(&text), told, ret_configuration);
+    int rc = tell_unread(place->file, file_read_regular(place->file, &text), told);
+    return rc < 0 ? rc : make(snapshot_parse, place, buffer_slice(&text), told, ret_configuration);
 }
 
 void configuration_release(struct configuration *configuration)
@@ -88,6 +163,7 @@ void configuration_release(struct configuration *configuration)
         return;
     snapshot_unref(configuration->snapshot);
     (void)close(configuration->text);
+    (void)close(configuration->credentials.fd);
     *configuration = (struct configuration){0};
 }
 
@@ -106,7 +182,7 @@ int configuration_keep(const struct configuration *configuration, const char *pa
     return file_replace(path, buffer_slice(&text), 0600);
 }
 
-int configuration_read_kept(const char *path, const char *file, int64_t *ret_accepted_s,
+int configuration_read_kept(const char *path, const struct place *place, int64_t *ret_accepted_s,
                             struct configuration *ret_configuration)
 {
     SCOPED(buffer_finish) struct buffer text;
@@ -119,7 +195,7 @@ int configuration_read_kept(const char *path, const char *file, int64_t *ret_acc
         rc = file_read_regular(path, &text);
     rc = tell_unread(path, rc, NULL);
     if (rc == 0)
-        rc = make(snapshot_parse_accepted, file, buffer_slice(&text), NULL, ret_configuration);
+        rc = make(snapshot_parse_accepted, place, buffer_slice(&text), NULL, ret_configuration);
     if (rc == 0)
         *ret_accepted_s = info.modified_ns / 1000000000;
     return rc;
@@ -134,4 +210,17 @@ int configuration_take(int text, const char *file, struct snapshot **ret_snapsho
     if (rc < 0)
         return rc;
     return parse(snapshot_parse_accepted, file, buffer_slice(&content), NULL, ret_snapshot);
+}
+
+int credentials_take(int fd, struct bundle *bundle)
+{
+    SCOPED(buffer_finish) struct buffer content;
+    buffer_init(&content, BUNDLE_BYTES_MAX);
+    int rc = file_read_open(fd, &content);
+    (void)close(fd);
+    if (rc == 0)
+        rc = bundle_take(bundle, buffer_slice(&content));
+    if (content.at != NULL)
+        explicit_bzero(content.at, content.len);
+    return tell_unread("certificates", rc, NULL);
 }

@@ -106,7 +106,7 @@ static void remove_sockets(const struct down *down)
     char path[PATH_MAX];
     int64_t since_s;
     if (!place_path(&down->place, CONFIGURATION_KEPT, path) ||
-        configuration_read_kept(path, down->place.file, &since_s, &kept) < 0)
+        configuration_read_kept(path, &down->place, &since_s, &kept) < 0)
         return;
     for (unsigned i = 0; i < kept.snapshot->listeners_count; i++) {
         const struct conf_address *address = &kept.snapshot->listeners[i].address;

@@ -236,9 +236,10 @@ static int spawn_with_log(struct edge_child *child, const struct configuration *
                           const struct sockets *sockets, int ready, int overseer_fd,
                           struct error *error)
 {
-    int passed[SOCKETS_MAX + 6] = {ready, child->self->admin_fd, configuration->text, overseer_fd,
-                                   child->self->maintenance.text};
-    unsigned count = 5;
+    int passed[SOCKETS_MAX + 7] = {
+        ready,       child->self->admin_fd,         configuration->text,
+        overseer_fd, child->self->maintenance.text, configuration->credentials.fd};
+    unsigned count = 6;
     child->maintenance_version = child->self->maintenance.version;
     int log_fd;
     int rc = open_log(configuration->snapshot, &log_fd, error);
@@ -324,6 +325,7 @@ int edge_child_start(struct supervisor *self, const struct configuration *config
     child->serves = true;
     child->start_ticks = info.start_ticks;
     child->digest = configuration->digest;
+    child->credentials_digest = configuration->credentials.digest;
     *ret_child = child;
     return 0;
 }
@@ -399,7 +401,7 @@ static int judge_applied(struct edge_child *child, struct error *error)
 int edge_child_apply(struct edge_child *child, const struct configuration *configuration,
                      const struct sockets *sockets, const struct sockets *have, struct error *error)
 {
-    int fds[SOCKETS_MAX + 1] = {configuration->text};
+    int fds[SOCKETS_MAX + 2] = {configuration->text};
     unsigned count = 1;
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, PASSING_BYTES_MAX);
@@ -410,6 +412,7 @@ int edge_child_apply(struct edge_child *child, const struct configuration *confi
         fds[count++] = sockets->at[i].fd;
         rc = buffer_format(&text, "%s\n", sockets->at[i].address);
     }
+    fds[count++] = configuration->credentials.fd;
     if (rc == 0)
         rc = ask(child, buffer_slice(&text), fds, count, ANSWER_MS);
     /* It may still take it, and say so to another question: then nobody knew what it serves. */
@@ -418,8 +421,22 @@ int edge_child_apply(struct edge_child *child, const struct configuration *confi
     if (rc < 0)
         return error_set_errno(error, rc, "the edge does not take the configuration");
     rc = judge_applied(child, error);
-    if (rc == 0)
+    if (rc == 0) {
         child->digest = configuration->digest;
+        child->credentials_digest = configuration->credentials.digest;
+    }
+    return rc;
+}
+
+int edge_child_renew_credentials(struct edge_child *child, const struct credentials *credentials,
+                                 struct error *error)
+{
+    int rc = ask(child, SLICE("credentials\n"), &credentials->fd, 1, ANSWER_MS);
+    if (rc < 0)
+        return error_set_errno(error, rc, "the edge does not take the certificates");
+    rc = judge_applied(child, error);
+    if (rc == 0)
+        child->credentials_digest = credentials->digest;
     return rc;
 }
 

@@ -26,7 +26,8 @@ struct edge_child {
     struct process_end end;       /* once it has ended */
     int64_t began_ms;
     uint64_t start_ticks;
-    uint64_t digest; /* of the configuration that it serves */
+    uint64_t digest;             /* of the configuration that it serves */
+    uint64_t credentials_digest; /* of the bundle that it has; 0: not known */
 };
 
 /*
@@ -56,6 +57,10 @@ int edge_child_hold(struct supervisor *self, struct process *process, uint64_t s
 int edge_child_apply(struct edge_child *child, const struct configuration *configuration,
                      const struct sockets *sockets, const struct sockets *have,
                      struct error *error);
+
+/* Gives it the files of certificates and keys alone. 0, or an error told in *error. */
+int edge_child_renew_credentials(struct edge_child *child, const struct credentials *credentials,
+                                 struct error *error);
 
 /* To one that has started, once the note names it: it can be found by whoever comes after. */
 void edge_child_acknowledge(struct edge_child *child);

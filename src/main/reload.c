@@ -1,10 +1,14 @@
-/* One fiber, so that there is one reload at a time; those asked for meanwhile become one more. */
+/*
+ * One fiber, so that there is one reload at a time; those asked for meanwhile become one more. A
+ * second one looks every few seconds whether files of certificates have changed.
+ */
 #include "main/reload.h"
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "conf/credentials.h"
 #include "main/control_child.h"
 #include "main/edge_child.h"
 #include "main/edges.h"
@@ -13,7 +17,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#define WATCH_MS       10000
 #define TOLD_BYTES_MAX (1 << 20)
 
 /* What was read, and the sockets for it. */
@@ -27,7 +33,7 @@ struct next {
 static int read_next(struct supervisor *self, struct next *next, struct buffer *told,
                      struct error *error)
 {
-    int rc = configuration_read(self->place.file, told, &next->configuration);
+    int rc = configuration_read(&self->place, told, &next->configuration);
     if (rc < 0)
         return error_set(error, rc, "%s is not taken", self->place.file);
     rc = sockets_open(next->configuration.snapshot, &self->sockets, self->place.file,
@@ -125,25 +131,99 @@ static void reload_once(struct supervisor *self)
     edge_child_unref(asked);
 }
 
+/* Certificates. */
+
+static int hand_over_credentials(struct supervisor *self, const struct credentials *credentials)
+{
+    struct error error = {0};
+    struct edge_child *current = self->current;
+    if (current == NULL) /* the next one starts with them */
+        return 0;
+    edge_child_ref(current);
+    int rc = edge_child_renew_credentials(current, credentials, &error);
+    edge_child_unref(current);
+    if (rc < 0)
+        log_error("the certificates stay as they were: %s", error.text);
+    return rc;
+}
+
+static void renew_credentials(struct supervisor *self)
+{
+    struct credentials next, *have = &self->configuration.credentials;
+    uint64_t stamp = credentials_stamp(self->configuration.snapshot, self->place.state);
+    int rc = credentials_read(&self->place, self->configuration.snapshot, &next);
+    if (rc < 0)
+        log_error("the certificates stay as they were, for the files of some are wrong");
+    bool has_changed = rc == 0 && next.digest != have->digest;
+    if (has_changed)
+        rc = hand_over_credentials(self, &next);
+    have->stamp = stamp; /* what is wrong is told once */
+    if (rc == 0 && has_changed) {
+        (void)close(have->fd);
+        *have = next;
+        log_info("new certificates serve since now");
+    } else if (rc == 0 || has_changed) {
+        (void)close(next.fd);
+    }
+}
+
+static void watch_main(void *arg)
+{
+    struct supervisor *self = arg;
+    while (fiber_sleep(WATCH_MS) == 0) {
+        const struct configuration *now = &self->configuration;
+        if (!self->is_stopping &&
+            credentials_stamp(now->snapshot, self->place.state) != now->credentials.stamp)
+            reload_ask_credentials(self);
+    }
+}
+
+static bool has_nothing_to_do(const struct supervisor *self)
+{
+    return self->is_stopping || !(self->reload_is_wanted || self->upgrade_is_wanted ||
+                                  self->credentials_are_wanted || self->credentials_are_unsent);
+}
+
 static void reload_main(void *arg)
 {
     struct supervisor *self = arg;
     for (;;) {
-        if (self->is_stopping || !(self->reload_is_wanted || self->upgrade_is_wanted)) {
+        if (has_nothing_to_do(self)) {
             (void)fiber_wait(FIBER_FOREVER);
         } else if (self->upgrade_is_wanted) {
             self->upgrade_is_wanted = false;
             upgrade(self);
-        } else {
+        } else if (self->reload_is_wanted) {
             self->reload_is_wanted = false;
             reload_once(self);
+        } else if (self->credentials_are_unsent) {
+            self->credentials_are_unsent = false;
+            (void)hand_over_credentials(self, &self->configuration.credentials);
+        } else {
+            self->credentials_are_wanted = false;
+            renew_credentials(self);
         }
     }
 }
 
 int reload_start(struct supervisor *self)
 {
-    return fiber_start(reload_main, self, &self->reloading);
+    int rc = fiber_start(reload_main, self, &self->reloading);
+    return rc < 0 ? rc : fiber_start(watch_main, self, NULL);
+}
+
+void reload_ask_credentials(struct supervisor *self)
+{
+    self->credentials_are_wanted = true;
+    if (self->reloading != NULL)
+        fiber_wake(self->reloading);
+}
+
+void reload_send_credentials(struct supervisor *self)
+{
+    self->credentials_are_unsent = true;
+    if (self->reloading != NULL)
+        fiber_wake(self->reloading);
 }
 
 void reload_ask(struct supervisor *self)

@@ -13,6 +13,12 @@ int reload_start(struct supervisor *self);
 /* Soon. */
 void reload_ask(struct supervisor *self);
 
+/* Only the files of certificates and keys are read again: some may have changed. */
+void reload_ask_credentials(struct supervisor *self);
+
+/* The edge gets those that were read: it may have others. */
+void reload_send_credentials(struct supervisor *self);
+
 /* Another binary is to take over (upgrade.h). */
 void reload_ask_upgrade(struct supervisor *self);
 

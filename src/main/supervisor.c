@@ -99,7 +99,10 @@ static void tell_listeners(const struct supervisor *self)
         const struct conf_address *address = &listener->address;
         const char *host = address->kind != CONF_ADDRESS_UNIX && address->host.len == 0 ? "*" : "";
         bool is_unix = address->kind == CONF_ADDRESS_UNIX;
-        const char *scheme = listener->protocol == CONF_PROTOCOL_TCP ? "tcp://" : "http://";
+        bool has_tls = listener->tls.source != CONF_TLS_OFF;
+        const char *scheme = listener->protocol == CONF_PROTOCOL_TCP ? has_tls ? "tls://" : "tcp://"
+                             : has_tls                               ? "https://"
+                                                                     : "http://";
         log_info("listening on %s%s%.*s", is_unix ? "" : scheme, host, SLICE_ARG(address->text));
     }
 }
@@ -166,6 +169,9 @@ static void follow_file(struct supervisor *self)
         reload_ask(self);
     else
         supervisor_keep_accepted(self);
+    if (!self->configuration.credentials.is_partial &&
+        self->current->credentials_digest != self->configuration.credentials.digest)
+        reload_send_credentials(self);
 }
 
 static int begin(struct supervisor *self)
@@ -289,7 +295,7 @@ static int remove_temporary(void *arg, const char *name)
 static int prepare(struct supervisor *self)
 {
     struct file_info info;
-    int file_rc = configuration_read(self->place.file, NULL, &self->file);
+    int file_rc = configuration_read(&self->place, NULL, &self->file);
     if (!place_path(&self->place, CONFIGURATION_KEPT, self->accepted_path))
         return -ENAMETOOLONG;
     if (file_rc < 0 && file_stat(self->accepted_path, &info) < 0)
@@ -306,7 +312,7 @@ static int prepare(struct supervisor *self)
     rc = maintenance_open(&self->maintenance, self->maintenance_path);
     if (rc < 0)
         return rc;
-    rc = configuration_read_kept(self->accepted_path, self->place.file, &self->kept_s, &self->kept);
+    rc = configuration_read_kept(self->accepted_path, &self->place, &self->kept_s, &self->kept);
     return file_rc < 0 ? rc : 0;
 }
 

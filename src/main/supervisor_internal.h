@@ -54,10 +54,12 @@ struct supervisor {
     struct fiber *reloading; /* the fiber that reloads; never ends */
     bool reload_is_wanted;
     bool upgrade_is_wanted;
-    bool renewal_is_wanted; /* another process for the edge, whatever the file says */
-    bool has_unadopted;     /* an edge of before runs, and does not answer */
-    bool has_served;        /* a control that gives up must not end what others began */
-    bool is_taking_over;    /* from this very process, as it was with an older binary */
+    bool credentials_are_wanted; /* to be read again */
+    bool credentials_are_unsent; /* the edge may have others than those that were read */
+    bool renewal_is_wanted;      /* another process for the edge, whatever the file says */
+    bool has_unadopted;          /* an edge of before runs, and does not answer */
+    bool has_served;             /* a control that gives up must not end what others began */
+    bool is_taking_over;         /* from this very process, as it was with an older binary */
     bool is_stopping;
     bool is_hurried;
     int result;

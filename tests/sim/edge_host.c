@@ -100,7 +100,8 @@ static void reload_if_wanted(struct edge_host *host)
     struct error error;
     if (host->wants_yaml == NULL)
         return;
-    host->reload_result = edge_apply(&host->edge, slice_of_cstr(host->wants_yaml), NULL, 0, &error);
+    host->reload_result =
+        edge_apply(&host->edge, slice_of_cstr(host->wants_yaml), NULL, NULL, 0, &error);
     host->wants_yaml = NULL;
 }
 

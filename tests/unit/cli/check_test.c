@@ -25,7 +25,7 @@ static int check(struct said *said, const char *text)
     assert_int_equal(close(fd), 0);
     buffer_init(&said->out, 65536);
     buffer_init(&said->errors, 65536);
-    int rc = check_file(said->path, &said->out, &said->errors);
+    int rc = check_file(said->path, "/nonexistent", &said->out, &said->errors);
     assert_int_equal(unlink(said->path), 0);
     return rc;
 }
@@ -57,9 +57,34 @@ static void a_right_file_is_summed_up(void **state)
                            "services: { a: { command: x } }\n"
                            "sites: { s: { rules: [ { respond: 200 }, { forward: a } ] } }\n"),
                      0);
-    expect_text(&said.out, "@ is right: 1 listener, 1 site, 2 rules, 1 service, 1 target group\n",
+    expect_text(&said.out,
+                "@ is right: 1 listener, 1 site, 2 rules, 1 service, 1 target group\n"
+                "listens at http://*:80\n",
                 said.path);
     assert_int_equal(said.errors.len, 0);
+}
+
+static void what_will_listen_and_be_got_is_told(void **state)
+{
+    (void)state;
+    SCOPED(finish) struct said said;
+    assert_int_equal(check(&said, "sites:\n"
+                                  "  s: { domains: [b.localhost, a.org, \"*.a.org\"],\n"
+                                  "       respond: 200 }\n"),
+                     0);
+    expect_text(&said.out,
+                "@ is right: 2 listeners, 1 site, 1 rule, 0 services, 0 target groups\n"
+                "listens at http://*:80\n"
+                "listens at https://*:443\n"
+                "gets a certificate for b.localhost from Weir's own authority\n"
+                "gets a certificate for a.org by ACME\n",
+                said.path);
+    expect_text(&said.errors,
+                "@:2:38: warning: no certificate for \"*.a.org\": public authorities certify a "
+                "wildcard by \"acme: { challenge: dns }\" only; or give \"tls\" a certificate\n"
+                "      s: { domains: [b.localhost, a.org, \"*.a.org\"],\n"
+                "                                         ^\n",
+                said.path);
 }
 
 static void a_wrong_file_is_told_with_its_lines(void **state)
@@ -85,7 +110,7 @@ static void a_missing_file_is_told_by_its_name(void **state)
     struct buffer out, errors;
     buffer_init(&out, 65536);
     buffer_init(&errors, 65536);
-    assert_int_equal(check_file("/nonexistent/weir.yaml", &out, &errors), -EINVAL);
+    assert_int_equal(check_file("/nonexistent/weir.yaml", "/nonexistent", &out, &errors), -EINVAL);
     expect_text(&errors,
                 "@: error: cannot be read: No such file or directory\n"
                 "1 error in @\n",
@@ -98,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_right_file_is_summed_up),
+        cmocka_unit_test(what_will_listen_and_be_got_is_told),
         cmocka_unit_test(a_wrong_file_is_told_with_its_lines),
         cmocka_unit_test(a_missing_file_is_told_by_its_name),
     };

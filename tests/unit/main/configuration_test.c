@@ -2,6 +2,8 @@
 #include "cli/scratch.h"
 
 #include "base/memory.h"
+#include "cli/place.h"
+#include "conf/bundle.h"
 #include "main/configuration.h"
 
 #include <errno.h>
@@ -11,6 +13,7 @@ static const char right[] =
     "app: one\nlisteners: { http: \":8080\" }\nsites: { a: { files: ./www } }\n";
 
 static struct scratch scratch;
+static const struct place place = {.file = "weir.yaml", .state = ".weir"};
 
 static int begin(void **state)
 {
@@ -32,7 +35,7 @@ static int end(void **state)
 static int read_file(struct configuration *configuration)
 {
     scratch_listen(&scratch);
-    int rc = configuration_read("weir.yaml", NULL, configuration);
+    int rc = configuration_read(&place, NULL, configuration);
     scratch_heard(&scratch);
     return rc;
 }
@@ -125,7 +128,7 @@ static void what_was_kept_is_read_as_if_it_stood_in_the_file(void **state)
     struct configuration configuration, kept;
     struct file_info first, second;
     int64_t since_s = 0;
-    assert_int_equal(configuration_read_kept("kept.yaml", "weir.yaml", &since_s, &kept), -ENOENT);
+    assert_int_equal(configuration_read_kept("kept.yaml", &place, &since_s, &kept), -ENOENT);
     assert_int_equal(read_file(&configuration), 0);
     assert_int_equal(configuration_keep(&configuration, "kept.yaml"), 0);
     assert_int_equal(file_stat("kept.yaml", &first), 0);
@@ -135,7 +138,7 @@ static void what_was_kept_is_read_as_if_it_stood_in_the_file(void **state)
     scratch_write("weir.yaml", "sites: [");
     assert_int_equal(unlink("www/index.html"), 0);
     assert_int_equal(rmdir("www"), 0);
-    assert_int_equal(configuration_read_kept("kept.yaml", "weir.yaml", &since_s, &kept), 0);
+    assert_int_equal(configuration_read_kept("kept.yaml", &place, &since_s, &kept), 0);
     assert_true(kept.digest == configuration.digest);
     assert_true(since_s == first.modified_ns / 1000000000);
     assert_non_null(strstr(kept.snapshot->sites[0].rules[0].files.root.at, "/project/www"));
@@ -162,7 +165,7 @@ static void without_memory_it_is_refused(void **state)
     while (rc < 0) {
         scratch_listen(&scratch);
         memory_fail_from(++nth);
-        rc = configuration_read("weir.yaml", NULL, &configuration);
+        rc = configuration_read(&place, NULL, &configuration);
         memory_fail_from(0);
         scratch_heard(&scratch);
         assert_true(rc == 0 || rc == -ENOMEM);
