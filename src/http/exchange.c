@@ -402,6 +402,12 @@ void exchange_break(struct exchange *exchange)
     fail(exchange);
 }
 
+int exchange_relay(struct exchange *exchange, struct io *target, struct inflow *from_target,
+                   const struct relay_terms *terms)
+{
+    return exchange->ops->relay(exchange, target, from_target, terms);
+}
+
 void exchange_give_up(struct exchange *exchange)
 {
     if (!exchange->is_replaced || !exchange->is_transformed || exchange->state != RESPONSE_BODY) {

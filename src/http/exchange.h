@@ -13,6 +13,10 @@ struct exchange;
 struct exchange_ops;
 struct series;
 struct session;
+struct stream;
+struct inflow;
+struct io;
+struct relay_terms;
 
 typedef void exchange_handler(struct exchange *exchange);
 
@@ -125,6 +129,7 @@ struct exchange_notes {
 struct exchange {
     const struct exchange_ops *ops; /* of the version of HTTP it came by */
     struct session *session;        /* its connection, perhaps one of many exchanges on it */
+    struct stream *stream;          /* of HTTP/2; else NULL */
     struct server *server;          /* of its listener */
     struct arena arena;
     struct request_head request;
@@ -241,6 +246,13 @@ void exchange_break(struct exchange *exchange);
 
 /* The same, but where a filter shows something else in its place, the client gets that whole. */
 void exchange_give_up(struct exchange *exchange);
+
+/*
+ * After 101: joins the client with a target for good, as relay_start does; then state is to be set
+ * to RESPONSE_UPGRADED. 0 or the error, and nothing was taken.
+ */
+int exchange_relay(struct exchange *exchange, struct io *target, struct inflow *from_target,
+                   const struct relay_terms *terms);
 
 /* A whole response with a short text body. `reason` goes to the notes. */
 void exchange_respond_error(struct exchange *exchange, unsigned status, const char *reason);

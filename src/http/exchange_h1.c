@@ -2,6 +2,7 @@
 #include "http/exchange_ops.h"
 
 #include "base/cleanup.h"
+#include "http/relay.h"
 #include "http/session_internal.h"
 
 #include <errno.h>
@@ -175,10 +176,17 @@ static int send_file(struct exchange *exchange, int file, int64_t *offset, size_
     }
 }
 
+static int relay(struct exchange *exchange, struct io *target, struct inflow *from_target,
+                 const struct relay_terms *terms)
+{
+    struct session *session = exchange->session;
+    return relay_start(&session->io, &session->inflow, target, from_target, terms);
+}
+
 #define H1_FUNCTIONS                                                                               \
     .try_body = try_body, .await_body = await_body, .trailers = trailers,                          \
     .frame_open = frame_open, .write_connection = write_connection, .send_interim = send_interim,  \
-    .send = send_part, .send_trailers = send_trailers
+    .send = send_part, .send_trailers = send_trailers, .relay = relay
 
 const struct exchange_ops exchange_h1 = {H1_FUNCTIONS, .send_file = send_file};
 const struct exchange_ops exchange_h1_layered = {H1_FUNCTIONS};

@@ -32,6 +32,9 @@ struct exchange_ops {
     /* From an open file, as far as it goes without another turn: bytes sent, or the error. NULL:
      * files are read and sent. */
     int (*send_file)(struct exchange *exchange, int file, int64_t *offset, size_t len);
+    /* As exchange_relay. */
+    int (*relay)(struct exchange *exchange, struct io *target, struct inflow *from_target,
+                 const struct relay_terms *terms);
 };
 
 extern const struct exchange_ops exchange_h1;

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "http/exchange_ops.h"
+#include "http/h2.h"
 #include "http/session_internal.h"
 #include "http/tls_io.h"
 #include "http/trust.h"
@@ -19,7 +20,7 @@
 static void session_main(void *arg);
 static void serve_main(void *arg);
 
-static void destroy(struct session *session)
+void session_destroy(struct session *session)
 {
     timer_cancel(&session->timer);
     list_remove(&session->task.link);
@@ -50,8 +51,18 @@ static void start_fiber(struct session *session)
     fiber_main *run = session->has_requests ? session_main : serve_main;
     if (fiber_start(run, session, &session->fiber) < 0) {
         counter_add(&worker_current()->counters.sessions_refused, 1);
-        destroy(session);
+        session_destroy(session);
     }
+}
+
+/* What has come is a whole head, or will never be one. Only a connection's first can be HTTP/2's.
+ */
+static void begin_request(struct session *session)
+{
+    if (UNLIKELY(!session->has_served && h2_is_preface(inflow_bytes(&session->inflow))))
+        h2_begin(session);
+    else
+        start_fiber(session);
 }
 
 /* Reads until a head is complete, refused, or there is no more. */
@@ -64,14 +75,14 @@ static void read_head(struct session *session)
             return;
         }
         if (got <= 0) {
-            destroy(session);
+            session_destroy(session);
             return;
         }
         int rc = inflow_scan_head(&session->inflow, &session->refusal);
         if (rc != 0) {
             if (rc > 0)
                 session->refusal.status = 0;
-            start_fiber(session);
+            begin_request(session);
             return;
         }
         if (session->state == SESSION_IDLE)
@@ -100,7 +111,7 @@ static void begin_service(struct session *session)
     }
     await_request(session);
     if (next_head(session))
-        start_fiber(session);
+        begin_request(session);
     else if ((session->io.ready & IO_READABLE) != 0)
         task_queue(&session->task);
 }
@@ -114,7 +125,7 @@ static void refuse_plain(struct session *session)
     if (session->has_requests)
         start_fiber(session);
     else
-        destroy(session);
+        session_destroy(session);
 }
 
 static void shake_hands(struct session *session)
@@ -135,7 +146,7 @@ static void shake_hands(struct session *session)
     if (rc == -EPROTONOSUPPORT)
         refuse_plain(session);
     else
-        destroy(session);
+        session_destroy(session);
 }
 
 /* What came behind a PROXY header belongs to the handshake. */
@@ -160,7 +171,7 @@ static void begin(struct session *session)
         begin_service(session);
     } else if (begin_handshake(session) < 0) {
         counter_add(&worker_current()->counters.sessions_refused, 1);
-        destroy(session);
+        session_destroy(session);
     }
 }
 
@@ -229,7 +240,7 @@ static void read_greeting(struct session *session)
         counter_add(&counters->proxy_headers_refused, 1);
     else if (rc == -ENOMEM)
         counter_add(&counters->sessions_refused, 1);
-    destroy(session);
+    session_destroy(session);
 }
 
 static void run_session(struct task *task)
@@ -239,6 +250,8 @@ static void run_session(struct task *task)
         read_greeting(session);
     else if (session->state == SESSION_HANDSHAKE)
         shake_hands(session);
+    else if (session->state == SESSION_H2)
+        h2_run(session);
     else
         read_head(session);
 }
@@ -258,6 +271,9 @@ static void session_ready(struct io *io)
         if ((io->ready & IO_FAILED) != 0)
             fiber_cancel(session->fiber);
         break;
+    case SESSION_H2:
+        h2_ready(session);
+        break;
     case SESSION_CLOSING:
         break;
     }
@@ -268,13 +284,17 @@ static void session_timed_out(struct timer *timer)
     struct session *session = CONTAINER_OF(timer, struct session, timer);
     if (session->state == SESSION_ACTIVE || session->state == SESSION_CLOSING)
         return;
+    if (session->state == SESSION_H2) {
+        h2_timed_out(session);
+        return;
+    }
     if (session->state == SESSION_IDLE) {
-        destroy(session);
+        session_destroy(session);
         return;
     }
     counter_add(&worker_current()->counters.head_timeouts, 1);
     if (session->state == SESSION_GREETING || session->state == SESSION_HANDSHAKE) {
-        destroy(session);
+        session_destroy(session);
         return;
     }
     session->refusal = (struct h1_refusal){408, "the head did not arrive in time"};
@@ -304,7 +324,7 @@ void session_accept(struct server *server, int fd, const struct address *peer)
     list_append(&worker->sessions, &session->link);
     if (io_open(&session->io, fd) < 0) {
         io_discard(fd);
-        destroy(session);
+        session_destroy(session);
         return;
     }
     if (!server->expects_proxy_header) {
@@ -403,6 +423,7 @@ static void session_main(void *arg)
 {
     struct session *session = arg;
     unsigned served = 0;
+    session->has_served = true;
     while (serve_one(session)) {
         if (!next_head(session)) {
             if (session->is_draining)
@@ -420,7 +441,7 @@ static void session_main(void *arg)
         session->state = SESSION_CLOSING;
         (void)fiber_shield(linger, session, loop_deadline(SHIELD_MS));
     }
-    destroy(session);
+    session_destroy(session);
 }
 
 /* Of a listener whose connections carry no requests that we read. */
@@ -429,7 +450,7 @@ static void serve_main(void *arg)
     struct session *session = arg;
     if (session->server->serve != NULL)
         session->server->serve(session, session->server);
-    destroy(session);
+    session_destroy(session);
 }
 
 size_t sessions_drain(bool closes_idle)
@@ -438,9 +459,12 @@ size_t sessions_drain(bool closes_idle)
     LIST_FOR_EACH (&worker->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
         session->is_draining = true;
-        if (closes_idle && (session->state == SESSION_IDLE || session->state == SESSION_GREETING ||
-                            session->state == SESSION_HANDSHAKE))
-            destroy(session);
+        if (session->state == SESSION_H2)
+            h2_drain(session, closes_idle);
+        else if (closes_idle &&
+                 (session->state == SESSION_IDLE || session->state == SESSION_GREETING ||
+                  session->state == SESSION_HANDSHAKE))
+            session_destroy(session);
     }
     return (size_t)worker->counters.connections_open;
 }
@@ -454,7 +478,11 @@ void server_retire(struct server *server)
     }
     LIST_FOR_EACH (&worker_current()->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
-        session->is_draining |= session->server == server;
+        if (session->server != server)
+            continue;
+        session->is_draining = true;
+        if (session->state == SESSION_H2)
+            h2_drain(session, false);
     }
 }
 
@@ -463,9 +491,11 @@ void sessions_close(void)
     LIST_FOR_EACH (&worker_current()->sessions, link) {
         struct session *session = CONTAINER_OF(link, struct session, link);
         session->is_draining = true; /* a handler may answer without another wait */
-        if (session->fiber != NULL)
+        if (session->state == SESSION_H2)
+            h2_abort(session);
+        else if (session->fiber != NULL)
             fiber_cancel(session->fiber);
         else
-            destroy(session);
+            session_destroy(session);
     }
 }

@@ -14,6 +14,7 @@ enum session_state {
     SESSION_IDLE,      /* between requests, nothing received */
     SESSION_HEAD,      /* a head is coming in */
     SESSION_ACTIVE,    /* a fiber has it */
+    SESSION_H2,        /* it speaks HTTP/2: see `h2` */
     SESSION_CLOSING,   /* the fiber is done with requests and waits for the client to leave */
 };
 
@@ -27,8 +28,10 @@ struct session {
     struct inflow inflow;
     struct h1_refusal refusal; /* status 0: none */
     enum session_state state;
+    struct h2_connection *h2; /* owned; NULL but in SESSION_H2 */
     bool is_draining;
     bool is_plain;     /* although its listener has TLS: only to be told so */
+    bool has_served;   /* a request of HTTP/1 */
     bool has_requests; /* else its listener serves it in another way */
     uint8_t client_len;
     uint8_t origin_len;
@@ -42,6 +45,9 @@ struct session {
  */
 int exchange_parse(struct exchange *exchange, struct slice head, struct h1_refusal *ret_refusal);
 int exchange_normalise(struct exchange *exchange, struct h1_refusal *ret_refusal);
+
+/* Ends it, whatever its state. */
+void session_destroy(struct session *session);
 
 /* What a response that does not read the request's body lets go by, to keep the connection. */
 #define SESSION_SKIP_BYTES_MAX ((size_t)256 * 1024)

@@ -37,6 +37,11 @@ struct worker_counters {
     uint64_t bytes_received;   /* bodies of requests */
     uint64_t bytes_sent;       /* bodies of responses */
     uint64_t head_timeouts;
+    uint64_t h2_connections;
+    uint64_t h2_violations;      /* of the protocol, that ended a connection */
+    uint64_t h2_floods;          /* of frames, or of fields, that did */
+    uint64_t h2_streams_reset;   /* by clients, before all of a response was sent, or by errors */
+    uint64_t h2_streams_refused; /* for lack of room */
     uint64_t proxy_headers_refused;
     uint64_t handshakes; /* of TLS with clients, that were completed */
     uint64_t handshakes_resumed;

@@ -9,7 +9,6 @@
 #include "edge/forward/queue.h"
 #include "edge/forward/sticky.h"
 #include "http/relay.h"
-#include "http/session_internal.h"
 
 #include <errno.h>
 
@@ -141,14 +140,13 @@ static void end_upgraded(void *arg, const struct relay_result *result)
 
 static int begin_relay(struct attempt *attempt)
 {
-    struct session *session = attempt->exchange->session;
     struct upgraded *upgraded = NEW(struct upgraded);
     if (upgraded == NULL)
         return -ENOMEM;
     const struct relay_terms terms = {
         .idle_ms = attempt->rule->timeouts.idle_ms, .on_end = end_upgraded, .arg = upgraded};
-    int rc = relay_start(&session->io, &session->inflow, &attempt->upstream->io,
-                         &attempt->upstream->inflow, &terms);
+    int rc = exchange_relay(attempt->exchange, &attempt->upstream->io, &attempt->upstream->inflow,
+                            &terms);
     if (rc < 0) {
         memory_free(upgraded);
         return rc;

@@ -236,3 +236,7 @@ static inline bool field_is_hop_by_hop(enum field_id id)
         return false;
     }
 }
+
+/* Takes out what may not come as a trailer: fields that frame, route, modify or authenticate a
+ * message, or say how to process its content (RFC 9110 §6.5.1). */
+void fields_drop_late(struct fields *fields);

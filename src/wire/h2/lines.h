@@ -1,0 +1,22 @@
+/*
+ * The head of a response as exchanges write it, in the form of HTTP/1, made into the list that
+ * HTTP/2 sends (RFC 9113 §8.2, §8.3.2): names in small letters, changed where they stand, without
+ * what is about one connection of HTTP/1. Nothing is copied: the list points into the head.
+ */
+#pragma once
+
+#include "wire/http/message.h"
+
+#include <nghttp2/nghttp2.h>
+
+/* The fields of a target's response, and what Weir adds. */
+#define H2_LINES_MAX (HTTP_FIELDS_MAX + 28)
+
+/*
+ * `head` is a status line and field lines, up to the empty one; it is ours, and well formed. 101,
+ * the answer to an upgrade, becomes 200 (RFC 8441 §5). Returns their count, or -E2BIG.
+ */
+int h2_lines_of_response(struct slice head, nghttp2_nv ret_lines[static H2_LINES_MAX]);
+
+/* The same of fields, for trailers; their names may have capitals, which nghttp2's copy loses. */
+int h2_lines_of_fields(const struct fields *fields, nghttp2_nv ret_lines[static H2_LINES_MAX]);
