@@ -139,7 +139,10 @@ static void shake_hands(struct session *session)
         counter_add(&counters->handshakes, 1);
         if (tls_connection_was_resumed(tls_io_connection(&session->io)))
             counter_add(&counters->handshakes_resumed, 1);
-        begin_service(session);
+        if (session->has_requests && tls_connection_is_h2(tls_io_connection(&session->io)))
+            h2_begin(session);
+        else
+            begin_service(session);
         return;
     }
     counter_add(&counters->handshakes_failed, 1);
