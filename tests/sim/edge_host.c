@@ -33,7 +33,7 @@ static int listen_here(uint16_t port)
     struct kernel *kernel = sim_machine_kernel(sim_machine_current());
     struct address address;
     CHECK(address_from_ip(SLICE(EDGE_IP), port, &address) == 0);
-    int fd = kernel->ops->listen(kernel, &address, 128);
+    int fd = kernel->ops->listen(kernel, &address, 128, false);
     CHECK(fd >= 0);
     return fd;
 }

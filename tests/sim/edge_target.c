@@ -181,7 +181,7 @@ static void open_door(struct door *door)
     struct kernel *kernel = sim_machine_kernel(sim_machine_current());
     struct address any;
     CHECK(address_from_ip(SLICE("0.0.0.0"), TARGET_PORT, &any) == 0);
-    door->fd = kernel->ops->listen(kernel, &any, 64);
+    door->fd = kernel->ops->listen(kernel, &any, 64, false);
     CHECK(door->fd >= 0);
     CHECK(acceptor_start(&door->acceptor, door->fd, accept_visit) == 0);
 }

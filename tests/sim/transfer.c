@@ -140,7 +140,7 @@ static void server_main(void *arg)
     struct acceptor acceptor;
     struct address any;
     CHECK(address_from_ip(SLICE("0.0.0.0"), PORT, &any) == 0);
-    int fd = kernel->ops->listen(kernel, &any, 8);
+    int fd = kernel->ops->listen(kernel, &any, 8, false);
     CHECK(fd >= 0 && acceptor_start(&acceptor, fd, accept_one) == 0);
     while (fiber_wait(FIBER_FOREVER) == 0)
         ;

@@ -143,7 +143,7 @@ static void open_name_server(void)
 {
     struct address address;
     assert_int_equal(address_from_ip(SLICE("127.0.0.1"), 0, &address), 0);
-    int listening = kernel->ops->listen(kernel, &address, 16);
+    int listening = kernel->ops->listen(kernel, &address, 16, false);
     assert_true(listening >= 0);
     assert_int_equal(kernel->ops->local_address(kernel, listening, &address), 0);
     int udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

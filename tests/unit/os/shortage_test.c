@@ -68,7 +68,7 @@ static int use_network(struct kernel *kernel)
     struct acceptor acceptor;
     struct address address;
     assert_int_equal(address_from_ip(SLICE("127.0.0.1"), 0, &address), 0);
-    int fd = kernel->ops->listen(kernel, &address, 8);
+    int fd = kernel->ops->listen(kernel, &address, 8, false);
     if (fd < 0)
         return fd;
     (void)kernel->ops->local_address(kernel, fd, &address);
