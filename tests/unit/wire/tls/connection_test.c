@@ -206,6 +206,7 @@ static void the_name_chooses_and_bytes_go_both_ways(void **state)
     assert_true(tls_connection_is_h2(server.connection));
     assert_true(tls_connection_is_h2(client.connection));
     assert_string_equal(tls_connection_version(server.connection), "TLSv1.3");
+    assert_string_equal(tls_connection_cipher(server.connection), "TLS_AES_128_GCM_SHA256");
     assert_int_equal(tls_connection_write(client.connection, "hello", 5), 0);
     expect_text(&server, "hello");
     assert_int_equal(tls_connection_peek(server.connection), -EAGAIN);
