@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define HTTPS_PORT          443
+#define REDIRECT_STATUS     308
 #define NAMES_MAX           100 /* of a certificate: public authorities take no more */
 #define ID_NAME_LEN_MAX     100
 #define ID_HASH_DIGITS      8
@@ -365,10 +366,11 @@ static void add_identities(struct tls_linking *linking, const struct draft_site 
 
 /* Sites. */
 
-static bool asks_clients(const struct conf_site *site)
+/* Anywhere: with one of these modes, or with REQUIRE alone. */
+static bool asks_clients(const struct conf_site *site, enum conf_client_auth_mode least)
 {
     for (unsigned i = 0; i < site->identities_count; i++) {
-        if (site->identities[i].client_auth.mode != CONF_CLIENT_NONE)
+        if (site->identities[i].client_auth.mode >= least)
             return true;
     }
     return false;
@@ -376,7 +378,7 @@ static bool asks_clients(const struct conf_site *site)
 
 static void check_subjects(struct reading *reading, const struct conf_site *site)
 {
-    bool asks = asks_clients(site);
+    bool asks = asks_clients(site, CONF_CLIENT_OPTIONAL);
     for (unsigned i = 0; i < site->rules_count; i++) {
         const struct conf_rule *rule = &site->rules[i];
         if (rule->match.client_subjects_count > 0 && !asks)
@@ -416,7 +418,25 @@ static void link_redirect(struct tls_linking *linking, const struct draft_site *
         reading_error(linking->reading, from->redirect_https_place,
                       "there is no HTTPS to go to: none of the site's listeners has \"tls\"");
     site->redirects_https = is_on;
-    site->https_port = https == NULL || https->address.port == 0 ? HTTPS_PORT : https->address.port;
+    site->https = https;
+    uint16_t port = https == NULL ? HTTPS_PORT : https->address.port;
+    struct slice to = SLICE("https://{host}{path}{query}");
+    if (port != 0 && port != HTTPS_PORT)
+        to = arena_format(linking->reading->arena, "https://{host}:%u{path}{query}", port);
+    linking->reading->out_of_memory |= to.at == NULL;
+    site->https_redirect = (struct conf_redirect){.status = REDIRECT_STATUS, .to = to};
+}
+
+static void link_hsts(struct reading *reading, struct conf_site *site)
+{
+    struct conf_field *field = reading_alloc(reading, reading->arena, 1, sizeof *field);
+    if (!site->hsts.enabled || field == NULL)
+        return;
+    *field = (struct conf_field){SLICE("Strict-Transport-Security"), site->hsts.value};
+    site->hsts_edits = (struct conf_header_edits){.set = field, .set_count = 1};
+    site->has_filters = true;
+    for (unsigned i = 0; i < site->rules_count; i++)
+        site->rules[i].has_filters = true;
 }
 
 void link_tls_site(struct tls_linking *linking, const struct draft_site *from,
@@ -430,6 +450,8 @@ void link_tls_site(struct tls_linking *linking, const struct draft_site *from,
     if (https_listener(site) != NULL)
         add_identities(linking, from, site);
     check_subjects(linking->reading, site);
+    site->needs_client_certificate = asks_clients(site, CONF_CLIENT_REQUIRE);
+    link_hsts(linking->reading, site);
     link_redirect(linking, from, site);
 }
 

@@ -397,7 +397,9 @@ static const char *parse_edit_value(struct reading *reading, struct slice text, 
         return keep(reading, text, field);
     struct slice why = arena_format(reading->scratch,
                                     "there is no {%.*s}; variables are {host}, {path}, {query}, "
-                                    "{client} and {request_id}",
+                                    "{client}, {request_id}, {client_subject}, {client_cert}, "
+                                    "{client_cert_pem}, {tls_version}, {tls_cipher} and "
+                                    "{tls_server_name}",
                                     SLICE_ARG(unknown));
     reading->out_of_memory |= why.at == NULL;
     return why.at;

@@ -23,7 +23,10 @@ static const struct schema_row header_rows[] = {
      .element_size = sizeof(struct conf_field),
      .max = 50,
      .doc = "fields that are there once, with this value; `{host}`, `{path}`, `{query}` (with its "
-            "`?`), `{client}` and `{request_id}` are the request's"},
+            "`?`), `{client}` and `{request_id}` are the request's, `{client_subject}`, "
+            "`{client_cert}`, "
+            "`{client_cert_pem}`, `{tls_version}`, `{tls_cipher}` and `{tls_server_name}` its "
+            "connection's; one that becomes empty is left out"},
     {.name = "add",
      .kind = SCHEMA_MAP,
      LIST_AT(struct conf_header_edits, add),

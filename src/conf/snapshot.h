@@ -290,9 +290,12 @@ struct conf_site {
     struct conf_error_pages errors;
     struct conf_identity *identities; /* what it shows where there is TLS */
     unsigned identities_count;
-    bool redirects_https; /* plain requests, once there is a certificate */
-    uint16_t https_port;  /* to there */
+    bool needs_client_certificate;     /* plain requests are refused */
+    bool redirects_https;              /* plain requests, once there is a certificate */
+    const struct conf_listener *https; /* to there; NULL: a proxy in front has it */
+    struct conf_redirect https_redirect;
     struct conf_hsts hsts;
+    struct conf_header_edits hsts_edits; /* what that is of responses by TLS */
     bool has_filters;
     bool passes_ambiguous_paths;
 };
@@ -416,6 +419,10 @@ enum conf_log_format { CONF_LOG_OFF, CONF_LOG_JSON, CONF_LOG_COMBINED };
     row(TRACE_ID, "trace_id", "the trace it is part of, where there is `tracing`")                 \
     row(REFERER, "referer", "of the request")                                                      \
     row(USER_AGENT, "user_agent", "of the request")                                                \
+    row(TLS_VERSION, "tls_version", "of a request that came by TLS")                               \
+    row(TLS_CIPHER, "tls_cipher", "the same")                                                      \
+    row(TLS_SERVER_NAME, "tls_server_name", "the name that the client asked for, by SNI")          \
+    row(CLIENT_SUBJECT, "client_subject", "of the client's certificate, where one was verified")   \
     row(LISTENER, "listener", "name of the listener")
 /* clang-format on */
 

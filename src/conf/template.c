@@ -7,6 +7,12 @@ static const struct slice names[] = {
     [TEMPLATE_QUERY] = {"query", 5},
     [TEMPLATE_CLIENT] = {"client", 6},
     [TEMPLATE_REQUEST_ID] = {"request_id", 10},
+    [TEMPLATE_CLIENT_SUBJECT] = {"client_subject", 14},
+    [TEMPLATE_CLIENT_CERT] = {"client_cert", 11},
+    [TEMPLATE_CLIENT_CERT_PEM] = {"client_cert_pem", 15},
+    [TEMPLATE_TLS_VERSION] = {"tls_version", 11},
+    [TEMPLATE_TLS_CIPHER] = {"tls_cipher", 10},
+    [TEMPLATE_TLS_SERVER_NAME] = {"tls_server_name", 15},
     [TEMPLATE_STATUS] = {"status", 6},
 };
 

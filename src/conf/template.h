@@ -13,6 +13,12 @@ enum template_variable {
     TEMPLATE_QUERY, /* with its '?' */
     TEMPLATE_CLIENT,
     TEMPLATE_REQUEST_ID,
+    TEMPLATE_CLIENT_SUBJECT,  /* of its verified certificate (RFC 2253) */
+    TEMPLATE_CLIENT_CERT,     /* the certificate as RFC 9440 writes it */
+    TEMPLATE_CLIENT_CERT_PEM, /* in PEM, percent-encoded, as nginx writes it */
+    TEMPLATE_TLS_VERSION,
+    TEMPLATE_TLS_CIPHER,
+    TEMPLATE_TLS_SERVER_NAME,
     TEMPLATE_STATUS,
     TEMPLATE_UNKNOWN,
 };

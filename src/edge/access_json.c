@@ -9,6 +9,7 @@
 #include "edge/redact.h"
 #include "http/exchange.h"
 #include "http/session.h"
+#include "wire/tls/connection.h"
 
 /* A member's name with what stands around it. All of it is copied, which is quicker than to copy
  * only what counts. */
@@ -214,6 +215,32 @@ static void put_user_agent(struct line *line, const struct key *key)
     put_text_if_any(line, key, fields_value(&line->exchange->request.fields, FIELD_USER_AGENT));
 }
 
+static void put_tls_version(struct line *line, const struct key *key)
+{
+    const struct tls_connection *connection = exchange_tls(line->exchange);
+    if (connection != NULL)
+        put_plain(line, key, slice_of_cstr(tls_connection_version(connection)));
+}
+
+static void put_tls_cipher(struct line *line, const struct key *key)
+{
+    const struct tls_connection *connection = exchange_tls(line->exchange);
+    if (connection != NULL)
+        put_plain(line, key, slice_of_cstr(tls_connection_cipher(connection)));
+}
+
+static void put_tls_server_name(struct line *line, const struct key *key)
+{
+    const struct tls_connection *connection = exchange_tls(line->exchange);
+    if (connection != NULL)
+        put_text_if_any(line, key, tls_connection_server_name(connection));
+}
+
+static void put_client_subject(struct line *line, const struct key *key)
+{
+    put_text_if_any(line, key, line->exchange->notes.client_subject);
+}
+
 static void put_listener(struct line *line, const struct key *key)
 {
     put_text(line, key, line->exchange->server->name);
@@ -248,6 +275,10 @@ static void (*const putters[CONF_LOG_FIELDS_COUNT])(struct line *line, const str
     [CONF_LOG_FIELD_TRACE_ID] = put_trace_id,
     [CONF_LOG_FIELD_REFERER] = put_referer,
     [CONF_LOG_FIELD_USER_AGENT] = put_user_agent,
+    [CONF_LOG_FIELD_TLS_VERSION] = put_tls_version,
+    [CONF_LOG_FIELD_TLS_CIPHER] = put_tls_cipher,
+    [CONF_LOG_FIELD_TLS_SERVER_NAME] = put_tls_server_name,
+    [CONF_LOG_FIELD_CLIENT_SUBJECT] = put_client_subject,
     [CONF_LOG_FIELD_LISTENER] = put_listener,
 };
 

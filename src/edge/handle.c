@@ -15,6 +15,7 @@
 #include "edge/route/rewrite.h"
 #include "edge/state.h"
 #include "edge/tcp/tcp.h"
+#include "edge/tls/door.h"
 #include "edge/trace/trace.h"
 #include "edge/trace/tracer.h"
 
@@ -158,10 +159,16 @@ void edge_handle(struct exchange *exchange)
     struct challenges *challenges = &edge_worker_current()->edge->challenges;
     if (UNLIKELY(challenges_are_there(challenges)) && challenges_answer(challenges, exchange))
         return;
+    if (UNLIKELY(view->plane->snapshot->has_client_auth) &&
+        !door_admit(exchange, view, listener->index))
+        return;
     const struct route *route = router_find(&view->plane->router, listener->index, exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;
     begin_count(exchange, listener, route);
+    if (site != NULL && UNLIKELY(site->redirects_https || site->needs_client_certificate) &&
+        door_turn_away(exchange, view, site))
+        return;
     if (route == NULL) {
         refuse_unmatched(exchange, site);
         return;

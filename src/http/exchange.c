@@ -7,6 +7,8 @@
 #include "base/cleanup.h"
 #include "http/exchange_ops.h"
 #include "http/head_edit.h"
+#include "http/session_internal.h"
+#include "http/tls_io.h"
 #include "http/worker.h"
 #include "os/beneath.h"
 #include "os/fiber.h"
@@ -104,6 +106,11 @@ static void write_framing(struct exchange *exchange, unsigned status, uint64_t l
     } else {
         exchange->response_kind = exchange->ops->frame_open(exchange);
     }
+}
+
+const struct tls_connection *exchange_tls(const struct exchange *exchange)
+{
+    return exchange->session == NULL ? NULL : tls_io_connection(&exchange->session->io);
 }
 
 struct writer *exchange_begin(struct exchange *exchange, unsigned status, struct slice reason,

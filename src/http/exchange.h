@@ -11,6 +11,7 @@
 
 struct exchange;
 struct exchange_ops;
+struct tls_connection;
 struct series;
 struct session;
 struct stream;
@@ -117,11 +118,12 @@ struct exchange_notes {
     struct slice group;
     struct slice target;
     unsigned tries;
-    bool is_retry_denied;  /* the budget for retries was used up */
-    int64_t upstream_us;   /* from the request's first byte to the response's head */
-    const char *reason;    /* why Weir itself answered with an error; NULL otherwise */
-    struct series *series; /* the edge's: where it counts; borrowed until it was logged */
-    struct slice user;     /* who it is, once a password was checked */
+    bool is_retry_denied;        /* the budget for retries was used up */
+    int64_t upstream_us;         /* from the request's first byte to the response's head */
+    const char *reason;          /* why Weir itself answered with an error; NULL otherwise */
+    struct series *series;       /* the edge's: where it counts; borrowed until it was logged */
+    struct slice user;           /* who it is, once a password was checked */
+    struct slice client_subject; /* of a certificate that was verified; of the exchange's arena */
     struct exchange_trace trace;
     struct exchange_try tried[EXCHANGE_TRIES_MAX];
 };
@@ -152,6 +154,7 @@ struct exchange {
     struct slice via;            /* those between the client and us, ", " between; or empty */
     struct slice forwarded_host; /* what the client asked them for; empty: the same as us */
     unsigned forwarded_port;     /* where it found them; 0: nobody said */
+    bool has_trusted_peer;       /* one of them sent it */
 
     enum response_state state;
     unsigned status;         /* 0 until decided */
@@ -192,6 +195,9 @@ int exchange_try_body(struct exchange *exchange, struct slice *ret_data);
 
 /* The trailer fields of the request, once its body has ended: as inflow_trailers. */
 void exchange_trailers(const struct exchange *exchange, struct fields *ret_fields);
+
+/* NULL when it came by plain HTTP. Borrowed for the exchange's time. */
+const struct tls_connection *exchange_tls(const struct exchange *exchange);
 
 static inline bool exchange_has_body(const struct exchange *exchange)
 {

@@ -174,6 +174,7 @@ void trust_apply(struct exchange *exchange)
     UNINITIALISED struct hops hops;
     if (origin_address(exchange->client, 0, &peer) < 0 || !is_trusted(exchange, &peer))
         return;
+    exchange->has_trusted_peer = true;
     hops.count = 0;
     collect(exchange, &hops);
     const struct forwarded_element *told_by = walk(exchange, &hops);

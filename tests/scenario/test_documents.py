@@ -6,17 +6,18 @@ it stands. Other blocks are parts, and are put where their first line says that 
 are rules of a site, `rules:` stands in one, `build:` and the like in a service (WRAPPED). Groups that a part
 forwards to, but does not show, are added. A block that is no weir.yaml at all has another language than yaml.
 
-Folders and files that a block names are made; /srv and /etc/weir lie in the test's own folder.
+Folders, files and certificates that a block names are made; /srv and /etc/weir lie in the test's own folder.
 """
 import re
 import textwrap
 
 import pytest
 
-from harness import documents
+from harness import certificates, documents
 from harness.weir import ROOT
 
-TOP = ("app", "sites", "listeners", "target_groups", "services", "user", "access_log", "tracing")
+TOP = ("app", "sites", "listeners", "target_groups", "services", "user", "access_log", "tracing", "email",
+       "acme")
 WHOLE = re.compile(rf"^({'|'.join(TOP)}):", re.MULTILINE)
 # The beginning of a part, the lines before it, how far it is indented there.
 WRAPPED = [
@@ -28,6 +29,8 @@ HEREDOC = re.compile(r"<<'YAML'\n(.*?)^YAML$", re.MULTILINE | re.DOTALL)
 GROUP = re.compile(r"\b(?:forward|mirror|to): ([a-z][\w-]*)")
 FOLDER = re.compile(r"(?:files|root|directory): ([\w./-]+)")
 FILE = re.compile(r"[\w./-]+\.(?:htpasswd|html)\b")
+PEM = re.compile(r"[\w./-]+\.(?:pem|key)\b")
+NAME = re.compile(r"(?:\*\.)?\b[a-z][a-z-]*(?:\.[a-z-]+)+\b")
 
 
 def examples():
@@ -64,12 +67,32 @@ def make_what_it_names(folder, text):
         (folder / name).write_text(f"ada:$2y$04${'a' * 53}\n" if name.endswith("htpasswd") else "<p>")
 
 
+@pytest.fixture(scope="module")
+def authority():
+    made = certificates.Authority()
+    yield made
+    made.close()
+
+
+def make_certificates(folder, text, authority):
+    """One that is for all that looks like a name, and an authority too, under each name of a file."""
+    files = set(PEM.findall(text))
+    if not files:
+        return
+    names = sorted(set(NAME.findall(text)) - files)
+    content = b"".join(path.read_bytes() for path in authority.make(*names))
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
 @pytest.mark.parametrize("block", examples(), ids=str)
-def test_an_example_passes_the_check(weir, tmp_path, block):
+def test_an_example_passes_the_check(weir, tmp_path, authority, block):
     text = completed(block)
     for place in ("/srv/", "/etc/weir/"):
         text = text.replace(place, f"{tmp_path}{place}")
     make_what_it_names(tmp_path, text)
+    make_certificates(tmp_path, text, authority)
     (tmp_path / "weir.yaml").write_text(text)
     result = weir.run("check", folder=tmp_path)
     assert result.code == 0, f"{result.stderr}\n{text}"

@@ -2,6 +2,7 @@
 #include "edge/filter/expand.h"
 
 #include "conf/template.h"
+#include "edge/tls/client_text.h"
 #include "http/exchange.h"
 
 #define ID_DIGITS 16
@@ -29,6 +30,14 @@ static void write_variable(struct writer *writer, const struct exchange *exchang
         break;
     case TEMPLATE_REQUEST_ID:
         write_hex(writer, exchange->id, ID_DIGITS);
+        break;
+    case TEMPLATE_CLIENT_SUBJECT:
+    case TEMPLATE_CLIENT_CERT:
+    case TEMPLATE_CLIENT_CERT_PEM:
+    case TEMPLATE_TLS_VERSION:
+    case TEMPLATE_TLS_CIPHER:
+    case TEMPLATE_TLS_SERVER_NAME:
+        client_text_write(writer, exchange, variable);
         break;
     case TEMPLATE_STATUS:
         write_u64(writer, exchange->status);
@@ -62,6 +71,13 @@ static size_t variable_length(const struct exchange *exchange, enum template_var
         return exchange->client.len;
     case TEMPLATE_REQUEST_ID:
         return ID_DIGITS;
+    case TEMPLATE_CLIENT_SUBJECT:
+    case TEMPLATE_CLIENT_CERT:
+    case TEMPLATE_CLIENT_CERT_PEM:
+    case TEMPLATE_TLS_VERSION:
+    case TEMPLATE_TLS_CIPHER:
+    case TEMPLATE_TLS_SERVER_NAME:
+        return client_text_length(exchange, variable);
     case TEMPLATE_STATUS:
         return 3;
     case TEMPLATE_UNKNOWN:

@@ -6,6 +6,7 @@
 #include "edge/filter/cors.h"
 #include "edge/filter/error_page.h"
 #include "edge/filter/headers.h"
+#include "http/exchange.h"
 
 int filters_add(struct exchange *exchange, const struct conf_site *site,
                 const struct conf_rule *rule)
@@ -17,6 +18,8 @@ int filters_add(struct exchange *exchange, const struct conf_site *site,
         rc = error_page_add_filter(exchange, &site->errors);
     if (rc == 0 && cors->enabled)
         rc = cors_add_filter(exchange, cors);
+    if (rc == 0 && site->hsts.enabled && exchange->is_secure)
+        rc = headers_add_filter(exchange, &site->hsts_edits, &none);
     if (rc == 0)
         rc = headers_add_filter(exchange, &site->response_headers,
                                 rule == NULL ? &none : &rule->response_headers);

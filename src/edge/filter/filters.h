@@ -1,6 +1,6 @@
 /*
  * The filters of a request's site and rule, in the order of docs/filters.md: error pages, CORS,
- * headers, compression.
+ * HSTS, headers, compression.
  */
 #pragma once
 

@@ -34,6 +34,8 @@ static int put_field(struct exchange *exchange, const struct conf_field *conf)
     int rc = expand_value(exchange, conf->value, &value);
     if (rc < 0)
         return rc;
+    if (value.len == 0 && conf->value.len > 0)
+        return 0; /* there is nothing to be said, such as who a client without certificate is */
     if (field_id_of(conf->name) == FIELD_HOST)
         exchange->upstream_host = value;
     else

@@ -31,9 +31,18 @@ void request_edit_remove(struct exchange *exchange, struct slice name)
     fields->count = kept;
 }
 
+/* What the client may not say of itself, the configuration may: it is not known by its number. */
+static enum field_id id_of_own(struct slice name)
+{
+    enum field_id id = field_id_of(name);
+    bool is_certificate = id == FIELD_CLIENT_CERT || id == FIELD_CLIENT_CERT_CHAIN ||
+                          id == FIELD_X_CLIENT_CERT || id == FIELD_X_FORWARDED_CLIENT_CERT;
+    return is_certificate ? FIELD_OTHER : id;
+}
+
 void request_edit_add(struct exchange *exchange, struct slice name, struct slice value)
 {
     struct fields *fields = &exchange->request.fields;
     assert(fields->count < fields->max);
-    fields->at[fields->count++] = (struct field){name, value, field_id_of(name)};
+    fields->at[fields->count++] = (struct field){name, value, id_of_own(name)};
 }

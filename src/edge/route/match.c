@@ -104,6 +104,16 @@ static bool source_holds(const struct conf_match *match, struct match_subject *s
            networks_contain(match->sources, match->sources_count, client_of(subject));
 }
 
+static bool subject_holds(const struct conf_match *match, const struct exchange *exchange)
+{
+    struct slice subject = exchange->notes.client_subject;
+    for (unsigned i = 0; i < match->client_subjects_count; i++) {
+        if (subject.len > 0 && pattern_matches(&match->client_subjects[i], subject))
+            return true;
+    }
+    return match->client_subjects_count == 0;
+}
+
 bool match_holds_but_path(const struct conf_match *match, struct match_subject *subject)
 {
     const struct exchange *exchange = subject->exchange;
@@ -117,7 +127,7 @@ bool match_holds_but_path(const struct conf_match *match, struct match_subject *
         if (!query_holds(exchange->query, &match->query[i]))
             return false;
     }
-    return source_holds(match, subject);
+    return source_holds(match, subject) && subject_holds(match, exchange);
 }
 
 bool match_holds(const struct conf_match *match, struct match_subject *subject)
@@ -210,6 +220,22 @@ static void why_not_source(const struct exchange *exchange, struct writer *why)
     write_literal(why, " is in none of its source_ip");
 }
 
+static void why_not_subject(const struct conf_match *match, struct slice subject,
+                            struct writer *why)
+{
+    if (subject.len == 0) {
+        write_literal(why, "the client has shown no certificate");
+        return;
+    }
+    write_literal(why, "the subject of the client's certificate, ");
+    write_quoted(why, subject);
+    write_slice(why, match->client_subjects_count > 1 ? SLICE(", is none of") : SLICE(", is not"));
+    for (unsigned i = 0; i < match->client_subjects_count; i++) {
+        write_separator(why, i);
+        write_pattern(why, &match->client_subjects[i]);
+    }
+}
+
 /* The first field or query parameter that does not hold, if any. */
 static bool why_not_each(const struct conf_match *match, const struct exchange *exchange,
                          struct writer *why)
@@ -241,7 +267,11 @@ bool match_why(const struct conf_match *match, const struct exchange *exchange, 
         why_not_method(match, &exchange->request, why);
     else if (!host_holds(match, exchange->host))
         why_not_host(match, exchange->host, why);
-    else if (!why_not_each(match, exchange, why))
+    else if (why_not_each(match, exchange, why))
+        ; /* it has been told */
+    else if (!source_holds(match, &subject))
         why_not_source(exchange, why);
+    else
+        why_not_subject(match, exchange->notes.client_subject, why);
     return false;
 }

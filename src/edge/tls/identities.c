@@ -258,7 +258,7 @@ static struct slice name_of(const struct conf_identity *conf, struct slice autho
 
 static enum tls_alpn alpn_of(const struct conf_identity *conf)
 {
-    return conf->site == NULL ? TLS_ALPN_NONE : TLS_ALPN_HTTP1;
+    return conf->site == NULL ? TLS_ALPN_NONE : conf->has_h2 ? TLS_ALPN_HTTP2 : TLS_ALPN_HTTP1;
 }
 
 static int make_tls(struct shown *shown, const struct conf_identity *conf, struct slice authorities)
@@ -631,9 +631,10 @@ bool identities_admit(const struct identities *identities, unsigned listener, st
                       const struct tls_connection *connection)
 {
     const struct shown *wanted = identities_find(identities, listener, host);
-    const struct tls_identity *met = tls_connection_identity(connection);
+    const struct tls_identity *met =
+        connection == NULL ? NULL : tls_connection_identity(connection);
     if (wanted == NULL || met == NULL)
-        return wanted == NULL;
+        return wanted == NULL || !wanted->asks_clients;
     if (slice_equal(wanted->name, tls_identity_name(met)))
         return true;
     return !wanted->asks_clients && tls_identity_client_auth(met) == TLS_CLIENT_NONE;

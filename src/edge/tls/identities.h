@@ -78,9 +78,9 @@ const struct shown *identities_find(const struct identities *identities, unsigne
                                     struct slice name);
 
 /*
- * May a request for this host be answered on that connection? Not when its handshake was for
- * another site, and one of the two asks clients for certificates: whoever was let in there need not
- * be let in here (CVE-2025-23419).
+ * May a request for this host be answered on that connection (NULL: a plain one)? Not when its
+ * handshake was for another site, and one of the two asks clients for certificates: whoever was let
+ * in there need not be let in here (CVE-2025-23419).
  */
 bool identities_admit(const struct identities *identities, unsigned listener, struct slice host,
                       const struct tls_connection *connection);

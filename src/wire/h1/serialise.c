@@ -115,12 +115,13 @@ static bool names_fields(const struct fields *fields)
 
 /*
  * CGI, WSGI and PHP see no difference between '-' and '_' in a name: to them X_Forwarded_For is
- * what we leave out and write ourselves. All such names begin with an X.
+ * what we leave out and write ourselves. All such names begin with an X or a C.
  */
 static bool is_other_spelling(struct slice name, const struct field_set *drops)
 {
     char dashed[FIELD_NAME_BYTES_MAX];
-    if (LIKELY((name.at[0] | 0x20) != 'x') || name.len > sizeof dashed ||
+    char first = (char)(name.at[0] | 0x20);
+    if (LIKELY(first != 'x' && first != 'c') || name.len > sizeof dashed ||
         memchr(name.at, '_', name.len) == NULL)
         return false;
     for (size_t i = 0; i < name.len; i++)

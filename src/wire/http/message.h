@@ -42,6 +42,8 @@ enum http_method {
     row(ALLOW, "Allow")                             \
     row(AUTHORIZATION, "Authorization")             \
     row(CACHE_CONTROL, "Cache-Control")             \
+    row(CLIENT_CERT, "Client-Cert")                 \
+    row(CLIENT_CERT_CHAIN, "Client-Cert-Chain")     \
     row(CONNECTION, "Connection")                   \
     row(CONTENT_ENCODING, "Content-Encoding")       \
     row(CONTENT_LENGTH, "Content-Length")           \
@@ -82,6 +84,8 @@ enum http_method {
     row(VARY, "Vary")                               \
     row(VIA, "Via")                                 \
     row(WWW_AUTHENTICATE, "WWW-Authenticate")       \
+    row(X_CLIENT_CERT, "X-Client-Cert")             \
+    row(X_FORWARDED_CLIENT_CERT, "X-Forwarded-Client-Cert") \
     row(X_FORWARDED_FOR, "X-Forwarded-For")         \
     row(X_FORWARDED_HOST, "X-Forwarded-Host")       \
     row(X_FORWARDED_PORT, "X-Forwarded-Port")       \

@@ -10,7 +10,8 @@ static const struct bad_file policies_files[] = {
      "Host: c } }\n",
      "6:40: \"{host}{pth}\" is not a header field's value: there is no {pth}; variables are "
      "{host}, "
-     "{path}, {query}, {client} and {request_id}\n"
+     "{path}, {query}, {client}, {request_id}, {client_subject}, {client_cert}, "
+     "{client_cert_pem}, {tls_version}, {tls_cipher} and {tls_server_name}\n"
      "6:55: \"Connection\" is not the name of a header field that can be changed: it frames the "
      "message or belongs to one connection, and is Weir's own\n"
      "6:70: \"Via\" is written by Weir for each request\n"

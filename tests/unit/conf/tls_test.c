@@ -48,7 +48,8 @@ static void by_default_http_and_https_listen_for_sites_with_names(void **state)
     EXPECT(snapshot->listeners[1].address.text, ":443");
     const struct conf_site *sites = snapshot->sites;
     assert_true(sites[0].redirects_https);
-    assert_int_equal(sites[0].https_port, 443);
+    EXPECT(sites[0].https_redirect.to, "https://{host}{path}{query}");
+    assert_ptr_equal(sites[0].https, &snapshot->listeners[1]);
     assert_int_equal(sites[0].identities_count, 1);
     assert_true(sites[0].identities[0].has_h2);
     assert_int_equal(sites[1].listeners_count, 1);
