@@ -47,7 +47,7 @@ struct fetch_answer {
 };
 
 /*
- * Waits in a fiber. 0 with an answer of any status; or what went wrong, told in words that begin
+ * Waits in a fiber, of a thread that has a worker (worker.h). 0 with an answer of any status; or what went wrong, told in words that begin
  * with whom it was asked: "acme.example: connection refused". *ret_answer is to be finished either
  * way.
  */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -52,6 +53,13 @@ const char *const *self_environment(void)
 pid_t self_pid(void)
 {
     return getpid();
+}
+
+void self_host_name(char *room, size_t room_len)
+{
+    if (gethostname(room, room_len) < 0 || room[0] == '\0')
+        (void)snprintf(room, room_len, "localhost");
+    room[room_len - 1] = '\0';
 }
 
 _Noreturn void self_abort(void)

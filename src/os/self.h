@@ -32,6 +32,9 @@ int self_become(const char *program, const char **argv, const char *variable);
 
 pid_t self_pid(void);
 
+/* This machine's name, cut off where it is too long; "localhost" when it has none. */
+void self_host_name(char *room, size_t room_len);
+
 /* Ends the process with SIGABRT, and a core dump where the system makes them. */
 _Noreturn void self_abort(void);
 

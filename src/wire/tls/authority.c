@@ -205,6 +205,15 @@ const uint8_t *tls_authority_digest(const struct tls_authority *authority)
     return authority->digest;
 }
 
+bool tls_authority_has_issued(const struct tls_authority *authority, struct slice pem)
+{
+    X509 *certificate = made_certificate_read(pem);
+    bool is_own = certificate != NULL && X509_verify(certificate, authority->key) == 1;
+    ERR_clear_error();
+    X509_free(certificate);
+    return is_own;
+}
+
 /* As the constraints above: the name itself, or what is below it. */
 static bool is_below(struct slice name, struct slice local)
 {

@@ -40,6 +40,9 @@ struct slice tls_authority_name(const struct tls_authority *authority);
 /* Of the certificate in DER, by SHA-256: 32 bytes, borrowed from it. */
 const uint8_t *tls_authority_digest(const struct tls_authority *authority);
 
+/* Is the first certificate in this PEM text one that it signed? */
+bool tls_authority_has_issued(const struct tls_authority *authority, struct slice pem);
+
 /* May a local authority sign for that name? A host name in lower case, or an address. */
 bool tls_authority_is_local(struct slice name);
 
