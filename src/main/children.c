@@ -6,10 +6,12 @@
 #include "base/log.h"
 #include "conf/bundle.h"
 #include "control/control.h"
+#include "control/identity/keeper.h"
 #include "edge/confine.h"
 #include "edge/edge.h"
 #include "edge/policy/maintenance.h"
 #include "main/configuration.h"
+#include "os/confine.h"
 #include "os/file.h"
 #include "os/io.h"
 
@@ -109,4 +111,26 @@ int control_process(int argc, const char **argv)
     };
     /* What still waits on its loop, and the memory of it, is left to the system. */
     _exit(control_run(&options));
+}
+
+int keeper_process(int argc, const char **argv)
+{
+    struct snapshot *snapshot = NULL;
+    struct error error = {0};
+    if (argc != 3)
+        return 2;
+    keep_from_children(CHILD_FD_LIFELINE, CHILD_FD_CONTROL_TEXT);
+    if (configuration_take(CHILD_FD_CONTROL_TEXT, argv[1], &snapshot) < 0)
+        return 1;
+    if (confine_become(NULL, &error) < 0) {
+        log_error("certificates: %s", error.text);
+        return 1;
+    }
+    struct keeper_options options = {
+        .snapshot = snapshot,
+        .state = argv[2],
+        .lifeline_fd = CHILD_FD_LIFELINE,
+    };
+    /* As above. */
+    _exit(keeper_run(&options));
 }

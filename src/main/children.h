@@ -18,7 +18,7 @@ enum {
     CHILD_FD_FIRST_LISTENER = 9, /* behind the last one the access log, if it is a file */
 };
 
-/* Of a control process. */
+/* Of a control process, and of one that keeps certificates. */
 enum {
     CHILD_FD_LIFELINE = 3, /* see control_options */
     CHILD_FD_CONTROL_TEXT = 4,
@@ -26,6 +26,7 @@ enum {
 
 #define EDGE_PROCESS    "edge-process"
 #define CONTROL_PROCESS "control-process"
+#define KEEPER_PROCESS  "certificates-process"
 
 /* `weir edge-process FILE [ADDRESS…]`, an address for each descriptor from the first listener on.
  */
@@ -33,3 +34,6 @@ int edge_process(int argc, const char **argv);
 
 /* `weir control-process FILE STATE`. */
 int control_process(int argc, const char **argv);
+
+/* `weir certificates-process FILE STATE`. */
+int keeper_process(int argc, const char **argv);

@@ -50,6 +50,7 @@ static const struct command internal[] = {
     {"shim", shim_main, NULL},
     {EDGE_PROCESS, edge_process, NULL},
     {CONTROL_PROCESS, control_process, NULL},
+    {KEEPER_PROCESS, keeper_process, NULL},
 };
 
 /* Commands that the design names and that do not work yet. */

@@ -12,6 +12,7 @@
 #include "main/control_child.h"
 #include "main/edge_child.h"
 #include "main/edges.h"
+#include "main/keeper_child.h"
 #include "main/upgrade.h"
 #include "os/loop.h"
 
@@ -69,10 +70,12 @@ static void settle(struct supervisor *self, struct next *next)
     bool has_changed = self->configuration.digest != next->configuration.digest;
     sockets_close(&self->sockets, &next->sockets);
     self->sockets = next->sockets;
-    configuration_release(&self->configuration);
+    struct configuration before = self->configuration;
     self->configuration = next->configuration;
     edges_write_note(self);
     supervisor_keep_accepted(self);
+    keeper_follow(self, before.snapshot);
+    configuration_release(&before);
     if (has_changed)
         control_renew(self);
 }

@@ -12,6 +12,7 @@
 #include "main/edge_child.h"
 #include "main/edge_note.h"
 #include "main/edges.h"
+#include "main/keeper_child.h"
 #include "main/reload.h"
 #include "main/upgrade.h"
 #include "os/file.h"
@@ -58,6 +59,7 @@ void supervisor_stop(struct supervisor *self, int result)
         self->result = result;
     self->is_hurried = self->is_stopping;
     self->is_stopping = true;
+    keeper_terminate(self);
     if (self->is_hurried) {
         edges_signal(self, SIGKILL);
         control_terminate(self);
@@ -182,6 +184,10 @@ static int begin(struct supervisor *self)
     choose_configuration(self);
     rc = open_missing(self);
     if (rc == 0)
+        rc = keeper_start(self);
+    if (rc == 0 && self->current == NULL)
+        keeper_await_made(self);
+    if (rc == 0)
         rc = edges_start(self);
     if (rc < 0)
         return rc;
@@ -206,6 +212,8 @@ static void await_children(struct supervisor *self)
     edges_wake(self);
     if (self->control.pidfd >= 0)
         process_wake(self->control.pid);
+    if (self->keeper.process.pidfd >= 0)
+        process_wake(self->keeper.process.pid);
 }
 
 static void supervisor_main(void *arg)
@@ -228,7 +236,7 @@ static void supervisor_main(void *arg)
     /* Nobody will answer there any more: control must not wait for it. */
     close_listeners(self);
     control_terminate(self);
-    while (!self->control_is_over)
+    while (!self->control_is_over || !self->keeper.is_over)
         await_children(self);
     loop_stop(loop_current());
 }
@@ -323,6 +331,9 @@ static int run(struct supervisor *self)
     list_init(&self->edges);
     self->control.pidfd = -1;
     self->control_is_over = true;
+    self->keeper.process.pidfd = -1;
+    self->keeper.is_over = true;
+    io_init(&self->keeper.lifeline, NULL);
     self->admin_fd = -1;
     io_init(&self->lifeline, NULL);
     if (prepare(self) < 0)

@@ -18,6 +18,18 @@
 
 struct edge_child;
 
+/* The process that keeps certificates (keeper_child.h). */
+struct keeper_process {
+    struct process process; /* pidfd -1: not running */
+    struct io lifeline;
+    struct fiber *fiber;    /* keeps it running; NULL: it has ended */
+    struct fiber *awaiting; /* waits for has_made, or NULL */
+    unsigned crashes;
+    bool has_made;   /* the certificates that are made here are there, or cannot be made */
+    bool is_leaving; /* it was let go, to be started anew */
+    bool is_over;    /* its fiber has ended, or never began */
+};
+
 struct supervisor {
     const char *command; /* "edge" or "up" */
     int argc;            /* as it was started, from the command on */
@@ -41,6 +53,8 @@ struct supervisor {
     unsigned edges_starting;    /* fibers that start one */
     bool is_renewing;           /* a take-over is under way */
     unsigned edge_crashes;      /* in a row */
+
+    struct keeper_process keeper;
 
     struct process control; /* pidfd -1: not running */
     struct io lifeline;     /* control's */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "main/control_child.h"
 #include "main/edges.h"
+#include "main/keeper_child.h"
 #include "os/loop.h"
 #include "os/self.h"
 
@@ -41,16 +42,19 @@ static bool is_usable(const struct supervisor *self, const char *program)
     return false;
 }
 
-/* Control would outlive its supervisor's memory, unknown to the next one. One that a signal has
+/* They would outlive their supervisor's memory, unknown to the next one. One that a signal has
  * stopped would not leave. */
-static void let_control_go(struct supervisor *self)
+static void let_children_go(struct supervisor *self)
 {
     self->is_taking_over = true;
     control_renew(self);
-    while (!self->control_is_over) {
+    keeper_let_go(self);
+    while (!self->control_is_over || !self->keeper.is_over) {
         (void)fiber_wait(loop_deadline(WAKE_MS));
         if (self->control.pidfd >= 0)
             process_wake(self->control.pid);
+        if (self->keeper.process.pidfd >= 0)
+            process_wake(self->keeper.process.pid);
     }
 }
 
@@ -74,7 +78,7 @@ void upgrade(struct supervisor *self)
         return;
     if (rc == 0) {
         log_info("%s takes over", program);
-        let_control_go(self);
+        let_children_go(self);
         edges_write_note(self);
         if (!self->is_stopping)
             rc = become(self, program);
@@ -85,4 +89,5 @@ void upgrade(struct supervisor *self)
     self->is_taking_over = false;
     (void)self_take_variable(UPGRADE_VARIABLE);
     (void)control_start(self);
+    (void)keeper_start(self);
 }
