@@ -194,12 +194,13 @@ static void write_json_connection(struct writer *writer, const struct access_con
     WRITE_NUMBER(writer, ",\"request_bytes\":", connection->bytes_received);
     write_literal(writer, ",\"duration_ms\":");
     write_ms(writer, connection->duration_us);
-    WRITE_TEXT(writer, ",\"group\":", connection->group);
+    WRITE_TEXT_IF_ANY(writer, ",\"group\":", connection->group);
     WRITE_TEXT_IF_ANY(writer, ",\"target\":", connection->target);
     WRITE_NUMBER(writer, ",\"tries\":", connection->tries);
     write_literal(writer, ",\"upstream_ms\":");
     write_ms(writer, connection->connect_us);
     WRITE_TEXT_IF_ANY(writer, ",\"reason\":", slice_of_cstr(connection->reason));
+    WRITE_TEXT_IF_ANY(writer, ",\"tls_server_name\":", connection->server_name);
     WRITE_TEXT(writer, ",\"listener\":", connection->listener);
     write_literal(writer, "}\n");
 }

@@ -15,7 +15,8 @@ struct access_connection {
     struct slice client;
     struct slice listener;
     struct slice group;
-    struct slice target; /* that had it, or was tried last; empty: none */
+    struct slice target;      /* that had it, or was tried last; empty: none */
+    struct slice server_name; /* that the client asked for by TLS; empty: none */
     unsigned tries;
     int64_t connect_us; /* until a target had accepted; 0: none did */
     int64_t duration_us;

@@ -14,10 +14,15 @@
 #include "edge/route/ambiguity.h"
 #include "edge/route/rewrite.h"
 #include "edge/state.h"
+#include "edge/tcp/peek.h"
 #include "edge/tcp/tcp.h"
 #include "edge/tls/door.h"
 #include "edge/trace/trace.h"
 #include "edge/trace/tracer.h"
+#include "http/session_internal.h"
+#include "http/tls_io.h"
+
+#include <errno.h>
 
 static void run_action(struct exchange *exchange, const struct route *route, struct view *view)
 {
@@ -216,14 +221,47 @@ static void record_connection(const struct access_connection *facts, void *held)
     view_unref(held);
 }
 
+/* By the name that the client asks for, where the listener wants that; else its only group. */
+static unsigned choose_group(const struct view *view, unsigned index, struct session *session,
+                             struct client_hello *hello, struct tcp_route *route)
+{
+    const struct conf_listener *listener = route->listener;
+    int rc = tcp_peek_hello(session, listener->timeouts.head_ms, hello, &route->why);
+    bool is_silent = rc < 0 && rc != -EBADMSG;
+    if (is_silent)
+        return CONF_NO_GROUP;
+    if (rc < 0) /* no TLS: who gets all others gets it */
+        return listener->group;
+    route->server_name = hello->server_name;
+    route->why = "no group is for the name that the client asks for";
+    const struct conf_sni_route *found =
+        identities_route(view->identities, index, hello->server_name);
+    return found == NULL ? listener->group : found->group;
+}
+
+static struct slice name_asked_for(const struct session *session)
+{
+    const struct tls_connection *connection = tls_io_connection(&session->io);
+    return connection == NULL ? (struct slice){0} : tls_connection_server_name(connection);
+}
+
 void edge_serve(struct session *session, struct server *server)
 {
     const struct worker_listener *self = CONTAINER_OF(server, struct worker_listener, server);
     struct view *view = view_ref(self->view);
-    const struct conf_listener *listener = &view->plane->snapshot->listeners[self->index];
-    const struct tcp_route route = {.listener = listener,
-                                    .balancer = &view->balancers[listener->group]->balancer,
-                                    .held = view,
-                                    .ended = record_connection};
+    unsigned index = self->index;
+    const struct conf_listener *listener = &view->plane->snapshot->listeners[index];
+    struct client_hello hello;
+    struct tcp_route route = {.listener = listener,
+                              .held = view,
+                              .server_name = name_asked_for(session),
+                              .ended = record_connection};
+    unsigned group = listener->group;
+    if (listener->sni_count > 0)
+        group = choose_group(view, index, session, &hello, &route);
+    if (group != CONF_NO_GROUP) {
+        route.balancer = &view->balancers[group]->balancer;
+        route.group = view->plane->snapshot->groups[group].name;
+    }
     tcp_serve(session, &route);
 }

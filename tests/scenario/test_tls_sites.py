@@ -1,8 +1,6 @@
 """HTTPS of sites: which certificate is shown to whom, and what becomes of them while all serve."""
 import json
 import os
-import pathlib
-import shutil
 import signal
 import ssl
 import subprocess

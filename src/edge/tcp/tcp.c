@@ -23,23 +23,27 @@ struct tcp_connection {
     struct access_connection facts;
     struct member *member; /* counted; the one that has it, or was tried last */
     int64_t started_us;
-    char client[]; /* facts.client is this */
+    char client[]; /* facts.client is this; behind it facts.server_name */
 };
 
 static struct tcp_connection *create(const struct session *session, const struct tcp_route *route)
 {
     size_t len = session->client_len;
-    struct tcp_connection *connection = memory_alloc(sizeof *connection + len);
+    struct slice name = route->server_name;
+    struct tcp_connection *connection = memory_alloc(sizeof *connection + len + name.len);
     if (connection == NULL)
         return NULL;
     memcpy(connection->client, session->client, len);
+    if (name.len > 0)
+        memcpy(connection->client + len, name.at, name.len);
     connection->route = *route;
     connection->started_us = loop_now_us();
     connection->facts = (struct access_connection){
         .id = prng_next(&worker_current()->prng),
         .client = slice_of(connection->client, len),
         .listener = route->listener->name,
-        .group = route->listener->forward.name,
+        .group = route->group,
+        .server_name = slice_of(connection->client + len, name.len),
     };
     return connection;
 }
@@ -221,13 +225,13 @@ void tcp_serve(struct session *session, const struct tcp_route *route)
         route->ended(NULL, route->held);
         return;
     }
-    int rc = find_target(connection, session, &upstream);
+    int rc = route->balancer == NULL ? -EAGAIN : find_target(connection, session, &upstream);
     if (rc == 0)
         rc = begin_relay(connection, session, upstream);
     if (rc == 0)
         return;
     io_reset(&session->io); /* as if it had been refused */
-    connection->facts.reason = why_none(rc);
+    connection->facts.reason = route->balancer == NULL ? route->why : why_none(rc);
     counter_add(&worker_current()->counters.tcp_failures, 1);
     end(connection);
 }

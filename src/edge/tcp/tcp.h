@@ -10,11 +10,14 @@
 #include "edge/forward/balance.h"
 #include "http/session.h"
 
-/* What a connection is served with, borrowed until `ended`. */
+/* What a connection is served with, borrowed until `ended` unless told otherwise. */
 struct tcp_route {
     const struct conf_listener *listener;
-    struct balancer *balancer;
-    void *held; /* by whoever called, until then */
+    struct balancer *balancer; /* NULL: nobody is asked, because of `why` */
+    const char *why;           /* static */
+    struct slice group;
+    struct slice server_name; /* that the client asked for by TLS; only until the call returns */
+    void *held;               /* by whoever called, until then */
     /* Told once for each connection, when all is over; what `facts` names goes afterwards. */
     void (*ended)(const struct access_connection *facts, void *held);
 };

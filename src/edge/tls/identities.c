@@ -416,6 +416,18 @@ static int add_identity(struct making *making, const struct conf_identity *conf)
     return rc;
 }
 
+static int add_routes(struct identity_names *names, const struct conf_listener *listener)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < listener->sni_count; i++) {
+        struct conf_sni_route *route = &listener->sni[i];
+        bool is_wild = slice_starts_with(route->name, SLICE("*."));
+        rc = is_wild ? map_set(&names->wild_routes, slice_from(route->name, 2), route)
+                     : map_set(&names->routes, route->name, route);
+    }
+    return rc;
+}
+
 static int add_identities(struct making *making)
 {
     const struct snapshot *snapshot = making->self->snapshot;
@@ -428,6 +440,8 @@ static int add_identities(struct making *making)
     for (unsigned i = 0; rc == 0 && i < snapshot->listeners_count; i++) {
         if (snapshot->listeners[i].identity != NULL)
             rc = add_identity(making, snapshot->listeners[i].identity);
+        if (rc == 0)
+            rc = add_routes(&making->self->listeners[i], &snapshot->listeners[i]);
     }
     return rc;
 }
@@ -538,6 +552,8 @@ static int fill(struct making *making)
     for (unsigned i = 0; i < snapshot->listeners_count; i++) {
         map_init(&self->listeners[i].exact, key);
         map_init(&self->listeners[i].wildcards, key);
+        map_init(&self->listeners[i].routes, key);
+        map_init(&self->listeners[i].wild_routes, key);
     }
     int rc = add_identities(making);
     return rc < 0 ? rc : make_clients(making);
@@ -589,6 +605,8 @@ void identities_unref(struct identities *self)
     for (unsigned i = 0; self->listeners != NULL && i < self->snapshot->listeners_count; i++) {
         map_finish(&self->listeners[i].exact);
         map_finish(&self->listeners[i].wildcards);
+        map_finish(&self->listeners[i].routes);
+        map_finish(&self->listeners[i].wild_routes);
     }
     for (unsigned i = 0; self->clients != NULL && i < self->snapshot->groups_count; i++)
         tls_client_unref(self->clients[i].client);
@@ -601,18 +619,19 @@ void identities_unref(struct identities *self)
 
 /* Looking up. */
 
-static struct shown *find_wildcard(const struct identity_names *names, struct slice name)
+/* The longest of the names below which it lies. SNI has at most 255 bytes, hosts may have more. */
+static void *find_below(const struct map *wildcards, size_t len_max, struct slice name)
 {
-    struct shown *shown = NULL;
-    while (shown == NULL && names->wildcards.used > 0) {
+    void *found = NULL;
+    while (found == NULL && wildcards->used > 0) {
         ptrdiff_t dot = slice_find(name, '.');
         if (dot < 0)
             break;
         name = slice_from(name, (size_t)dot + 1);
-        if (name.len > 0 && name.len <= names->wildcard_max)
-            shown = map_get(&names->wildcards, name);
+        if (name.len > 0 && name.len <= len_max)
+            found = map_get(wildcards, name);
     }
-    return shown;
+    return found;
 }
 
 const struct shown *identities_find(const struct identities *identities, unsigned listener,
@@ -621,10 +640,18 @@ const struct shown *identities_find(const struct identities *identities, unsigne
     const struct identity_names *names = &identities->listeners[listener];
     struct shown *shown = name.len == 0 ? NULL : map_get(&names->exact, name);
     if (shown == NULL)
-        shown = find_wildcard(names, name);
+        shown = find_below(&names->wildcards, names->wildcard_max, name);
     if (shown == NULL)
         shown = names->any != NULL ? names->any : names->first;
     return shown;
+}
+
+const struct conf_sni_route *identities_route(const struct identities *identities,
+                                              unsigned listener, struct slice name)
+{
+    const struct identity_names *names = &identities->listeners[listener];
+    const struct conf_sni_route *route = name.len == 0 ? NULL : map_get(&names->routes, name);
+    return route != NULL ? route : find_below(&names->wild_routes, SIZE_MAX, name);
 }
 
 bool identities_admit(const struct identities *identities, unsigned listener, struct slice host,

@@ -41,8 +41,10 @@ struct identity_names {
     struct map exact;     /* domain to struct shown */
     struct map wildcards; /* "x.y" of "*.x.y" */
     size_t wildcard_max;
-    struct shown *any;   /* of "*", borrowed; NULL: none */
-    struct shown *first; /* of the first site: for whoever names nobody or an unknown one */
+    struct shown *any;      /* of "*", borrowed; NULL: none */
+    struct shown *first;    /* of the first site: for whoever names nobody or an unknown one */
+    struct map routes;      /* of a tcp listener: name to struct conf_sni_route */
+    struct map wild_routes; /* "x.y" of "*.x.y" */
 };
 
 /* How a target group is spoken to. */
@@ -76,6 +78,10 @@ void identities_unref(struct identities *identities); /* NULL is fine */
  * there is nothing that could be shown. */
 const struct shown *identities_find(const struct identities *identities, unsigned listener,
                                     struct slice name);
+
+/* Who gets a connection to that name which is passed on undecrypted; NULL: nobody in particular. */
+const struct conf_sni_route *identities_route(const struct identities *identities,
+                                              unsigned listener, struct slice name);
 
 /*
  * May a request for this host be answered on that connection (NULL: a plain one)? Not when its

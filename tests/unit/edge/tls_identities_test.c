@@ -122,6 +122,32 @@ static void a_managed_certificate_serves_once_it_is_there(void **state)
     snapshot_unref(snapshot);
 }
 
+static void connections_are_routed_by_the_longest_name(void **state)
+{
+    (void)state;
+    struct identities *identities = NULL;
+    struct snapshot *snapshot =
+        parse_good("listeners:\n"
+                   "  t: { address: \":445\", protocol: tcp,\n"
+                   "       sni: { a.org: g, \"*.a.org\": h, \"*.b.a.org\": g } }\n"
+                   "target_groups:\n"
+                   "  g: { targets: \"127.0.0.1:1\", protocol: tcp }\n"
+                   "  h: { targets: \"127.0.0.1:2\", protocol: tcp }\n");
+    static const struct {
+        const char *name;
+        unsigned group;
+    } cases[] = {{"a.org", 0}, {"x.a.org", 1}, {"b.a.org", 1}, {"x.b.a.org", 0}, {"x.y.a.org", 1},
+                 {"b.org", 9}, {"", 9},        {"org", 9},     {".", 9},         {"a.org.", 9}};
+    assert_int_equal(identities_create(snapshot, NULL, NULL, &identities), 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct conf_sni_route *route =
+            identities_route(identities, 0, slice_of_cstr(cases[i].name));
+        assert_int_equal(route == NULL ? 9 : route->group, cases[i].group);
+    }
+    identities_unref(identities);
+    snapshot_unref(snapshot);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -169,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_choose_and_contents_tell_apart),
         cmocka_unit_test(a_managed_certificate_serves_once_it_is_there),
+        cmocka_unit_test(connections_are_routed_by_the_longest_name),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(ten_thousand_names_are_found),
     };
