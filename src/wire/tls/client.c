@@ -122,7 +122,9 @@ const struct tls_bio *tls_client_bio(const struct tls_client *client)
 static int set_name(const struct tls_client *client, SSL *ssl, const char *name)
 {
     bool is_name = !is_address(name);
-    if (is_name && SSL_set_tlsext_host_name(ssl, name) != 1)
+    /* As SSL_set_tlsext_host_name, whose cast clang does not take; the name is copied. */
+    if (is_name && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                            (void *)(uintptr_t)name) != 1)
         return -ENOMEM;
     if (!client->is_verified)
         return 0;

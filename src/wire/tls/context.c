@@ -72,7 +72,7 @@ SSL_CTX *tls_context_new(const SSL_METHOD *method)
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, intermediate_ciphers) != 1 ||
         SSL_CTX_set_ciphersuites(context, suites) != 1 ||
-        SSL_CTX_set1_groups_list(context, groups) != 1) {
+        SSL_CTX_ctrl(context, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)(uintptr_t)groups) != 1) {
         SSL_CTX_free(context);
         return NULL;
     }
