@@ -14,7 +14,7 @@
 
 #define ASK_MS           5000
 #define ANSWER_BYTES_MAX ((size_t)16 << 20)
-#define TARGET_BYTES_MAX ((size_t)24 << 10)
+#define TARGET_BYTES_MAX ((size_t)16 << 10) /* the API takes no longer one */
 #define TREE_BYTES_MAX   (4 * ANSWER_BYTES_MAX)
 
 typedef int write_text(const struct json *answer, struct arena *arena, struct buffer *out);
@@ -148,7 +148,8 @@ int cli_explain(int argc, const char **argv)
     buffer_init(&question.answer, ANSWER_BYTES_MAX);
     int rc = make_target(&question, count, arguments, &wishes);
     if (rc < 0)
-        (void)fprintf(stderr, "weir explain: the request is too long to describe\n");
+        (void)fprintf(stderr, "weir explain: the request is too long to ask about: 16 KiB with its "
+                              "header fields, where an escaped character counts as three\n");
     exit_code = rc < 0 ? 1 : run(&question);
     buffer_finish(&question.target);
     buffer_finish(&question.answer);

@@ -505,6 +505,8 @@ const struct metric metrics_table[] = {
             "Responses that were compressed."),
     COUNTED("weir_encoders_refused_total", encoders_refused,
             "Responses left as they were, because all encoders were in use or memory was used up."),
+    COUNTED("weir_listings_refused_total", listings_refused,
+            "Listings refused because 64 MiB of them were on their way to slow readers."),
     {"weir_files_cache_entries", METRIC_GAUGE, "worker",
      "Paths of `files` that a worker keeps, those that do not exist included.",
      write_workers, FILES_ENTRIES},

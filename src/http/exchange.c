@@ -18,9 +18,11 @@
 
 static const struct slice server_name = SLICE("weir");
 
+/* What has been answered in full stays so. */
 static void fail(struct exchange *exchange)
 {
-    exchange->state = RESPONSE_BROKEN;
+    if (exchange->state != RESPONSE_COMPLETE)
+        exchange->state = RESPONSE_BROKEN;
     exchange->keep_alive = false;
 }
 
@@ -164,17 +166,25 @@ static void reframe(struct exchange *exchange, size_t len, bool more)
     exchange->ops->write_connection(exchange, exchange->status);
 }
 
+/* It is too large, and nothing of it has left: an error does, without what filters would add. */
+static int refuse_head(struct exchange *exchange)
+{
+    for (struct exchange_filter *filter = exchange->filters; filter != NULL; filter = filter->next)
+        filter->transforms = false;
+    exchange->has_filtered = true;
+    exchange->is_transformed = exchange->is_reframed = exchange->is_replaced = false;
+    exchange->state = RESPONSE_HEAD;
+    exchange_respond_error(exchange, 500, "the response's header does not fit into 64 KiB");
+    return -EMSGSIZE;
+}
+
 /* The head's last line, when it has not left yet. */
 static int end_head(struct exchange *exchange)
 {
     if (!exchange_has_head(exchange))
         return 0;
     h1_write_end(&exchange->head);
-    if (exchange->head.overflown) {
-        exchange_break(exchange);
-        return -EMSGSIZE;
-    }
-    return 0;
+    return exchange->head.overflown ? refuse_head(exchange) : 0;
 }
 
 /* What came of a part that was handed to the version of HTTP, and the head before it. */
@@ -303,7 +313,7 @@ static __attribute__((noinline)) int send_filtered(struct exchange *exchange, st
     /* From here on nothing can be taken back, even when all of it is still held back. */
     exchange->state = RESPONSE_BODY;
     rc = pass_on(exchange->filters, exchange, data, part);
-    if (rc < 0 && exchange->state != RESPONSE_BROKEN)
+    if (rc < 0)
         exchange_break(exchange);
     return rc;
 }
@@ -415,14 +425,34 @@ int exchange_relay(struct exchange *exchange, struct io *target, struct inflow *
     return exchange->ops->relay(exchange, target, from_target, terms);
 }
 
+/* Filters may hold back what came before: the client gets as much of it as there is. */
 void exchange_give_up(struct exchange *exchange)
 {
-    if (!exchange->is_replaced || !exchange->is_transformed || exchange->state != RESPONSE_BODY) {
-        exchange_break(exchange);
-        return;
+    if (exchange->is_transformed && exchange->state == RESPONSE_BODY) {
+        exchange->told_left = EXCHANGE_LENGTH_UNKNOWN;
+        (void)send_filtered(exchange, (struct slice){0},
+                            exchange->is_replaced ? PART_LAST : PART_FLUSH);
     }
+    if (exchange->state != RESPONSE_COMPLETE)
+        exchange_break(exchange);
+}
+
+bool exchange_will_be_replaced(const struct exchange *exchange)
+{
+    for (struct exchange_filter *filter = exchange->filters; filter != NULL;
+         filter = filter->next) {
+        if (filter->ops->replaces != NULL && filter->ops->replaces(filter, exchange))
+            return true;
+    }
+    return false;
+}
+
+int exchange_send_replacement(struct exchange *exchange)
+{
+    if (!exchange->has_filtered)
+        filter_head(exchange);
     exchange->told_left = EXCHANGE_LENGTH_UNKNOWN;
-    (void)send_filtered(exchange, (struct slice){0}, PART_LAST);
+    return send_filtered(exchange, (struct slice){0}, PART_LAST);
 }
 
 static void respond(struct exchange *exchange, unsigned status, struct slice fields,

@@ -41,6 +41,9 @@ struct exchange_filter {
 
 /* Each may be NULL. */
 struct exchange_filter_ops {
+    /* Once exchange_begin was called: will `head` put a body of its own in the place of the other,
+     * whatever that is? Nothing is changed yet. */
+    bool (*replaces)(const struct exchange_filter *filter, const struct exchange *exchange);
     /*
      * Called once, just before the head leaves. It may look at exchange->status and ->length, and
      * edit the fields of exchange->head (http/head_edit.h) but those of the framing. Returns
@@ -250,7 +253,14 @@ int exchange_end(struct exchange *exchange, const struct fields *trailers);
 /* The body cannot be completed: the client must see a truncation, not a clean end. */
 void exchange_break(struct exchange *exchange);
 
-/* The same, but where a filter shows something else in its place, the client gets that whole. */
+/* Between exchange_begin and the first part: nobody will see this body (filter_ops.replaces). */
+bool exchange_will_be_replaced(const struct exchange *exchange);
+
+/* Then this sends what the client gets instead. 0 or an error, as exchange_send. */
+int exchange_send_replacement(struct exchange *exchange);
+
+/* As exchange_break, but what filters hold back of it goes out before; and where a filter shows
+ * something else in its place, the client gets that whole. */
 void exchange_give_up(struct exchange *exchange);
 
 /*

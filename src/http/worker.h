@@ -67,6 +67,7 @@ struct worker_counters {
     uint64_t maintenance_refused;
     uint64_t responses_compressed;
     uint64_t encoders_refused;
+    uint64_t listings_refused;
 };
 
 /*

@@ -232,6 +232,15 @@ def test_a_429_names_the_limit_and_its_rule(weir, backends):
 
 
 @pytest.mark.threads
+@pytest.mark.parametrize("length", [16000, 16300, 16384, 17000, 40000])
+def test_a_request_that_is_too_long_to_ask_about_is_told_so(weir, length):
+    edge = weir.edge("listeners: { main: \"127.0.0.1:@PORT@\" }\naccess_log: off\n"
+                     "sites: { s: { respond: hi } }\n")
+    for path in ("a" * length, "&" * (length // 3)):
+        result = weir.run("explain", "GET", edge.url("/?q=" + path), folder=edge.folder)
+        assert result.code == 0 or "the request is too long to ask about" in result.stderr
+
+
 def test_every_worker_is_asked_while_all_are_busy(weir, backends):
     edge = weir.edge(SITES.replace("workers: 2", "workers: 4"), api=backends.text("x"),
                      ill=backends.refusing())

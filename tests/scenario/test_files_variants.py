@@ -176,6 +176,26 @@ def test_programs_get_a_listing_as_json(edge):
     assert raw.get(edge.port, "/list/sub/", browser).get("Content-Type").startswith("text/html")
 
 
+def test_listings_for_slow_readers_have_a_bound_in_common(edge, site):
+    folder = site / "large"
+    folder.mkdir()
+    for number in range(5000):
+        (folder / (f"{number:05}" + "\u00e4" * 120)).touch()
+    readers = []
+
+    def refused():
+        client = raw.connect(edge.port, receive_buffer=4096)
+        readers.append(client)
+        client.send(raw.request(target="/list/large/"))
+        return client.head().start_line.startswith("HTTP/1.1 503")
+    wait.until(refused, "one listing too many")
+    assert len(readers) > 3
+    assert edge.metrics()["weir_listings_refused_total"] == 1
+    for client in readers:
+        client.close()
+    wait.until(lambda: raw.get(edge.port, "/list/large/").status == 200, "room again")
+
+
 def test_head_of_a_listing(edge):
     with raw.connect(edge.port) as connection:
         heads = [connection.send(raw.request(method, "/list/sub/")).response(method)

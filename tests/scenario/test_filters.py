@@ -1,9 +1,11 @@
 """What stands between an action and the client: headers, CORS, compression, error pages."""
+import contextlib
 import gzip
 import json
 import subprocess
+import zlib
 
-from harness import curl, raw, wait
+from harness import curl, http1, raw, wait
 from harness.backends import Response
 
 TOP = 'listeners: { main: "127.0.0.1:@PORT@" }\naccess_log: { path: @FOLDER@/access.log }\n'
@@ -279,6 +281,29 @@ def test_a_target_that_breaks_off_leaves_a_truncation(weir, backends):
     assert len(target.requests) == 1
 
 
+def test_what_came_before_a_target_broke_off_is_not_lost_in_the_encoder(weir, backends):
+    arrived = []
+
+    def handler(_request, connection):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9000"
+                        b"\r\n\r\n" + b"x" * 4000)
+        wait.until(lambda: arrived, "the request at the target")
+        connection.close()
+    target = backends.serve(handler)
+    edge = compressing(weir, target)
+    with raw.connect(edge.port) as client:
+        client.send(raw.request(headers=[("Accept-Encoding", "gzip")]))
+        target.wait_for_requests(1)
+        arrived.append(True)
+        assert client.head().get("Content-Encoding") == "gzip"
+        decoder, body = zlib.decompressobj(31), b""
+        with contextlib.suppress(http1.Closed):
+            while chunk := client.chunk():
+                body += decoder.decompress(chunk)
+            raise AssertionError("the body came to a clean end")
+        assert body == b"x" * 4000
+
+
 # Error pages.
 
 PAGES = {"404.html": b"<h1>{status}</h1><style>a{color:red}</style>{request_id}{x}",
@@ -324,6 +349,63 @@ def test_error_pages_take_the_place_of_the_targets(weir, backends):
             answer = client.response()
             assert b"<h1>404</h1>" in answer.body
             assert answer.get("ETag") is None
+
+
+def test_the_page_does_not_wait_for_the_body_that_it_replaces(weir, backends):
+    shown = []
+
+    def handler(request, connection):
+        if request.target == "/short":
+            return Response(b"its own", status=502)
+        connection.send(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 9000\r\n\r\n"
+                        + (b"begun" if request.target == "/begun" else b""))
+        wait.until(lambda: shown, "the page")
+        connection.close()
+        return None
+    edge = weir.edge(TOP + """
+sites: { s: { forward: api, errors: { 5xx: ./sorry.txt, intercept: true } } }
+target_groups: { api: { targets: "@api@" } }
+""", api=backends.serve(handler), files=PAGES)
+    for path in ("/begun", "/silent"):
+        shown.clear()
+        with raw.connect(edge.port) as client:
+            answer = client.send(raw.request(target=path)).response()
+            assert (answer.status, answer.body) == (502, b"sorry")
+            shown.append(True)
+            answer = client.send(raw.request(target="/short")).response()
+            assert (answer.status, answer.body) == (502, b"sorry")
+    before = edge.metrics()["weir_upstream_reuses_total"]
+    assert curl.get(edge.url("/short")).body == b"sorry"
+    assert edge.metrics()["weir_upstream_reuses_total"] == before + 1
+    head = curl.get(edge.url("/short"), "-I")
+    assert (head.status, head.get("Content-Length")) == (502, "5")
+
+
+def test_a_header_that_does_not_fit_is_a_500_with_a_reason(weir, backends):
+    many = " ".join(["{path}"] * 12)
+    edge = weir.edge(TOP + f"""
+sites:
+  s:
+    response_headers: {{ set: {{ X-Long: "{many}" }} }}
+    errors: {{ 500: ./sorry.txt }}
+    rules:
+      - {{ match: {{ path: "/api/*" }}, forward: api, compress: true }}
+      - {{ match: {{ path: "/file/*" }}, files: ., fallback: /sorry.txt }}
+      - respond: hi
+target_groups: {{ api: {{ targets: "@api@" }} }}
+""", api=json_backend(backends), files=PAGES)
+    with raw.connect(edge.port) as client:
+        for path in ("/", "/api/", "/file/"):
+            short = client.send(raw.request(target=path + "a")).response()
+            assert short.status in (200, 404)
+            long = client.send(raw.request(
+                target=path + "a" * 7000, headers=[("Accept-Encoding", "gzip")])).response()
+            assert long.status == 500
+            assert long.get("X-Long") is None
+            told = weir.run("explain", long.get("X-Request-Id"), folder=edge.folder).stdout
+            assert "the response's header does not fit into 64 KiB" in told
+    lines = edge.access_log(6)
+    assert [line["status"] for line in lines].count(500) == 3
 
 
 def test_filters_let_a_websocket_through(weir, backends):

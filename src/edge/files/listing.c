@@ -6,13 +6,20 @@
 #include "edge/files/load.h"
 #include "edge/files/path.h"
 #include "http/exchange.h"
+#include "http/worker.h"
 #include "os/beneath.h"
 #include "os/offload.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #define NAMES_BYTES_MAX ((size_t)4 << 20)
 #define PAGE_BYTES_MAX  ((size_t)16 << 20)
+
+/* Of all pages that are on their way to their readers, who may take their time. */
+#define PAGES_BYTES_MAX ((size_t)64 << 20)
+
+static atomic_size_t pages_bytes;
 
 struct work {
     const struct conf_files *files; /* borrowed */
@@ -71,6 +78,14 @@ static void list_folder(void *arg)
     work->result = files_plain_error(rc);
 }
 
+static bool reserve(size_t bytes)
+{
+    if (atomic_fetch_add(&pages_bytes, bytes) + bytes <= PAGES_BYTES_MAX)
+        return true;
+    (void)atomic_fetch_sub(&pages_bytes, bytes);
+    return false;
+}
+
 static void send_page(struct exchange *exchange, const struct work *work)
 {
     struct slice page = buffer_slice(&work->page);
@@ -116,10 +131,17 @@ int listing_run(struct exchange *exchange, const struct conf_files *files, struc
     int rc = offload(list_folder, &work);
     if (rc == 0)
         rc = work.result;
-    if (rc == 0)
-        send_page(exchange, &work);
-    buffer_finish(&work.page);
     arena_finish(&work.names);
     memory_free(work.listing.at);
+    size_t bytes = work.page.cap;
+    if (rc == 0 && reserve(bytes)) {
+        send_page(exchange, &work);
+        (void)atomic_fetch_sub(&pages_bytes, bytes);
+    } else if (rc == 0) {
+        counter_add(&worker_current()->counters.listings_refused, 1);
+        exchange_refuse(exchange, 503, "too many listings are on their way to slow readers",
+                        SLICE("Retry-After: 1\r\n"));
+    }
+    buffer_finish(&work.page);
     return rc;
 }

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 struct error_page_filter {
-    struct exchange_filter filter;
+    struct exchange_filter filter;        /* the first member */
     const struct conf_error_pages *pages; /* borrowed from the snapshot */
     const struct conf_error_page *page;   /* once the status is known; NULL: none */
 };
@@ -126,7 +126,14 @@ static int filter_body(struct exchange_filter *filter, struct exchange *exchange
     return rc < 0 ? rc : exchange_pass(filter, exchange, (struct slice){0}, PART_LAST);
 }
 
-static const struct exchange_filter_ops ops = {.head = filter_head, .body = filter_body};
+static bool replaces(const struct exchange_filter *filter, const struct exchange *exchange)
+{
+    const struct error_page_filter *error = (const struct error_page_filter *)filter;
+    return find_page(error->pages, exchange) != NULL;
+}
+
+static const struct exchange_filter_ops ops = {
+    .replaces = replaces, .head = filter_head, .body = filter_body};
 
 int error_page_add_filter(struct exchange *exchange, const struct conf_error_pages *pages)
 {

@@ -12,6 +12,9 @@
 
 #include <errno.h>
 
+/* Of a body that nobody will see. */
+#define REPLACED_PARTS_MAX 16
+
 static bool is_event_stream(const struct response_head *response)
 {
     return slice_starts_with(fields_value(&response->fields, FIELD_CONTENT_TYPE),
@@ -90,6 +93,29 @@ static int read_part(struct attempt *attempt, struct slice *ret_data)
     return is_closed && attempt->upload.target_error < 0 ? attempt->upload.target_error : rc;
 }
 
+/* Sending ended before the response did: the client has left, or got an error in its place, since
+ * the header was too large. */
+static enum verdict end_early(struct attempt *attempt)
+{
+    if (attempt->exchange->state != RESPONSE_COMPLETE)
+        return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
+    attempt->response.keep_alive = false;
+    return VERDICT_DONE;
+}
+
+/* Nobody will see the body: what is there of it is taken, so that the connection may be kept, and
+ * what is not is not waited for. */
+static enum verdict send_replacement(struct attempt *attempt)
+{
+    struct upstream *upstream = attempt->upstream;
+    struct slice data;
+    int rc = 1;
+    for (unsigned i = 0; rc == 1 && i < REPLACED_PARTS_MAX; i++)
+        rc = inflow_try_body(&upstream->inflow, &upstream->io, &data);
+    attempt->response.keep_alive &= rc == 0;
+    return exchange_send_replacement(attempt->exchange) < 0 ? end_early(attempt) : VERDICT_DONE;
+}
+
 /* The body, part by part. The head waits for the first one, but for event streams. */
 static enum verdict relay_body(struct attempt *attempt, bool head_first)
 {
@@ -101,8 +127,7 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
         rc = read_part(attempt, &data);
         if (rc == 0) {
             rc = end_body(exchange, &upstream->inflow);
-            return rc < 0 ? attempt_fail(attempt, VERDICT_FAILED, 499, "the client left")
-                          : VERDICT_DONE;
+            return rc < 0 ? end_early(attempt) : VERDICT_DONE;
         }
         if (exchange->state == RESPONSE_BROKEN)
             break;
@@ -119,7 +144,7 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
         }
         rc = exchange_send(exchange, data, !inflow_at_last_part(&upstream->inflow));
     }
-    return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
+    return end_early(attempt);
 }
 
 /* What an upgraded connection holds for as long as it lasts. */
@@ -170,7 +195,7 @@ static enum verdict upgrade(struct attempt *attempt)
     if (UNLIKELY(attempt->cookies.count > 0))
         write_cookies(head, attempt);
     if (exchange_flush(exchange) < 0)
-        return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
+        return end_early(attempt);
     if (begin_relay(attempt) < 0) {
         exchange_break(exchange);
         return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
@@ -188,8 +213,9 @@ enum verdict response_relay(struct attempt *attempt)
     if (begin_response(attempt) == NULL)
         return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     if (attempt->response.framing.kind == BODY_NONE)
-        return exchange_send(exchange, (struct slice){0}, false) < 0
-                   ? attempt_fail(attempt, VERDICT_FAILED, 499, "the client left")
-                   : VERDICT_DONE;
+        return exchange_send(exchange, (struct slice){0}, false) < 0 ? end_early(attempt)
+                                                                     : VERDICT_DONE;
+    if (UNLIKELY(attempt->response.status >= 400) && exchange_will_be_replaced(exchange))
+        return send_replacement(attempt);
     return relay_body(attempt, is_event_stream(&attempt->response));
 }
