@@ -187,7 +187,7 @@ static void write_groups(struct metric_page *page, const struct metric *metric)
         const struct target_group *group = page->edge->plane->groups[i].group;
         metric_begin_sample(page, metric, "");
         metric_write_label(page, "group", group->name);
-        metric_end_sample(page, metric->place == QUEUED ? atomic_load(&group->queued)
+        metric_end_sample(page, metric->place == QUEUED ? atomic_load(&group->line.count)
                                                         : atomic_load(&group->refused));
     }
 }

@@ -60,7 +60,7 @@ void targets_write(struct json_writer *json, struct target_group *group)
     json_put_text(json, "name", group->name);
     json_put_u64(json, "epoch", set->epoch);
     json_put_u64(json, "unresolved", atomic_load(&group->unresolved));
-    json_put_u64(json, "queued", atomic_load(&group->queued));
+    json_put_u64(json, "queued", atomic_load(&group->line.count));
     json_put_u64(json, "refused", atomic_load(&group->refused));
     json_open_list(json, "targets");
     for (unsigned i = 0; i < set->count; i++)

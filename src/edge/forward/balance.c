@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/algorithms.h"
-#include "edge/forward/queue.h"
+#include "edge/forward/slot.h"
 #include "edge/forward/sticky.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ void balancer_configure(struct balancer *balancer, const struct conf_group *conf
     balancer->conf = conf;
     balancer->ops = balancer_ops_of(conf->balance.algorithm);
     balancer->version = atomic_load(&balancer->group->version) - 1;
-    queue_wake(balancer->group); /* the limit may be another one */
+    line_wake(&balancer->group->line); /* the limit may be another one */
 }
 
 void member_unref(struct member *member)

@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/hash_key.h"
-#include "edge/forward/queue.h"
+#include "edge/forward/slot.h"
 #include "edge/state.h"
 #include "edge/view.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "edge/explain/notes.h"
-#include "edge/forward/queue.h"
+#include "edge/forward/slot.h"
 #include "edge/forward/sticky.h"
 #include "http/relay.h"
 

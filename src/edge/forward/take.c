@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "edge/explain/notes.h"
 #include "edge/forward/hash_key.h"
-#include "edge/forward/queue.h"
+#include "edge/forward/slot.h"
 #include "http/worker.h"
 
 #include <errno.h>
@@ -73,7 +73,7 @@ static void note_full(struct attempt *attempt, const char *why)
 }
 
 /* A place in line was had; what came of it. */
-static struct member *stand_in_line(struct attempt *attempt, struct queue_place *place,
+static struct member *stand_in_line(struct attempt *attempt, struct line_place *place,
                                     bool is_first, int64_t deadline_ms)
 {
     struct target_group *group = attempt->balancer->group;
@@ -83,11 +83,11 @@ static struct member *stand_in_line(struct attempt *attempt, struct queue_place 
     if (is_first)
         member = take_now(attempt, &is_full);
     while (rc == 0 && member == NULL && is_full) {
-        rc = queue_wait(group, place, deadline_ms);
+        rc = line_wait(&group->line, place, deadline_ms);
         if (rc == 0)
             member = take_now(attempt, &is_full);
     }
-    queue_leave(group, place, member != NULL);
+    line_leave(&group->line, place, member != NULL);
     if (rc == -ETIMEDOUT)
         attempt->why = "no target had room in time";
     if (!is_full)
@@ -102,11 +102,11 @@ static struct member *await_slot(struct attempt *attempt)
     struct target_group *group = balancer->group;
     const struct conf_queue *queue = &balancer->conf->queue;
     int64_t deadline_ms = loop_deadline(queue->timeout_ms);
-    struct queue_place place;
+    struct line_place place;
     note_full(attempt, "every target has as many requests as it may have");
     if (!queue->enabled)
         return NULL;
-    int rc = queue_enter(group, queue->max, &place);
+    int rc = line_enter(&group->line, queue->max, &place);
     if (rc < 0)
         attempt->why = "as many requests wait for a target as may";
     struct member *member = rc < 0 ? NULL : stand_in_line(attempt, &place, rc == 1, deadline_ms);
@@ -114,8 +114,8 @@ static struct member *await_slot(struct attempt *attempt)
         return NULL;
     attempt->retry_after_s = 0;
     /* When a target came, not a slot, there is room for more. */
-    if (!queue_is_empty(group) && balancer_has_room(balancer))
-        queue_wake(group);
+    if (!line_is_empty(&group->line) && balancer_has_room(balancer))
+        line_wake(&group->line);
     return member;
 }
 
@@ -124,7 +124,7 @@ struct member *take_first(struct attempt *attempt)
 {
     bool is_full = true;
     struct member *member = NULL;
-    if (LIKELY(queue_is_empty(attempt->balancer->group)))
+    if (LIKELY(line_is_empty(&attempt->balancer->group->line)))
         member = take_now(attempt, &is_full);
     if (UNLIKELY(member == NULL && !is_full))
         member = await_decision(attempt, &is_full);

@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
-#include "edge/forward/queue.h"
+#include "edge/forward/slot.h"
 #include "os/fiber.h"
 #include "os/loop.h"
 
@@ -97,7 +97,7 @@ static void tell_waiter(struct job *job)
 void target_group_change(struct target_group *group)
 {
     atomic_fetch_add(&group->version, 1);
-    queue_wake_locked(group);
+    line_wake(&group->line);
     while (!list_is_empty(&group->waiters)) {
         struct waiter *waiter = CONTAINER_OF(group->waiters.next, struct waiter, link);
         list_remove(&waiter->link);
@@ -280,8 +280,9 @@ int target_group_init(struct target_group *group, const struct conf_group *conf)
     atomic_init(&group->references, 1);
     atomic_init(&group->is_checked, conf->health.enabled);
     list_init(&group->waiters);
-    list_init(&group->queue);
     int rc = lock_init(&group->lock);
+    if (rc == 0)
+        rc = line_init(&group->line);
     if (rc < 0)
         return rc;
     char *name = memory_alloc(conf->name.len + 1);
@@ -296,6 +297,7 @@ void target_group_finish(struct target_group *group)
 {
     target_set_unref(group->set);
     memory_free((void *)(uintptr_t)group->name.at);
+    line_finish(&group->line);
     lock_finish(&group->lock);
 }
 

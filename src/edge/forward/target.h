@@ -8,6 +8,7 @@
 #include "conf/snapshot.h"
 #include "edge/series.h"
 #include "os/address.h"
+#include "os/line.h"
 #include "os/lock.h"
 
 #include <stdatomic.h>
@@ -77,8 +78,7 @@ struct target_group {
     struct lock lock;         /* of `set` and the targets' reasons; never held over a wait */
     struct target_set *set;   /* owned */
     atomic_uint version;      /* goes up with each change of the set or of a target's health */
-    struct list queue;        /* of struct queue_place, in their order */
-    atomic_uint queued;       /* how many */
+    struct line line;         /* of requests that wait for a slot */
     atomic_ullong refused;    /* requests for which no target had room */
     int64_t next_interval_ms; /* ejection.c's, on one worker */
     struct list waiters;      /* in target_group_await */

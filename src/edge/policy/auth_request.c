@@ -8,8 +8,8 @@
 #include "edge/filter/request_edit.h"
 #include "edge/forward/balance.h"
 #include "edge/forward/hash_key.h"
-#include "edge/forward/queue.h"
 #include "edge/forward/request.h"
+#include "edge/forward/slot.h"
 #include "http/exchange.h"
 #include "http/worker.h"
 

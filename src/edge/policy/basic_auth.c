@@ -11,6 +11,7 @@
 #include "http/exchange.h"
 #include "http/worker.h"
 #include "os/fiber.h"
+#include "os/line.h"
 #include "os/lock.h"
 #include "os/loop.h"
 #include "os/offload.h"
@@ -26,7 +27,6 @@
 #define RUNNING_MAX     2 /* of the pool's threads: files and others need theirs */
 #define WAITING_MAX     256
 #define WAIT_MS         10000
-#define WAIT_STEP_MS    5
 #define CREDENTIALS_MAX 1024
 
 struct remembered {
@@ -43,8 +43,9 @@ struct basic_auth {
     struct remembered cache[CACHE_ENTRIES];
 };
 
-/* Over all rules of the process. */
-static atomic_uint running, waiting;
+/* Over all rules of the process: checks that run, and who waits for a turn. */
+static atomic_uint running;
+static struct line turns = LINE_INITIALISER(turns);
 
 static const struct conf_user *costlier(const struct conf_user *a, const struct conf_user *b)
 {
@@ -155,27 +156,31 @@ static bool take_turn(void)
     return false;
 }
 
+static void give_turn(void)
+{
+    atomic_fetch_sub(&running, 1);
+    if (!line_is_empty(&turns))
+        line_wake(&turns);
+}
+
 /* 1: the turn was taken. 0: another has checked the same meanwhile. -EAGAIN: too many wait. */
 static int await_turn(struct basic_auth *auth, const struct credentials *credentials)
 {
-    if (take_turn())
+    struct line_place place;
+    if (line_is_empty(&turns) && take_turn())
         return 1;
-    if (atomic_fetch_add(&waiting, 1) >= WAITING_MAX) {
-        atomic_fetch_sub(&waiting, 1);
-        return -EAGAIN;
+    int64_t deadline_ms = loop_deadline(WAIT_MS);
+    int rc = line_enter(&turns, WAITING_MAX, &place);
+    if (rc < 0)
+        return rc;
+    bool is_known = false, has_turn = rc == 1 && take_turn();
+    for (rc = 0; rc == 0 && !has_turn && !is_known;) {
+        rc = line_wait(&turns, &place, deadline_ms);
+        is_known = rc == 0 && is_remembered(auth, credentials->hash);
+        has_turn = rc == 0 && !is_known && take_turn();
     }
-    int64_t until_ms = loop_deadline(WAIT_MS);
-    int rc = 0;
-    for (;;) {
-        rc = fiber_sleep(WAIT_STEP_MS);
-        if (rc < 0 || is_remembered(auth, credentials->hash))
-            break;
-        rc = take_turn() ? 1 : loop_now_ms() >= until_ms ? -EAGAIN : 0;
-        if (rc != 0)
-            break;
-    }
-    atomic_fetch_sub(&waiting, 1);
-    return rc;
+    line_leave(&turns, &place, has_turn);
+    return rc == -ETIMEDOUT ? -EAGAIN : rc < 0 ? rc : has_turn;
 }
 
 /* 1: they are right; 0: they are not. */
@@ -192,13 +197,13 @@ static int check_credentials(struct basic_auth *auth, const struct credentials *
     struct check check = {credentials->password, user == NULL ? auth->costliest->hash : user->hash,
                           0};
     rc = offload(run_check, &check);
-    atomic_fetch_sub(&running, 1);
+    bool is_right = rc == 0 && user != NULL && check.result > 0;
+    if (is_right)
+        remember(auth, credentials->hash); /* before those who wait look */
+    give_turn();
     if (rc < 0 || check.result < 0)
         return rc < 0 ? rc : check.result;
-    if (user == NULL || check.result == 0)
-        return 0;
-    remember(auth, credentials->hash);
-    return 1;
+    return is_right;
 }
 
 static void ask(const struct basic_auth *auth, struct exchange *exchange, const char *reason)

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/hash_key.h"
-#include "edge/forward/queue.h"
+#include "edge/forward/slot.h"
 #include "http/relay.h"
 #include "http/session_internal.h"
 

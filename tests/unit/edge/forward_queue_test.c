@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
-#include "edge/forward/queue.h"
+#include "edge/forward/slot.h"
 #include "os/sim_world.h"
 
 #include <errno.h>
@@ -31,19 +31,19 @@ static struct waiter waiters[WAITERS];
 /* As a request does it: a slot now, or in line. */
 static bool obtain(struct waiter *waiter)
 {
-    struct queue_place place;
-    if (queue_is_empty(&group) && target_enter(&target, LIMIT))
+    struct line_place place;
+    if (line_is_empty(&group.line) && target_enter(&target, LIMIT))
         return true;
     int64_t deadline_ms = loop_deadline(waiter->patience_ms);
-    waiter->rc = queue_enter(&group, waiter->max, &place);
+    waiter->rc = line_enter(&group.line, waiter->max, &place);
     if (waiter->rc < 0)
         return false;
     bool has_slot = waiter->rc == 1 && target_enter(&target, LIMIT);
     for (waiter->rc = 0; waiter->rc == 0 && !has_slot;) {
-        waiter->rc = queue_wait(&group, &place, deadline_ms);
+        waiter->rc = line_wait(&group.line, &place, deadline_ms);
         has_slot = waiter->rc == 0 && target_enter(&target, LIMIT);
     }
-    queue_leave(&group, &place, has_slot);
+    line_leave(&group.line, &place, has_slot);
     return has_slot;
 }
 
@@ -75,8 +75,8 @@ static void run(fiber_main *scenario)
     struct sim_report report;
     assert_int_equal(sim_world_run(1, NULL, false, scenario, NULL, &report), 0);
     assert_int_equal(atomic_load(&target.in_flight), 0);
-    assert_int_equal(atomic_load(&group.queued), 0);
-    assert_true(list_is_empty(&group.queue));
+    assert_int_equal(atomic_load(&group.line.count), 0);
+    assert_true(list_is_empty(&group.line.places));
     target_group_finish(&group);
 }
 
