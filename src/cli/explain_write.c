@@ -2,6 +2,7 @@
  */
 #include "cli/explain_write.h"
 
+#include "cli/status.h"
 #include "cli/table.h"
 #include "wire/http/message.h"
 
@@ -85,14 +86,6 @@ static void add_row(struct page *page, struct table *table, const struct slice *
         page->rc = table_add(table, cells);
 }
 
-/* A target that nobody checks counts as healthy; to a person that would say too much. */
-static struct slice health_of(const struct json *group, const struct json *target)
-{
-    struct slice health = text_of(target, "health");
-    bool is_checked = json_get_bool(group, SLICE("checked"), true);
-    return !is_checked && slice_equal(health, SLICE("healthy")) ? SLICE("not checked") : health;
-}
-
 static void put_group(struct page *page, const struct json *group)
 {
     static const struct table_column columns[] = {
@@ -111,7 +104,7 @@ static void put_group(struct page *page, const struct json *group)
                 (struct slice[]){
                     text_of(target, "id"),
                     text_of(target, "address"),
-                    health_of(group, target),
+                    status_health(group, target),
                     form(page, "%lld", number_of(target, "weight")),
                     form(page, "%lld", number_of(target, "in_flight")),
                     is_pickable ? SLICE("may be") : SLICE("not"),

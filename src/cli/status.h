@@ -31,6 +31,12 @@ struct status {
 int status_look(struct status *status, const struct place *place);
 void status_finish(struct status *status);
 
+struct json;
+
+/* How a target is, for a person: one that nobody checks counts as healthy, which would say too much
+ * ("unchecked"). */
+struct slice status_health(const struct json *group, const struct json *target);
+
 /* Why there is no edge to tell of, as a line for a person. */
 int status_write_error(const struct status *status, struct buffer *out);
 

@@ -258,14 +258,21 @@ static struct slice kept_text(struct view *view, const struct json *target)
     return share_text(view, kept, kept + number_of(target, "connections_new"));
 }
 
-static int add_target(struct view *view, struct table *table, struct slice group,
+struct slice status_health(const struct json *group, const struct json *target)
+{
+    struct slice health = text_of(target, "health");
+    bool is_checked = json_get_bool(group, SLICE("checked"), true);
+    return !is_checked && slice_equal(health, SLICE("healthy")) ? SLICE("unchecked") : health;
+}
+
+static int add_target(struct view *view, struct table *table, const struct json *group,
                       const struct json *target, const struct json *earlier)
 {
     struct traffic now = traffic_of(view, target, earlier);
     return table_add(table, (struct slice[]){
-                                group,
+                                text_of(group, "name"),
                                 text_of(target, "id"),
-                                text_of(target, "health"),
+                                status_health(group, target),
                                 number_text(view, target, "weight"),
                                 number_text(view, target, "in_flight"),
                                 number_text(view, target, "requests"),
@@ -359,7 +366,7 @@ static int write_groups(struct view *view)
         JSON_FOR_EACH(targets, target)
         {
             if (rc == 0)
-                rc = add_target(view, &table, name, target,
+                rc = add_target(view, &table, group, target,
                                 find_named(earlier, "id", text_of(target, "id")));
         }
         if (rc < 0)
@@ -375,7 +382,7 @@ static struct slice task_health(const struct status *status, const struct status
         const struct json *target =
             find_named(json_get(group, SLICE("targets")), "id", slice_of_cstr(task->id));
         if (target != NULL)
-            return text_of(target, "health");
+            return status_health(group, target);
     }
     return task->port == 0 ? SLICE("running") : SLICE("starting");
 }

@@ -209,7 +209,7 @@ def test_a_502_names_every_target_where_nobody_listens(weir, backends):
     text, facts = story(edge, raw.exchange(edge.port, raw.request("GET", "/")))
     for target in gone:
         assert sum(target.address in line for line in facts["advice"]) == 1
-    assert "targets has no `health`" in text and "not checked" in text
+    assert "targets has no `health`" in text and "unchecked" in text
 
 
 def test_a_429_of_the_target_is_its_own(weir, backends):

@@ -420,7 +420,7 @@ sites:
     compress: true
     cors: "*"
     response_headers: { set: { X-Site: s } }
-    concurrency: 1
+    concurrency: 2
     errors: { 4xx: ./e.html, intercept: true }
 target_groups: { api: { targets: "@api@" } }
 """, api=backends.serve(handler), files={"e.html": b"e"})

@@ -35,6 +35,14 @@ def test_tables_tell_targets_and_why_they_are_as_they_are(weir, backends):
     assert len(starts) == 1
 
 
+def test_a_target_that_nobody_checks_is_not_called_healthy(weir, backends):
+    target = backends.text("x")
+    edge = weir.proxy(target)
+    line = next(line for line in status(edge).stdout.split("\n") if target.address in line)
+    assert "unchecked" in line and "healthy" not in line
+    assert edge.status()["groups"][0]["checked"] is False
+
+
 def test_json_holds_what_the_edge_tells(weir, backends):
     edge = weir.proxy(backends.text("x"))
     for _ in range(3):

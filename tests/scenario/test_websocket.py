@@ -203,3 +203,19 @@ def test_a_drain_ends_when_the_last_tunnel_does(weir, backends):
         edge.wait_for_log("draining")
         assert connection.send(b"x").exactly(1) == b"X"
     assert edge.wait() == 0
+
+
+@pytest.mark.parametrize("limit", ["concurrency: 1", "concurrency: { max: 1, by: address }"])
+def test_a_tunnel_counts_for_concurrency_until_it_ends(weir, backends, limit):
+    def handler(request, connection):
+        return _switches(_upper)(request, connection) if request.get("Upgrade") else Response(b"x")
+    edge = weir.proxy(backends.serve(handler), rule=limit)
+    tunnel = _open(edge)
+    tunnel.send(b"hello")
+    assert tunnel.exactly(5) == b"HELLO"
+    assert raw.get(edge.port).status in (429, 503)
+    edge.signal(signal.SIGHUP)
+    edge.wait_for_log("serves since now")
+    assert raw.get(edge.port).status in (429, 503)
+    tunnel.close()
+    wait.until(lambda: raw.get(edge.port).status == 200, "room again")

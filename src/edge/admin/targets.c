@@ -59,6 +59,7 @@ void targets_write(struct json_writer *json, struct target_group *group)
     struct target_set *set = target_group_set(group);
     json_put_text(json, "name", group->name);
     json_put_u64(json, "epoch", set->epoch);
+    json_put_bool(json, "checked", atomic_load(&group->is_checked));
     json_put_u64(json, "unresolved", atomic_load(&group->unresolved));
     json_put_u64(json, "queued", atomic_load(&group->line.count));
     json_put_u64(json, "refused", atomic_load(&group->refused));

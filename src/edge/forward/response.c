@@ -8,6 +8,7 @@
 #include "edge/explain/notes.h"
 #include "edge/forward/slot.h"
 #include "edge/forward/sticky.h"
+#include "edge/policy/limiter.h"
 #include "http/relay.h"
 
 #include <errno.h>
@@ -151,12 +152,14 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
 struct upgraded {
     struct target_group *group; /* counted */
     struct member *member;      /* counted */
+    struct limiter_hold *hold;  /* owned; what the request was counted for, or NULL */
 };
 
 static void end_upgraded(void *arg, const struct relay_result *result)
 {
     struct upgraded *upgraded = arg;
     (void)result;
+    limiter_let_go(upgraded->hold);
     target_leave(upgraded->group, upgraded->member->target);
     member_unref(upgraded->member);
     target_group_unref(upgraded->group);
@@ -170,13 +173,18 @@ static int begin_relay(struct attempt *attempt)
         return -ENOMEM;
     const struct relay_terms terms = {
         .idle_ms = attempt->rule->timeouts.idle_ms, .on_end = end_upgraded, .arg = upgraded};
-    int rc = exchange_relay(attempt->exchange, &attempt->upstream->io, &attempt->upstream->inflow,
+    struct limiter_hold *hold = NULL;
+    int rc = limiter_keep(attempt->exchange, &hold);
+    if (rc == 0)
+        rc = exchange_relay(attempt->exchange, &attempt->upstream->io, &attempt->upstream->inflow,
                             &terms);
     if (rc < 0) {
+        limiter_let_go(hold);
         memory_free(upgraded);
         return rc;
     }
-    *upgraded = (struct upgraded){target_group_ref(attempt->balancer->group), attempt->member};
+    *upgraded =
+        (struct upgraded){target_group_ref(attempt->balancer->group), attempt->member, hold};
     attempt->member->references++;
     return 0;
 }

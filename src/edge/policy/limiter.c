@@ -16,6 +16,7 @@
 #include "os/lock.h"
 #include "os/loop.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define IDENTITY_BYTES 512
@@ -205,28 +206,39 @@ static bool admit_rate(struct limiter *limiter, struct exchange *exchange, struc
     return answer.is_taken;
 }
 
-/* A request that is counted, until its end. */
-struct counted {
-    struct exchange_filter filter;
-    struct limiter *limiter; /* counted: it may outlive its plane */
+/* What a request is counted for. */
+struct limiter_hold {
+    struct limiter *limiter; /* counted: it may outlive its plane; NULL: none */
     uint64_t hash[2];        /* of its entry */
 };
 
-static void give_back(struct exchange_filter *filter, struct exchange *exchange)
+/* A request that is counted, until its end. */
+struct counted {
+    struct exchange_filter filter;
+    struct limiter_hold hold;
+};
+
+static void give_back(const struct limiter_hold *hold)
 {
-    struct counted *counted = CONTAINER_OF(filter, struct counted, filter);
-    struct limit_table *table = counted->limiter->table;
-    (void)exchange;
+    if (hold->limiter == NULL)
+        return;
+    struct limit_table *table = hold->limiter->table;
     /* It is there: an entry in use does not go. */
-    struct limit_entry *entry = limit_table_lock_again(table, counted->hash);
+    struct limit_entry *entry = limit_table_lock_again(table, hold->hash);
     if (--entry->in_flight == 0)
         limit_table_forget(table, entry);
     else
         limit_table_unlock(table, entry);
-    limiter_unref(counted->limiter);
+    limiter_unref(hold->limiter);
 }
 
-static const struct exchange_filter_ops counted_ops = {.finish = give_back};
+static void end_count(struct exchange_filter *filter, struct exchange *exchange)
+{
+    (void)exchange;
+    give_back(&CONTAINER_OF(filter, struct counted, filter)->hold);
+}
+
+static const struct exchange_filter_ops counted_ops = {.finish = end_count};
 
 static bool admit_concurrency(struct limiter *limiter, struct exchange *exchange, struct slice key)
 {
@@ -239,7 +251,7 @@ static bool admit_concurrency(struct limiter *limiter, struct exchange *exchange
     bool is_taken = entry->in_flight < limiter->max;
     if (is_taken)
         entry->in_flight++;
-    memcpy(counted->hash, entry->hash, sizeof counted->hash);
+    memcpy(counted->hold.hash, entry->hash, sizeof counted->hold.hash);
     limit_table_unlock(limiter->table, entry);
     if (!is_taken) {
         counter_add(&worker_current()->counters.concurrency_refused, 1);
@@ -248,9 +260,35 @@ static bool admit_concurrency(struct limiter *limiter, struct exchange *exchange
         return false;
     }
     counted->filter = (struct exchange_filter){&counted_ops, NULL, false};
-    counted->limiter = limiter_ref(limiter);
+    counted->hold.limiter = limiter_ref(limiter);
     exchange_add_filter(exchange, &counted->filter);
     return true;
+}
+
+int limiter_keep(struct exchange *exchange, struct limiter_hold **ret_hold)
+{
+    struct exchange_filter *filter = exchange->filters;
+    while (filter != NULL && filter->ops != &counted_ops)
+        filter = filter->next;
+    *ret_hold = NULL;
+    if (filter == NULL)
+        return 0;
+    struct limiter_hold *hold = NEW(struct limiter_hold);
+    if (hold == NULL)
+        return -ENOMEM;
+    struct counted *counted = CONTAINER_OF(filter, struct counted, filter);
+    *hold = counted->hold;
+    counted->hold.limiter = NULL;
+    *ret_hold = hold;
+    return 0;
+}
+
+void limiter_let_go(struct limiter_hold *hold)
+{
+    if (hold == NULL)
+        return;
+    give_back(hold);
+    memory_free(hold);
 }
 
 bool limiter_admit(struct limiter *limiter, struct exchange *exchange)

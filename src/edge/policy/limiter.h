@@ -27,6 +27,16 @@ void limiter_unref(struct limiter *limiter); /* NULL is fine */
  */
 bool limiter_admit(struct limiter *limiter, struct exchange *exchange);
 
+/*
+ * What an exchange is counted for outlives it where its connection becomes a relay: the count goes
+ * over to the caller. NULL when it is not counted. 0 or -ENOMEM: nothing has changed.
+ */
+struct limiter_hold;
+int limiter_keep(struct exchange *exchange, struct limiter_hold **ret_hold);
+
+/* The relay has ended; NULL is fine. On the loop of a worker. */
+void limiter_let_go(struct limiter_hold *hold);
+
 /* How many keys are kept now: of concurrency, those with requests under way. */
 uint32_t limiter_keys(struct limiter *limiter);
 
