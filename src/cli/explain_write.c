@@ -224,6 +224,37 @@ static void put_head(struct page *page, const struct json *story)
     put_fact(page, "client", text_of(story, "client"));
 }
 
+/* Of a listener with protocol tcp: who had it, for how long, and why it did not end by itself. */
+static void put_connection(struct page *page, const struct json *story)
+{
+    const struct json *tries = part_of(story, "tries");
+    const struct json *last = tries == NULL ? NULL : tries->first;
+    struct slice listener = text_of(story, "listener");
+    long long total = number_of(story, "tries_total");
+    put(page, form(page, "a connection at %.*s, passed on as it was\n", SLICE_ARG(listener)));
+    put_fact(page, "id", text_of(story, "id"));
+    put_fact(page, "reason", text_of(story, "reason"));
+    put_fact(page, "ended",
+             form(page, "%.*s, after %.*s; %lld bytes from the client, %lld bytes to it",
+                  SLICE_ARG(text_of(story, "time")),
+                  SLICE_ARG(time_text(page, number_of(story, "duration_us"))),
+                  number_of(story, "request_bytes"), number_of(story, "response_bytes")));
+    put_fact(page, "client", text_of(story, "client"));
+    put_fact(page, "listener", listener);
+    put_fact(page, "group", text_of(part_of(story, "group"), "name"));
+    if (last == NULL)
+        put_fact(page, "target", SLICE("none could be asked"));
+    else if (number_of(last, "connected_us") > 0)
+        put_fact(page, "target",
+                 form(page, "%.*s, connected after %.*s%s", SLICE_ARG(text_of(last, "target")),
+                      SLICE_ARG(time_text(page, number_of(last, "connected_us"))),
+                      total > 1 ? form(page, ", as number %lld that was tried", total).at : ""));
+    else
+        put_fact(page, "target",
+                 form(page, "none; %lld tried, the last was %.*s", total,
+                      SLICE_ARG(text_of(last, "target"))));
+}
+
 /* A text of a client must not steer the terminal. */
 static int finish(struct page *page)
 {
@@ -239,6 +270,11 @@ int explain_write_story(const struct json *story, struct arena *arena, struct bu
 {
     struct page page = {arena, out, 0};
     struct slice site = text_of(story, "site");
+    if (slice_equal(text_of(story, "protocol"), SLICE("tcp"))) {
+        put_connection(&page, story);
+        put_group(&page, part_of(story, "group"));
+        return finish(&page);
+    }
     put_head(&page, story);
     put_fact(&page, "listener", text_of(story, "listener"));
     put_fact(&page, "site", site.len > 0 ? site : SLICE("none has this host"));
@@ -352,7 +388,9 @@ int explain_write_list(const struct json *list, struct arena *arena, struct buff
                 (struct slice[]){
                     text_of(request, "id"),
                     text_of(request, "time"),
-                    form(&page, "%lld", number_of(request, "status")),
+                    number_of(request, "status") > 0
+                        ? form(&page, "%lld", number_of(request, "status"))
+                        : SLICE("-"),
                     time_text(&page, number_of(request, "duration_us")),
                     text_of(request, "request"),
                     text_of(request, "reason"),

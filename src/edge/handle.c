@@ -216,8 +216,11 @@ void edge_record(const struct exchange *exchange)
 
 static void record_connection(const struct access_connection *facts, void *held)
 {
-    if (facts != NULL)
-        access_lines_add_connection(edge_worker_current()->access_lines, facts);
+    struct edge_worker *worker = edge_worker_current();
+    if (facts != NULL) {
+        decisions_add_connection(worker->decisions, facts);
+        access_lines_add_connection(worker->access_lines, facts);
+    }
     view_unref(held);
 }
 

@@ -1,4 +1,5 @@
 """Connections passed on as they are: listeners with protocol tcp."""
+import json
 import os
 import signal
 import socket
@@ -158,6 +159,33 @@ def test_without_a_target_the_connection_is_closed(weir, backends):
     line = edge.access_log(count=1)[0]
     assert line["reason"] == "the target refused the connection"
     assert edge.metrics()["weir_tcp_failures_total"] == 1
+
+
+def test_explain_tells_of_a_connection_by_its_id_in_the_log(weir, servers, backends):
+    server = servers()
+    edge = _edge(weir, server)
+    with raw.connect(edge.port) as connection:
+        assert connection.send(b"hello").exactly(5) == b"hello"
+    line = edge.access_log(count=1)[0]
+    told = weir.run("explain", line["id"], folder=edge.folder).stdout
+    assert "a connection at db, passed on as it was" in told
+    assert f"target    {server.address}, connected after " in told
+    assert "5 bytes from the client, 5 bytes to it" in told
+    assert "reason" not in told
+    assert "targets of db now" in told
+    story = json.loads(edge.admin("/v1/requests/" + line["id"]).body)
+    assert (story["protocol"], story["listener"], story["ending"]) == ("tcp", "db", "complete")
+
+
+def test_explain_tells_why_a_connection_failed(weir, backends):
+    edge = _edge(weir, backends.refusing(), backends.refusing())
+    assert _is_turned_away(edge)
+    line = edge.access_log(count=1)[0]
+    told = weir.run("explain", line["id"], folder=edge.folder).stdout
+    assert "reason    the target refused the connection" in told
+    assert "target    none; 2 tried, the last was " in told
+    listed = weir.run("explain", folder=edge.folder).stdout
+    assert line["id"] in listed and "tcp db to db" in listed
 
 
 def test_connections_are_balanced(weir, servers):

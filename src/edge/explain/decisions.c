@@ -6,6 +6,7 @@
 #include "edge/explain/decisions.h"
 
 #include "base/cleanup.h"
+#include "edge/access_line.h"
 #include "edge/latency.h"
 #include "http/session.h"
 #include "os/loop.h"
@@ -238,6 +239,59 @@ const struct decision *decisions_add(struct decisions *decisions, const struct e
         commit(&decisions->kept, bytes);
     }
     return (const struct decision *)(const void *)record;
+}
+
+/* The last try, which had the connection or has failed. */
+static char *put_last_try(struct decision *record, const struct access_connection *connection,
+                          char *at)
+{
+    struct decision_try *told = (struct decision_try *)(void *)(record + 1);
+    bool is_taken = connection->connect_us > 0;
+    *told = (struct decision_try){
+        .connected_us = is_taken ? (uint32_t)connection->connect_us : 0,
+        .ended_us =
+            (uint32_t)(connection->duration_us < UINT32_MAX ? connection->duration_us : UINT32_MAX),
+        .outcome = is_taken ? TRY_ANSWERED : TRY_CONNECT_FAILED,
+    };
+    told->target_len = put(&at, connection->target, HOST_BYTES_MAX);
+    return at;
+}
+
+static size_t write_connection(char *memory, const struct access_connection *connection)
+{
+    struct decision *record = (struct decision *)(void *)memory;
+    *record = (struct decision){
+        .is_connection = true,
+        .state = connection->reason == NULL ? RESPONSE_COMPLETE : RESPONSE_BROKEN,
+        .tries_told = connection->target.len > 0,
+        .id = connection->id,
+        .wall_us = loop_wall_us(),
+        .duration_us = (uint64_t)connection->duration_us,
+        .request_bytes = connection->bytes_received,
+        .response_bytes = connection->bytes_sent,
+        .tries = (uint16_t)connection->tries,
+    };
+    char *at = memory + sizeof *record + record->tries_told * sizeof(struct decision_try);
+    record->lens[DECISION_LISTENER] = put(&at, connection->listener, NAME_BYTES_MAX);
+    record->lens[DECISION_CLIENT] = put(&at, connection->client, NAME_BYTES_MAX);
+    record->lens[DECISION_GROUP] = put(&at, connection->group, NAME_BYTES_MAX);
+    record->lens[DECISION_REASON] = put(&at, slice_of_cstr(connection->reason), WORDS_BYTES_MAX);
+    if (record->tries_told > 0)
+        at = put_last_try(record, connection, at);
+    record->bytes = (uint32_t)((size_t)(at - memory + 7) & ~(size_t)7);
+    return record->bytes;
+}
+
+void decisions_add_connection(struct decisions *decisions,
+                              const struct access_connection *connection)
+{
+    char *record = make_room(&decisions->recent);
+    size_t bytes = write_connection(record, connection);
+    commit(&decisions->recent, bytes);
+    if (connection->reason != NULL) {
+        memcpy(make_room(&decisions->kept), record, bytes);
+        commit(&decisions->kept, bytes);
+    }
 }
 
 /* Steps through a ring: *at is where the next record lies, *left how many there are. */

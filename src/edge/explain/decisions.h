@@ -1,5 +1,6 @@
 /*
- * What a worker remembers of the requests that ended last: a ring of records of fixed memory, and a
+ * What a worker remembers of the requests that ended last, and of the connections of listeners with
+ * protocol tcp: a ring of records of fixed memory, and a
  * second one for those that failed or were slow, so that a flood of good ones does not push them
  * out. Both belong to the worker's thread; others ask by edge/explain/lookup.h.
  */
@@ -8,6 +9,7 @@
 #include "base/slice.h"
 #include "http/exchange.h"
 
+struct access_connection;
 struct decisions;
 
 enum decision_text {
@@ -56,6 +58,8 @@ struct decision {
     bool is_retry_denied;
     bool is_path_cut;
     bool is_secure;
+    bool is_connection; /* passed on as it was: no status, site, method, host or path, no rule; of
+                           the tries only the last is told */
     uint8_t lens[DECISION_TEXTS];
 };
 
@@ -68,6 +72,10 @@ void decisions_destroy(struct decisions *decisions); /* NULL is fine */
 /* Remembers an exchange that has ended after `duration_us`. The record is valid until the next. */
 const struct decision *decisions_add(struct decisions *decisions, const struct exchange *exchange,
                                      int64_t duration_us);
+
+/* Remembers a connection that was passed on, and has ended. */
+void decisions_add_connection(struct decisions *decisions,
+                              const struct access_connection *connection);
 
 /* The record of that request, valid until the next one is added; NULL when there is none. */
 const struct decision *decisions_find(const struct decisions *decisions, uint64_t id);

@@ -68,10 +68,15 @@ static void add_line(void *arg, const struct decision *decision)
         .duration_us = decision->duration_us,
         .status = decision->status,
     };
-    (void)snprintf(line->text, sizeof line->text, "%.*s %.*s%.*s",
-                   SLICE_ARG(decision_text(decision, DECISION_METHOD)),
-                   SLICE_ARG(decision_text(decision, DECISION_HOST)),
-                   SLICE_ARG(decision_text(decision, DECISION_PATH)));
+    if (decision->is_connection)
+        (void)snprintf(line->text, sizeof line->text, "tcp %.*s to %.*s",
+                       SLICE_ARG(decision_text(decision, DECISION_LISTENER)),
+                       SLICE_ARG(decision_text(decision, DECISION_GROUP)));
+    else
+        (void)snprintf(line->text, sizeof line->text, "%.*s %.*s%.*s",
+                       SLICE_ARG(decision_text(decision, DECISION_METHOD)),
+                       SLICE_ARG(decision_text(decision, DECISION_HOST)),
+                       SLICE_ARG(decision_text(decision, DECISION_PATH)));
     (void)snprintf(line->reason, sizeof line->reason, "%.*s",
                    SLICE_ARG(decision_text(decision, DECISION_REASON)));
 }

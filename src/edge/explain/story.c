@@ -216,6 +216,33 @@ static void write_trace(struct json_writer *json, const struct decision *decisio
     json_put_text(json, "trace_id", writer_slice(&writer));
 }
 
+static void write_traffic(struct json_writer *json, const struct decision *decision)
+{
+    json_put_text(json, "client", decision_text(decision, DECISION_CLIENT));
+    json_put_u64(json, "request_bytes", decision->request_bytes);
+    json_put_u64(json, "response_bytes", decision->response_bytes);
+    json_put_u64(json, "duration_us", decision->duration_us);
+}
+
+/* One that was passed on as it was. */
+static void write_connection(struct json_writer *json, const struct edge *edge,
+                             const struct decision *decision)
+{
+    struct slice group = decision_text(decision, DECISION_GROUP);
+    json_open_object(json, NULL);
+    json_put_text(json, "protocol", SLICE("tcp"));
+    story_write_id(json, "id", decision->id);
+    story_write_time(json, "time", decision->wall_us);
+    json_put_text(json, "ending", ending(decision));
+    write_traffic(json, decision);
+    json_put_text(json, "listener", decision_text(decision, DECISION_LISTENER));
+    write_if_any(json, "reason", decision_text(decision, DECISION_REASON));
+    write_tries(json, decision);
+    if (group.len > 0)
+        story_write_group(json, edge, group);
+    json_close_object(json);
+}
+
 static void write_request(struct json_writer *json, const struct decision *decision)
 {
     story_write_id(json, "id", decision->id);
@@ -229,14 +256,15 @@ static void write_request(struct json_writer *json, const struct decision *decis
     json_put_text(json, "host", decision_text(decision, DECISION_HOST));
     json_put_text(json, "path", decision_text(decision, DECISION_PATH));
     json_put_bool(json, "path_cut", decision->is_path_cut);
-    json_put_text(json, "client", decision_text(decision, DECISION_CLIENT));
-    json_put_u64(json, "request_bytes", decision->request_bytes);
-    json_put_u64(json, "response_bytes", decision->response_bytes);
-    json_put_u64(json, "duration_us", decision->duration_us);
+    write_traffic(json, decision);
 }
 
 void story_write(struct json_writer *json, const struct edge *edge, const struct decision *decision)
 {
+    if (decision->is_connection) {
+        write_connection(json, edge, decision);
+        return;
+    }
     const struct plane *plane = edge->workers[0].view->plane;
     struct slice group = decision_text(decision, DECISION_GROUP);
     struct slice site = decision_text(decision, DECISION_SITE);

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/memory.h"
+#include "edge/access_line.h"
 #include "edge/explain/decisions.h"
 #include "edge/explain/notes.h"
 #include "http/session.h"
@@ -160,6 +161,43 @@ static void a_flood_of_good_ones_does_not_push_out_the_failed(void **state)
     decisions_destroy(decisions);
 }
 
+static void connections_are_remembered_beside_requests(void **state)
+{
+    (void)state;
+    struct decisions *decisions;
+    static char name[300];
+    assert_int_equal(decisions_create(&decisions), 0);
+    memset(name, 'n', sizeof name);
+    struct access_connection connection = {
+        .id = 5,
+        .client = SLICE("192.0.2.1"),
+        .listener = slice_of(name, sizeof name),
+        .group = SLICE("db"),
+        .target = slice_of(name, sizeof name),
+        .tries = 2,
+        .connect_us = 70,
+        .duration_us = INT64_C(1) << 40,
+        .bytes_received = 3,
+        .bytes_sent = 4,
+        .reason = "the connection broke",
+    };
+    decisions_add_connection(decisions, &connection);
+    for (uint64_t id = 10; id < 30000; id++)
+        add(decisions, id, 200, 1000);
+    const struct decision *found = decisions_find(decisions, 5);
+    assert_non_null(found);
+    assert_true(found->is_connection);
+    assert_int_equal(found->tries, 2);
+    assert_int_equal(decision_tries(found)[0].connected_us, 70);
+    assert_int_equal(decision_text(found, DECISION_LISTENER).len, 64);
+    assert_int_equal(decision_try_target(found, 0).len, 128);
+    assert_true(slice_equal(decision_text(found, DECISION_REASON), SLICE("the connection broke")));
+    connection = (struct access_connection){.id = 6, .listener = SLICE("db")};
+    decisions_add_connection(decisions, &connection);
+    assert_int_equal(decisions_find(decisions, 6)->tries_told, 0);
+    decisions_destroy(decisions);
+}
+
 static void what_is_slow_beside_the_others_is_kept_too(void **state)
 {
     (void)state;
@@ -195,6 +233,7 @@ int main(void)
         cmocka_unit_test(what_is_too_long_is_cut),
         cmocka_unit_test(a_ring_keeps_the_last_ones_whole),
         cmocka_unit_test(a_flood_of_good_ones_does_not_push_out_the_failed),
+        cmocka_unit_test(connections_are_remembered_beside_requests),
         cmocka_unit_test(what_is_slow_beside_the_others_is_kept_too),
         cmocka_unit_test(without_memory_there_is_none),
     };
