@@ -18,9 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FILES_MAX     256
-#define READ_MAX      (4 << 20) /* of one file at a time */
-#define LINES_MAX     200000    /* printed at a time */
+#define FILES_FIRST   64
+#define FILES_MAX     65536
+#define READ_MIN      ((size_t)64 << 10) /* of one file at a time; a line is shorter */
+#define READ_MAX      ((size_t)4 << 20)
+#define READ_ALL      ((size_t)256 << 20) /* of all, as far as READ_MIN lets it */
+#define LINES_MAX     200000              /* printed at a time */
 #define LINES_DEFAULT 100
 #define FOLLOW_MS     200
 
@@ -28,6 +31,7 @@ struct log_file {
     char path[PATH_MAX];
     char task[64];
     struct line_log_place at;
+    bool is_new;           /* only its end is shown */
     struct buffer content; /* of this round */
 };
 
@@ -45,8 +49,9 @@ struct logs {
     bool is_first;
     bool in_colour;
     int zone_offset_s;
-    struct log_file *files; /* owned, FILES_MAX */
-    unsigned files_count;
+    struct log_file *files; /* owned */
+    unsigned files_count, files_room;
+    bool is_cut;        /* there are more than FILES_MAX */
     struct line *lines; /* owned, LINES_MAX */
     size_t lines_count;
     char folder[PATH_MAX]; /* of the service that is being looked at */
@@ -61,22 +66,43 @@ static struct log_file *find_file(struct logs *logs, const char *path)
     return NULL;
 }
 
+/* What is read of each, so that all of it is not too much. */
+static size_t share_of(const struct logs *logs)
+{
+    size_t share = READ_ALL / (logs->files_count + 1);
+    return share < READ_MIN ? READ_MIN : share > READ_MAX ? READ_MAX : share;
+}
+
+static bool make_room(struct logs *logs)
+{
+    if (logs->files_count < logs->files_room)
+        return true;
+    unsigned room = logs->files_room == 0 ? FILES_FIRST : logs->files_room * 2;
+    logs->is_cut |= room > FILES_MAX;
+    struct log_file *files =
+        room > FILES_MAX ? NULL : memory_resize(logs->files, room * sizeof *files);
+    if (files == NULL)
+        return false;
+    logs->files = files;
+    logs->files_room = room;
+    return true;
+}
+
 static int add_file(void *arg, const char *name)
 {
     struct logs *logs = arg;
     char path[PATH_MAX];
     struct slice stem = slice_of_cstr(name);
-    if (!slice_ends_with(stem, SLICE(".log")) || logs->files_count == FILES_MAX)
+    if (!slice_ends_with(stem, SLICE(".log")))
         return 0;
     int len = snprintf(path, sizeof path, "%s/%s", logs->folder, name);
-    if (len < 0 || (size_t)len >= sizeof path || find_file(logs, path) != NULL)
+    if (len < 0 || (size_t)len >= sizeof path || find_file(logs, path) != NULL || !make_room(logs))
         return 0;
     struct log_file *file = &logs->files[logs->files_count++];
+    *file = (struct log_file){.at = {0}};
     memcpy(file->path, path, (size_t)len + 1);
     (void)snprintf(file->task, sizeof file->task, "%.*s", (int)stem.len - 4, name);
-    buffer_init(&file->content, READ_MAX);
-    if (logs->is_first)
-        (void)line_log_find_tail(path, READ_MAX, &file->at);
+    file->is_new = logs->is_first;
     return 0;
 }
 
@@ -122,7 +148,12 @@ static void keep_last(struct logs *logs, size_t first)
 static void read_file(struct logs *logs, struct log_file *file)
 {
     size_t first = logs->lines_count;
-    file->content.len = 0;
+    size_t share = share_of(logs);
+    buffer_finish(&file->content); /* what it held was of the round before */
+    buffer_init(&file->content, share);
+    if (file->is_new)
+        (void)line_log_find_tail(file->path, share, &file->at);
+    file->is_new = false;
     if (line_log_read(file->path, &file->at, &file->content) < 0)
         return;
     struct slice rest = buffer_slice(&file->content);
@@ -200,9 +231,8 @@ static int logs_fiber(void *arg)
 
 static int run(struct logs *logs)
 {
-    logs->files = memory_alloc_array(FILES_MAX, sizeof *logs->files);
     logs->lines = memory_alloc_array(LINES_MAX, sizeof *logs->lines);
-    if (logs->files == NULL || logs->lines == NULL) {
+    if (logs->lines == NULL) {
         fprintf(stderr, "weir logs: %s\n", strerror(ENOMEM));
         return 1;
     }
@@ -218,6 +248,9 @@ static int run(struct logs *logs)
             fprintf(stderr, "weir logs: nothing was printed here yet; services run by `weir up`\n");
         return 1;
     }
+    if (logs->is_cut)
+        fprintf(stderr, "weir logs: there are more than %d logs here; the rest is not shown\n",
+                FILES_MAX);
     int rc = fiber_run(logs_fiber, logs);
     return rc < 0;
 }

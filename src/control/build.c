@@ -1,10 +1,11 @@
-/* `sh -c` with the service's environment, on control's own output. */
+/* Below a guard, with the service's environment, on control's own output. */
 #include "control/build.h"
 
 #include "base/log.h"
 #include "control/control.h"
 #include "control/environment.h"
 #include "os/loop.h"
+#include "os/self.h"
 
 #include <errno.h>
 
@@ -17,10 +18,9 @@ static int await_end(struct control *control, struct process *process, struct pr
         int rc = process_wait(process, loop_deadline(POLL_MS), ret_end);
         if (rc != -ETIMEDOUT)
             return rc;
-        if (control->is_stopping && !was_told)
-            (void)process_signal_group(process, SIGTERM);
-        if (control->is_hurried)
-            (void)process_signal_group(process, SIGKILL);
+        /* The guard passes it on; the second one is at once. */
+        if ((control->is_stopping && !was_told) || control->is_hurried)
+            (void)process_terminate(process);
         was_told = control->is_stopping;
     }
 }
@@ -32,9 +32,9 @@ static int start(const struct conf_service *service, struct process *ret_process
     int rc = environment_make(&environment, service, "build", 0);
     if (rc < 0)
         return rc;
-    const char *arguments[] = {"sh", "-c", service->build_run.at, NULL};
+    const char *arguments[] = {"weir", CONTROL_GUARD, service->build_run.at, NULL};
     struct process_options options = {
-        .program = "/bin/sh",
+        .program = SELF_PROGRAM,
         .arguments = arguments,
         .environment = environment.variables,
         .directory = service->directory.at,

@@ -20,6 +20,9 @@ struct control_options {
  * before that has changed. */
 #define CONTROL_GAVE_UP 3
 
+/* The internal command below which builds run (main/guard.h). */
+#define CONTROL_GUARD "guard"
+
 struct control {
     const struct control_options *options;
     struct service *services; /* owned */

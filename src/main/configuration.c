@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "cli/check.h"
@@ -12,6 +13,7 @@
 #include "os/self.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,6 +167,54 @@ void configuration_release(struct configuration *configuration)
     (void)close(configuration->text);
     (void)close(configuration->credentials.fd);
     *configuration = (struct configuration){0};
+}
+
+/* Of a path below a root: would `files` show it? */
+static bool is_shown(struct slice below)
+{
+    struct slice segment;
+    bool is_first = true;
+    while (slice_cut(&below, '/', &segment)) {
+        if (slice_starts_with(segment, SLICE(".")) &&
+            !(is_first && slice_equal(segment, SLICE(".well-known"))))
+            return false;
+        is_first &= segment.len == 0;
+    }
+    return true;
+}
+
+static bool shows(struct slice root, struct slice state)
+{
+    char real[PATH_MAX];
+    int len = file_real_path(root.at, real, sizeof real);
+    if (len < 0 || !slice_starts_with(state, slice_of(real, (size_t)len)))
+        return false;
+    struct slice below = slice_from(state, (size_t)len);
+    bool is_below = len == 1 || below.len == 0 || below.at[0] == '/';
+    return is_below && is_shown(below);
+}
+
+int configuration_check_state(const struct configuration *configuration, const char *state,
+                              struct error *error)
+{
+    const struct snapshot *snapshot = configuration->snapshot;
+    char real[PATH_MAX];
+    int len = file_real_path(state, real, sizeof real);
+    for (unsigned i = 0; len > 0 && i < snapshot->sites_count; i++) {
+        const struct conf_site *site = &snapshot->sites[i];
+        for (unsigned k = 0; k < site->rules_count; k++) {
+            const struct conf_rule *rule = &site->rules[k];
+            if (rule->action == CONF_ACTION_FILES &&
+                shows(rule->files.root, slice_of(real, (size_t)len)))
+                return error_set(
+                    error, -EPERM,
+                    "%.*s:%u: the state folder %s lies in the folder that is served "
+                    "here, and anybody could read it; take one elsewhere, or one whose "
+                    "name begins with a dot",
+                    SLICE_ARG(snapshot->file), rule->place.line, state);
+        }
+    }
+    return 0;
 }
 
 int configuration_keep(const struct configuration *configuration, const char *path)

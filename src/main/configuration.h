@@ -32,6 +32,16 @@ int configuration_read(const struct place *place, struct buffer *told,
                        struct configuration *ret_configuration);
 void configuration_release(struct configuration *configuration); /* a zeroed one is fine */
 
+struct error;
+
+/*
+ * Nobody may ask for what is in the state folder: it must not lie in a folder that is served,
+ * unless a part of its path there begins with a dot, which is never served. 0, or -EPERM told in
+ * *error.
+ */
+int configuration_check_state(const struct configuration *configuration, const char *state,
+                              struct error *error);
+
 /* Its name in the state folder. */
 #define CONFIGURATION_KEPT "accepted.yaml"
 

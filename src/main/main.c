@@ -5,8 +5,10 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "control/control.h"
 #include "main/children.h"
 #include "main/down.h"
+#include "main/guard.h"
 #include "main/shim.h"
 #include "main/supervisor.h"
 #include "os/self.h"
@@ -48,6 +50,7 @@ static const struct command commands[] = {
 
 static const struct command internal[] = {
     {"shim", shim_main, NULL},
+    {CONTROL_GUARD, guard_main, NULL},
     {EDGE_PROCESS, edge_process, NULL},
     {CONTROL_PROCESS, control_process, NULL},
     {KEEPER_PROCESS, keeper_process, NULL},

@@ -37,6 +37,11 @@ static int read_next(struct supervisor *self, struct next *next, struct buffer *
     int rc = configuration_read(&self->place, told, &next->configuration);
     if (rc < 0)
         return error_set(error, rc, "%s is not taken", self->place.file);
+    rc = configuration_check_state(&next->configuration, self->place.state, error);
+    if (rc < 0) {
+        configuration_release(&next->configuration);
+        return rc;
+    }
     rc = sockets_open(next->configuration.snapshot, &self->sockets, self->place.file,
                       &next->sockets, error);
     if (rc < 0)

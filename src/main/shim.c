@@ -5,6 +5,7 @@
 #include "main/shim.h"
 
 #include "base/cleanup.h"
+#include "main/descendants.h"
 #include "os/address.h"
 #include "os/file.h"
 #include "os/line_log.h"
@@ -16,11 +17,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,9 +27,6 @@
 #define GREETING_BYTES  1024
 #define READS_A_TURN    16
 #define STOP_DEFAULT_MS 10000
-/* What the command leaves behind may so long finish what it has begun. */
-#define LEFTOVER_MS     1000
-#define KILL_AGAIN_MS   20
 #define BIRTH_CLIENT_FD 3
 
 struct client {
@@ -41,24 +36,19 @@ struct client {
 };
 
 struct shim {
-    struct process task;
-    struct process_end end;
-    bool has_ended; /* the command; others of it may still run */
-    bool is_clear;  /* nothing of it is left */
-    int64_t kill_at_ms;
+    struct descendants all;
     uint64_t start_ticks;
     const char *label;
-    int signal_fd;
     int output_fd;
     int listening_fd;
     struct client clients[CLIENTS_MAX];
     struct line_log log;
 };
 
-static int64_t clock_ms(clockid_t clock)
+static int64_t wall_ms(void)
 {
     struct timespec now;
-    (void)clock_gettime(clock, &now);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -71,7 +61,8 @@ static void send_line(const struct client *client, const char *line, int len)
 static int write_greeting(const struct shim *shim, char ret_line[static GREETING_BYTES])
 {
     return snprintf(ret_line, GREETING_BYTES, "task pid=%d shim=%d start=%llu label=%.800s\n",
-                    shim->task.pid, getpid(), (unsigned long long)shim->start_ticks, shim->label);
+                    shim->all.command.pid, getpid(), (unsigned long long)shim->start_ticks,
+                    shim->label);
 }
 
 static void greet(const struct shim *shim, const struct client *client)
@@ -91,8 +82,8 @@ static void leave_note(const struct shim *shim)
 static void tell_end(const struct shim *shim, const struct client *client)
 {
     char line[64];
-    int len = snprintf(line, sizeof line, "ended %s %d\n", shim->end.by_signal ? "signal" : "exit",
-                       shim->end.code);
+    int len = snprintf(line, sizeof line, "ended %s %d\n",
+                       shim->all.end.by_signal ? "signal" : "exit", shim->all.end.code);
     send_line(client, line, len);
 }
 
@@ -109,78 +100,18 @@ static void add_client(struct shim *shim, int fd)
             continue;
         shim->clients[i] = (struct client){.fd = fd};
         greet(shim, &shim->clients[i]);
-        if (shim->has_ended)
+        if (shim->all.has_ended)
             tell_end(shim, &shim->clients[i]);
         return;
     }
     (void)close(fd);
 }
 
-/* SIGTERM to the group now, which also one that was stopped hears; the rest at the deadline. */
-static void stop(struct shim *shim, int64_t within_ms)
+/* The command itself; what it left behind has a while. */
+static void tell_all_if(struct shim *shim, bool has_ended_now)
 {
-    int64_t at_ms = clock_ms(CLOCK_MONOTONIC) + within_ms;
-    if (at_ms < shim->kill_at_ms)
-        shim->kill_at_ms = at_ms;
-    if (!shim->has_ended) {
-        (void)kill(-shim->task.pid, SIGTERM);
-        (void)kill(-shim->task.pid, SIGCONT);
-    }
-}
-
-static int kill_own_child(void *arg, const struct proc_info *info)
-{
-    if (info->parent == *(const pid_t *)arg && info->state != 'Z')
-        (void)kill(info->pid, SIGKILL);
-    return 0;
-}
-
-/* Killed ones hand their children to us, the subreaper: repeated until nobody is left. */
-static void kill_all(struct shim *shim)
-{
-    pid_t self = getpid();
-    if (!shim->has_ended)
-        (void)kill(-shim->task.pid, SIGKILL);
-    (void)proc_each(kill_own_child, &self);
-    shim->kill_at_ms = clock_ms(CLOCK_MONOTONIC) + KILL_AGAIN_MS;
-}
-
-/* Called before it is reaped: its number still is its group's and nobody else's. */
-static void command_ended(struct shim *shim, const siginfo_t *info)
-{
-    stop(shim, LEFTOVER_MS);
-    shim->has_ended = true;
-    shim->end.is_known = true;
-    shim->end.by_signal = info->si_code != CLD_EXITED;
-    shim->end.code = info->si_status;
-    for (int i = 0; i < CLIENTS_MAX; i++)
+    for (int i = 0; has_ended_now && i < CLIENTS_MAX; i++)
         tell_end(shim, &shim->clients[i]);
-}
-
-static void reap(struct shim *shim)
-{
-    for (;;) {
-        siginfo_t info = {0};
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
-            shim->is_clear = errno == ECHILD && shim->has_ended;
-            return;
-        }
-        if (info.si_pid == 0)
-            return;
-        if (info.si_pid == shim->task.pid)
-            command_ended(shim, &info);
-        (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED);
-    }
-}
-
-static void take_signals(struct shim *shim)
-{
-    struct signalfd_siginfo info;
-    while (read(shim->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo != SIGCHLD)
-            stop(shim, STOP_DEFAULT_MS);
-    }
-    reap(shim);
 }
 
 static void take_output(struct shim *shim)
@@ -189,8 +120,7 @@ static void take_output(struct shim *shim)
     for (int i = 0; i < READS_A_TURN && shim->output_fd >= 0; i++) {
         ssize_t got = read(shim->output_fd, bytes, sizeof bytes);
         if (got > 0) {
-            line_log_write(&shim->log, slice_of(bytes, (size_t)got),
-                           clock_ms(CLOCK_REALTIME) * 1000);
+            line_log_write(&shim->log, slice_of(bytes, (size_t)got), wall_ms() * 1000);
         } else if (got == 0) {
             (void)close(shim->output_fd);
             shim->output_fd = -1;
@@ -207,7 +137,7 @@ static void take_request(struct shim *shim, struct slice line)
     if (!slice_cut(&line, ' ', &word) || !slice_equal(word, SLICE("stop")) ||
         slice_parse_u64(line, &within_ms) < 0 || within_ms > INT32_MAX)
         return;
-    stop(shim, (int64_t)within_ms);
+    descendants_stop(&shim->all, (int64_t)within_ms);
 }
 
 static void take_requests(struct shim *shim, struct client *client)
@@ -233,29 +163,21 @@ static void take_requests(struct shim *shim, struct client *client)
     client->len = rest.len;
 }
 
-static int wait_ms(const struct shim *shim)
-{
-    if (shim->kill_at_ms == INT64_MAX)
-        return -1;
-    int64_t left_ms = shim->kill_at_ms - clock_ms(CLOCK_MONOTONIC);
-    return left_ms < 0 ? 0 : (int)left_ms;
-}
-
 static void turn(struct shim *shim)
 {
     struct pollfd fds[3 + CLIENTS_MAX] = {
-        {.fd = shim->signal_fd, .events = POLLIN},
+        {.fd = shim->all.signal_fd, .events = POLLIN},
         {.fd = shim->output_fd, .events = POLLIN},
         {.fd = shim->listening_fd, .events = POLLIN},
     };
     for (int i = 0; i < CLIENTS_MAX; i++)
         fds[3 + i] = (struct pollfd){.fd = shim->clients[i].fd, .events = POLLIN};
-    if (poll(fds, COUNT_OF(fds), wait_ms(shim)) < 0)
+    if (poll(fds, COUNT_OF(fds), descendants_wait_ms(&shim->all)) < 0)
         return;
     if (fds[1].revents != 0)
         take_output(shim);
     if (fds[0].revents != 0)
-        take_signals(shim);
+        tell_all_if(shim, descendants_take_signals(&shim->all, STOP_DEFAULT_MS));
     if (fds[2].revents != 0) {
         int fd = accept4(shim->listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
@@ -265,10 +187,7 @@ static void turn(struct shim *shim)
         if (fds[3 + i].revents != 0 && shim->clients[i].fd == fds[3 + i].fd)
             take_requests(shim, &shim->clients[i]);
     }
-    if (clock_ms(CLOCK_MONOTONIC) >= shim->kill_at_ms) {
-        kill_all(shim);
-        reap(shim);
-    }
+    tell_all_if(shim, descendants_turn(&shim->all));
 }
 
 /* Relative to the task's folder, so that no path is too long for a socket's address. */
@@ -288,20 +207,6 @@ static int listen_here(void)
     return fd;
 }
 
-static int open_signals(struct shim *shim)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGCHLD);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
-    shim->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return shim->signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
-}
-
 static int start_command(struct shim *shim, const char *directory, const char *command,
                          struct error *error)
 {
@@ -319,12 +224,12 @@ static int start_command(struct shim *shim, const char *directory, const char *c
         .new_session = true,
         .on_parent_death = SIGKILL,
     };
-    int rc = process_spawn(&options, &shim->task, error);
+    int rc = process_spawn(&options, &shim->all.command, error);
     (void)close(ends[1]);
     (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
     shim->output_fd = ends[0];
     struct proc_info info;
-    if (rc == 0 && proc_read(shim->task.pid, &info) == 0)
+    if (rc == 0 && proc_read(shim->all.command.pid, &info) == 0)
         shim->start_ticks = info.start_ticks;
     return rc;
 }
@@ -333,14 +238,13 @@ static int begin(struct shim *shim, const char **argv, struct error *error)
 {
     const char *folder = argv[1], *log = argv[2], *directory = argv[3], *command = argv[5];
     shim->label = argv[4];
-    shim->kill_at_ms = INT64_MAX;
     shim->output_fd = -1;
     for (int i = 0; i < CLIENTS_MAX; i++)
         shim->clients[i].fd = -1;
     mode_t own_mask = umask(077);
     if (chdir(folder) < 0)
         return error_set_errno(error, -errno, "cannot enter %s", folder);
-    int rc = open_signals(shim);
+    int rc = descendants_init(&shim->all);
     if (rc < 0)
         return error_set_errno(error, rc, "cannot wait for signals");
     rc = line_log_open(&shim->log, log);
@@ -369,7 +273,7 @@ int shim_main(int argc, const char **argv)
     }
     leave_note(&shim);
     add_client(&shim, BIRTH_CLIENT_FD);
-    while (!shim.is_clear)
+    while (!shim.all.is_clear)
         turn(&shim);
     take_output(&shim);
     line_log_close(&shim.log);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/options.h"
+#include "control/shim_link.h"
 #include "main/control_child.h"
 #include "main/edge_child.h"
 #include "main/edge_note.h"
@@ -176,9 +177,42 @@ static void follow_file(struct supervisor *self)
         reload_send_credentials(self);
 }
 
+static void ignore_change(struct shim_link *link)
+{
+    (void)link;
+}
+
+static int find_task(void *arg, const char *name)
+{
+    struct supervisor *self = arg;
+    struct shim_link link;
+    char relative[PATH_MAX], folder[PATH_MAX];
+    int len = snprintf(relative, sizeof relative, "tasks/%s", name);
+    if (len < 0 || (size_t)len >= sizeof relative || !place_path(&self->place, relative, folder) ||
+        shim_find(&link, folder, ignore_change) < 0)
+        return 0;
+    io_close(&link.io);
+    log_error(
+        "the task %s of an earlier `weir up` still runs here: `weir up` adopts it, `weir down` "
+        "stops it; `weir edge` would leave it to itself",
+        name);
+    return -EBUSY;
+}
+
+/* Nobody would start them anew, or stop them. */
+static int refuse_tasks(struct supervisor *self)
+{
+    char tasks[PATH_MAX];
+    int rc = place_path(&self->place, "tasks", tasks) ? folder_each(tasks, find_task, self) : 0;
+    return rc == -EBUSY ? rc : 0;
+}
+
 static int begin(struct supervisor *self)
 {
-    int rc = edges_adopt(self);
+    int rc = self->with_control ? 0 : refuse_tasks(self);
+    self->has_unadopted = rc < 0; /* what runs stays noted */
+    if (rc == 0)
+        rc = edges_adopt(self);
     if (rc < 0)
         return rc;
     choose_configuration(self);
@@ -295,6 +329,15 @@ static int remove_temporary(void *arg, const char *name)
     return 0;
 }
 
+static int check_state(struct supervisor *self)
+{
+    struct error error = {0};
+    int rc = configuration_check_state(&self->file, self->place.state, &error);
+    if (rc < 0)
+        log_error("%s", error.text);
+    return rc;
+}
+
 /*
  * The file, and what an earlier supervisor that was killed has left of what it had accepted. One of
  * them is enough: what served goes on although the file is wrong by now. After an orderly end
@@ -312,6 +355,8 @@ static int prepare(struct supervisor *self)
         log_warn("%s also has services; `weir edge` does not run them, `weir up` does",
                  self->place.file);
     int rc = make_state(self);
+    if (rc == 0 && file_rc == 0)
+        rc = check_state(self);
     if (rc == 0)
         rc = lock_state(self);
     if (rc < 0)
@@ -322,6 +367,15 @@ static int prepare(struct supervisor *self)
         return rc;
     rc = configuration_read_kept(self->accepted_path, &self->place, &self->kept_s, &self->kept);
     return file_rc < 0 ? rc : 0;
+}
+
+/* By which this weir, and what it runs, is found. */
+static void remove_own_files(struct supervisor *self)
+{
+    (void)edge_note_write(self->note_path, NULL);
+    (void)file_remove(self->admin_path);
+    (void)file_remove(self->overseer_path);
+    (void)file_remove(self->starting_path);
 }
 
 static int run(struct supervisor *self)
@@ -347,13 +401,10 @@ static int run(struct supervisor *self)
         rc = loop_run(loop);
     if (rc < 0)
         log_error("weir %s: %s", self->command, strerror(-rc));
-    if (!self->has_unadopted) /* `weir down` finds it by the note */
-        (void)edge_note_write(self->note_path, NULL);
+    if (!self->has_unadopted) /* `weir down` finds it, or the next one adopts it */
+        remove_own_files(self);
     if (rc == 0 && self->result == 0)
         (void)file_remove(self->accepted_path);
-    (void)file_remove(self->admin_path);
-    (void)file_remove(self->overseer_path);
-    (void)file_remove(self->starting_path);
     close_listeners(self);
     configuration_release(&self->configuration);
     return rc < 0 ? 1 : self->result;

@@ -2,10 +2,12 @@
 import os
 import signal
 import socket
+import subprocess
 
 import pytest
 
-from harness import curl, wait
+from harness import curl, ports, wait
+from harness.weir import WEIR
 
 SITE = """\
 listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }}{more} }}
@@ -156,6 +158,32 @@ def test_an_edge_that_does_not_answer_stays_known_to_down(weir):
     assert "does not answer" in result.stderr
     assert weir.run("down", "-f", edge.file).code == 0
     wait.until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+
+
+@pytest.mark.parametrize("root,state,is_shown", [
+    (".", "state", True), ("www", "www/a/state", True), ("www", "www", True),
+    (".", ".state", False), ("www", "www/.well-known", True), ("www", "www2/state", False)])
+def test_a_state_folder_is_not_served(weir, tmp_path, root, state, is_shown):
+    (tmp_path / "www/a").mkdir(parents=True)
+    (tmp_path / "www2").mkdir()
+    (tmp_path / "weir.yaml").write_text(
+        f'listeners: {{ http: "127.0.0.1:{ports.free()}" }}\nsites: {{ s: {{ files: {root} }} }}\n')
+    process = subprocess.Popen([WEIR, "edge", "--state", state], cwd=tmp_path, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = ""
+    while "ready" not in said and (line := process.stdout.readline()):
+        said += line
+    process.terminate()
+    assert process.wait(20) == (1 if is_shown else 0)
+    assert ("lies in the folder that is served here" in said) == is_shown
+
+
+def test_a_reload_does_not_serve_the_state_folder(weir):
+    edge = weir.edge(_site("one"))
+    edge.write(_site("two").replace('respond: "two"', "files: .weir"))
+    result = weir.run("reload", "-f", edge.file)
+    assert result.code == 1
+    assert "lies in the folder that is served here" in result.stderr
 
 
 def test_a_pipe_in_the_place_of_the_file_holds_up_nobody(weir):

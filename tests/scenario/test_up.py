@@ -1,14 +1,18 @@
 """`weir up`: services as tasks under shims, and what happens when something of it is killed."""
+import contextlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
+import subprocess
+import tempfile
 import time
 
 import pytest
 
-from harness import curl, http1, load, raw, wait
+from harness import curl, http1, load, ports, raw, wait, weir as program
 
 PYTHON = "/usr/bin/python3"
 
@@ -295,6 +299,85 @@ def test_a_folder_removed_meanwhile_is_not_found_and_nothing_else_suffers(weir, 
     site.mkdir()
     (site / "index.html").write_text("new")
     wait.until(lambda: curl.get(edge.url("/"), *pages).body == b"new", "the folder that is back")
+
+
+def test_an_edge_alone_does_not_take_over_from_up(weir, app):
+    edge = weir.up(_file(app))
+    pid = edge.status()["pid"]
+    edge.kill()
+    result = weir.run("edge", "-f", edge.file)
+    assert result.code == 1
+    assert "still runs here: `weir up` adopts it, `weir down` stops it" in result.stderr
+    edge.start()
+    assert edge.status()["pid"] == pid
+
+
+def test_logs_show_however_many_tasks_there_were(weir, tmp_path):
+    folder = tmp_path / ".weir/logs/api"
+    folder.mkdir(parents=True)
+    for number in range(400):
+        (folder / f"api-{number}.log").write_text(
+            f"2026-11-23T21:29:10.{number:03}Z line {number}\n")
+    (tmp_path / "weir.yaml").write_text("")
+    result = weir.run("logs", "-n", "1000", folder=tmp_path)
+    assert result.code == 0
+    assert [line.split("| ")[1] for line in result.stdout.split("\n")[:-1]] == \
+        [f"line {number}" for number in range(400)]
+
+
+def _sleepers(folder):
+    """Processes of this test's folder that sleep, whoever their parent is."""
+    found = set()
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(b"sleep\0") and \
+                    os.readlink(process / "cwd") == str(folder):
+                found.add(int(process.name))
+    return found
+
+
+@pytest.mark.parametrize("run", ["sleep 1000", "sleep 1000; true", "trap '' TERM; sleep 1000; true",
+                                 "setsid sleep 1000 & sleep 1000; true"])
+def test_no_build_outlives_a_killed_supervisor(weir, run):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-test-"))
+    (folder / "weir.yaml").write_text(f"""
+listeners: {{ http: "127.0.0.1:{ports.free()}" }}
+sites: {{ s: {{ forward: app }} }}
+services: {{ app: {{ build: {{ run: "{run}" }}, command: "exec sleep 1000" }} }}
+""")
+    process = subprocess.Popen([program.WEIR, "up", "-f", folder / "weir.yaml"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait.until(lambda: _sleepers(folder), "the build")
+        process.kill()
+        process.wait()
+        wait.until(lambda: not _sleepers(folder), "its end")
+        assert weir.run("down", "-f", folder / "weir.yaml").code == 0
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder)
+
+
+def test_a_build_is_stopped_with_weir(weir):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-test-"))
+    (folder / "weir.yaml").write_text(f"""
+listeners: {{ http: "127.0.0.1:{ports.free()}" }}
+sites: {{ s: {{ forward: app }} }}
+services:
+  app: {{ build: {{ run: "trap '' TERM; sleep 1000; true" }}, command: "exec sleep 1000" }}
+""")
+    process = subprocess.Popen([program.WEIR, "up", "-f", folder / "weir.yaml"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait.until(lambda: _sleepers(folder), "the build")
+        process.terminate()
+        wait.until(lambda: process.poll() is not None, "the end of all", deadline_s=20)
+        assert not _sleepers(folder)
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder)
 
 
 def test_a_build_that_fails_later_does_not_end_what_serves(weir, app, tmp_path):
