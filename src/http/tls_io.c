@@ -24,7 +24,8 @@ struct tls_io {
     uint32_t start, end;
     uint32_t received_at, received_len;
     bool is_done;        /* the handshake is */
-    bool has_failed;     /* nothing more may be said */
+    bool has_failed;     /* TLS has: nothing more may be said or heard by it */
+    bool is_lost;        /* the descriptor takes nothing any more */
     bool wants_shutdown; /* of the descriptor, once the block has left */
     char received[];     /* before there was TLS */
 };
@@ -52,6 +53,8 @@ static ssize_t receive(void *arg, void *bytes, size_t len)
 static int send_later(void *arg, const void *bytes, size_t len)
 {
     struct tls_io *self = layer_of(arg);
+    if (self->is_lost)
+        return 0;
     if (self->block == NULL) {
         self->block = block_take(BLOCK_LARGE);
         self->start = self->end = 0;
@@ -72,6 +75,20 @@ static int send_later(void *arg, const void *bytes, size_t len)
 
 static const struct tls_transport transport = {receive, send_later};
 
+static void give_block(struct tls_io *self)
+{
+    block_give(self->block, BLOCK_LARGE);
+    self->block = NULL;
+    self->start = self->end = 0;
+}
+
+/* Nothing can be sent any more; what was received can still be read. */
+static void lose(struct tls_io *self)
+{
+    self->is_lost = true;
+    give_block(self);
+}
+
 /* 0 once nothing waits, -EAGAIN, or the error. */
 static int flush(struct io *io)
 {
@@ -79,13 +96,14 @@ static int flush(struct io *io)
     while (self->start < self->end) {
         struct iovec part = {self->block + self->start, self->end - self->start};
         ssize_t put = io_write_below(io, &part, 1);
-        if (put < 0)
+        if (put < 0) {
+            if (put != -EAGAIN)
+                lose(self);
             return (int)put;
+        }
         self->start += (uint32_t)put;
     }
-    block_give(self->block, BLOCK_LARGE);
-    self->block = NULL;
-    self->start = self->end = 0;
+    give_block(self);
     if (self->wants_shutdown) {
         self->wants_shutdown = false;
         io_shutdown_write_below(io);
@@ -170,7 +188,7 @@ static ssize_t encrypt(struct tls_io *self, const struct iovec *parts, int parts
 static ssize_t layer_write(struct io *io, const struct iovec *parts, int parts_count)
 {
     struct tls_io *self = layer_of(io);
-    int rc = self->has_failed ? -EPIPE : flush(io);
+    int rc = self->has_failed || self->is_lost ? -EPIPE : flush(io);
     if (rc < 0)
         return rc;
     tls_connection_set_arg(self->connection, io);
@@ -184,7 +202,7 @@ static ssize_t layer_write(struct io *io, const struct iovec *parts, int parts_c
 static void say_farewell(struct io *io)
 {
     struct tls_io *self = layer_of(io);
-    if (!self->is_done || self->has_failed)
+    if (!self->is_done || self->has_failed || self->is_lost)
         return;
     tls_connection_set_arg(self->connection, io);
     tls_connection_close_notify(self->connection);
