@@ -456,7 +456,7 @@ static void judge_queue(void)
     CHECK(loop_now_ms() - since_ms <= (int64_t)rounds * 250 + 100);
     for (unsigned i = 0; i < test.targets_count; i++)
         CHECK(test.targets[i].serving_most == LIMIT);
-    CHECK(atomic_load(&test.edge.edge.plane->groups[0].group->queued) == 0);
+    CHECK(line_is_empty(&test.edge.edge.plane->groups[0].group->line));
 }
 
 /* One target is silent and another refuses: every request that may be sent twice is answered. */
