@@ -204,6 +204,9 @@ static int give_data(nghttp2_session *engine, nghttp2_frame *frame, const uint8_
     struct h2_session *session = user_data;
     struct h2_stream *stream = source->ptr;
     (void)engine, (void)frame;
+    /* It was reset while its frame waited for room: the frame is dropped. */
+    if (stream->out.len < len)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if ((size_t)(session->room_end - session->room) < H2_FRAME_HEAD_BYTES + len)
         return NGHTTP2_ERR_WOULDBLOCK;
     put(session, head, H2_FRAME_HEAD_BYTES);
