@@ -426,6 +426,7 @@ void acceptor_end(struct acceptor *acceptor)
     struct kernel *kernel = loop_self->kernel;
     struct address peer;
     int fd = 0;
+    ops()->put_off(kernel, acceptor->listening_fd);
     for (unsigned i = 0; i < ACCEPTS_AT_END && fd >= 0; i++) {
         fd = ops()->accept(kernel, acceptor->listening_fd, &peer);
         if (fd >= 0)

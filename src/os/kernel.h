@@ -47,6 +47,9 @@ struct kernel_ops {
 
     /* `beside`: where a listener of this program has the port and descriptor_share_port is on. */
     int (*listen)(struct kernel *kernel, const struct address *address, int backlog, bool beside);
+    /* Who begins to connect is not heard, and tries again after a second: on another listener then.
+     * Connections that are nearly made still come. */
+    void (*put_off)(struct kernel *kernel, int fd);
     /* Nobody can connect from now on, whoever else holds the descriptor. */
     void (*end_listening)(struct kernel *kernel, int fd);
     int (*accept)(struct kernel *kernel, int fd, struct address *ret_peer);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -191,6 +192,26 @@ static int real_listen(struct kernel *kernel, const struct address *address, int
     return fd;
 }
 
+/* Drops segments with SYN and without ACK (RFC 9293 §3.1); the program sees them from their TCP
+ * header on. */
+static void real_put_off(struct kernel *kernel, int fd)
+{
+    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {sizeof steps / sizeof *steps, steps};
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    (void)kernel;
+    if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.ss_family != AF_UNIX)
+        (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
 static void real_end_listening(struct kernel *kernel, int fd)
 {
     (void)kernel;
@@ -329,6 +350,7 @@ static const struct kernel_ops real_ops = {
     .watch = real_watch,
     .unwatch = real_unwatch,
     .listen = real_listen,
+    .put_off = real_put_off,
     .end_listening = real_end_listening,
     .accept = real_accept,
     .connect = real_connect,

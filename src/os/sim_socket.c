@@ -117,7 +117,7 @@ static int choose_port(struct sim_host *host, struct address *address)
 }
 
 /* A listener has one holder there, whose close ends it. */
-static void sim_end_listening(struct kernel *kernel, int fd)
+static void sim_leave_listening(struct kernel *kernel, int fd)
 {
     (void)kernel;
     (void)fd;
@@ -529,7 +529,8 @@ const struct kernel_ops sim_ops = {
     .watch = sim_watch,
     .unwatch = sim_unwatch,
     .listen = sim_listen,
-    .end_listening = sim_end_listening,
+    .put_off = sim_leave_listening,
+    .end_listening = sim_leave_listening,
     .accept = sim_accept,
     .connect = sim_connect,
     .error = sim_error,
