@@ -3,7 +3,7 @@ import statistics
 
 CPU_HEADER = (f"{'row':<12} {'load':<10} {'server':<8} {'CPU µs':>8} {'user µs':>8} {'system µs':>10} "
               f"{'req/s':>8} {'p99 ms':>8} {'failed':>7}")
-MEMORY_HEADER = f"{'row':<14} {'server':<8} {'bytes each':>11} {'failed':>7}"
+MEMORY_HEADER = f"{'row':<14} {'server':<8} {'at once':>8} {'bytes each':>11} {'failed':>7}"
 
 
 def median(samples, field):
@@ -66,7 +66,8 @@ def cpu_verdict(row, load, samples):
 
 def memory_lines(row, samples):
     for name, group in by_server(samples).items():
-        yield (f"{row.name:<14} {name:<8} {median(group, 'bytes_each'):>11.0f}"
+        yield (f"{row.name:<14} {name:<8} {group[0]['count']:>8}"
+               f" {median(group, 'bytes_each'):>11.0f}"
                f" {sum(sample['failed'] for sample in group):>7}")
 
 
