@@ -285,8 +285,7 @@ static SSL *plain_client(SSL_CTX *context, const char *name, SSL_SESSION *sessio
     BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
     BIO_set_mem_eof_return(in, -1);
     SSL_set_bio(ssl, in, out);
-    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-             (void *)(uintptr_t)name);
+    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name);
     if (session != NULL)
         SSL_set_session(ssl, session);
     SSL_set_connect_state(ssl);
