@@ -323,10 +323,20 @@ static void check_line(struct reading *reading, const struct tree_node *node,
                       "\"queue\" is for requests over a \"limit\", and there is none here");
 }
 
+static void check_group_tls_beside(struct reading *reading, const struct tree_node *node,
+                                   const struct conf_group *group)
+{
+    if (group->tls.enabled && group->proxy_protocol != PROXY_NONE)
+        reading_error(reading, tree_get(node, "proxy_protocol")->key_place,
+                      "\"proxy_protocol\" is a header before all else, which targets with \"tls\" "
+                      "are not sent: keep one");
+}
+
 void check_group(struct reading *reading, const struct tree_node *node, void *object)
 {
     const struct conf_group *group = object;
     check_line(reading, node, group);
+    check_group_tls_beside(reading, node, group);
     if (group->protocol == CONF_PROTOCOL_TCP)
         check_tcp_group(reading, node);
 }
@@ -461,6 +471,7 @@ void check_service(struct reading *reading, const struct tree_node *node, void *
     const struct tree_node *health = tree_get(node, "health");
     const struct tree_node *env = tree_get(node, "env");
     check_line(reading, node, &service->group);
+    check_group_tls_beside(reading, node, &service->group);
     if (env != NULL)
         check_env(reading, env);
     if (service->service.directory.at == NULL)

@@ -79,9 +79,21 @@ static int each_of_identity(const struct conf_identity *identity, visit_file *vi
     return rc;
 }
 
+static bool wants_system(const struct conf_group_tls *tls)
+{
+    return tls->enabled && tls->verify && tls->ca.len == 0;
+}
+
 static int each_of_group(const struct conf_group_tls *tls, visit_file *visit, void *arg)
 {
+    const struct wanted system = {.place = tls->place,
+                                  .what = "the file of the system's authorities",
+                                  .path = SLICE(CREDENTIALS_SYSTEM),
+                                  .name = SLICE(CREDENTIALS_SYSTEM),
+                                  .may_be_missing = true};
     int rc = visit_path(tls->place, "the file of authorities", tls->ca, visit, arg);
+    if (rc == 0 && wants_system(tls))
+        rc = visit(arg, &system);
     if (rc == 0)
         rc = visit_path(tls->place, "the certificate", tls->certificate, visit, arg);
     return rc < 0 ? rc : visit_path(tls->place, "the key", tls->key, visit, arg);
@@ -463,7 +475,13 @@ static int judge_group(struct judging *judging, const struct conf_group *group)
     struct tls_client *made = NULL;
     struct error error = {0};
     const struct conf_certificate conf = {tls->place, tls->certificate, tls->key};
+    struct slice system;
     int rc = tls->certificate.len == 0 ? 0 : judge_certificate(judging, &conf, &certificate);
+    if (rc == 0 && wants_system(tls) &&
+        !bundle_find(judging->bundle, SLICE(CREDENTIALS_SYSTEM), &system))
+        rc = conf_errors_add(judging->warnings, tls->place,
+                             "nobody is believed, so that all targets are refused: install "
+                             "ca-certificates, or say by \"ca\" whose certificates are good");
     if (rc < 0 || tls->ca.len == 0 ||
         !bundle_find(judging->bundle, tls->ca, &settings.authorities_pem))
         return rc;

@@ -17,6 +17,10 @@ struct slice credentials_managed_name(const struct conf_managed *managed,
 struct slice credentials_managed_file(const struct conf_managed *managed,
                                       char room[static CREDENTIALS_NAME_BYTES]);
 
+/* Where Debian's ca-certificates puts those whom the system believes. Targets that name no
+ * authorities are verified by them, when they are there. */
+#define CREDENTIALS_SYSTEM "/etc/ssl/certs/ca-certificates.crt"
+
 /*
  * Reads all files; those in the state folder may be missing. What cannot be read is an entry in
  * *errors. The bundle is initialised; it is sealed and holds the others on -EINVAL too. 0, -EINVAL,

@@ -250,7 +250,7 @@ static int renew(struct edge *edge, const struct bundle *bundle)
     if (rc < 0)
         return rc;
     struct identities *before = edge->plane->identities;
-    edge->plane->identities = renewal.identities;
+    plane_set_identities(edge->plane, renewal.identities);
     (void)workers_each(edge, switch_identities, renewal.identities);
     if (offload(release_identities, before) < 0)
         identities_unref(before);

@@ -131,9 +131,13 @@ static int make_identities(struct making *making)
 {
     const struct plane_parts *parts = making->parts;
     struct plane *plane = making->plane;
-    return identities_create(plane->snapshot, parts->bundle,
-                             parts->previous == NULL ? NULL : parts->previous->identities,
-                             &plane->identities);
+    struct identities *identities = NULL;
+    int rc = identities_create(plane->snapshot, parts->bundle,
+                               parts->previous == NULL ? NULL : parts->previous->identities,
+                               &identities);
+    if (rc == 0)
+        plane_set_identities(plane, identities);
+    return rc;
 }
 
 /* The error of a listener tells itself; all others are of memory. */
@@ -180,6 +184,17 @@ int plane_create(const struct plane_parts *parts, struct plane **ret_plane, stru
     return rc;
 }
 
+void plane_set_identities(struct plane *plane, struct identities *identities)
+{
+    plane->identities = identities;
+    for (unsigned i = 0; i < plane->groups_count; i++) {
+        struct tls_client *client = identities->clients[i].client;
+        struct tls_client *before = plane->groups[i].tls;
+        plane->groups[i].tls = client == NULL ? NULL : tls_client_ref(client);
+        tls_client_unref(before);
+    }
+}
+
 void plane_take_over(struct plane *plane, int64_t now_ms)
 {
     for (unsigned i = 0; i < plane->groups_count; i++) {
@@ -203,8 +218,10 @@ void plane_unref(struct plane *plane)
         return;
     for (unsigned i = 0; i < plane->listeners_count; i++)
         listener_unref(plane->listeners[i]);
-    for (unsigned i = 0; i < plane->groups_count; i++)
+    for (unsigned i = 0; i < plane->groups_count; i++) {
+        tls_client_unref(plane->groups[i].tls);
         target_group_unref(plane->groups[i].group);
+    }
     router_finish(&plane->router);
     gates_destroy(plane->snapshot, plane->gates);
     identities_unref(plane->identities);

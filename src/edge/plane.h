@@ -42,6 +42,10 @@ struct plane_parts {
 int plane_create(const struct plane_parts *parts, struct plane **ret_plane,
                  struct error *ret_error);
 
+/* On worker 0: other certificates and keys. The plane's reference to those before is the caller's
+ * from then on. */
+void plane_set_identities(struct plane *plane, struct identities *identities);
+
 /* The groups that it shares with an earlier plane follow this one's settings from now on. */
 void plane_take_over(struct plane *plane, int64_t now_ms);
 

@@ -79,6 +79,7 @@ void view_configure(struct view *view)
         struct plane *before = shared->plane;
         shared->plane = plane_ref(view->plane);
         balancer_configure(&shared->balancer, view->plane->groups[i].conf);
+        balancer_set_tls(&shared->balancer, view->plane->groups[i].tls);
         plane_unref(before);
     }
 }
@@ -87,6 +88,8 @@ void view_set_identities(struct view *view, struct identities *identities)
 {
     struct identities *before = view->identities;
     view->identities = identities_ref(identities);
+    for (unsigned i = 0; i < view->plane->groups_count; i++)
+        balancer_set_tls(&view->balancers[i]->balancer, identities->clients[i].client);
     identities_unref(before);
 }
 

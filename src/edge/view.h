@@ -30,7 +30,7 @@ struct view {
  */
 int view_create(struct plane *plane, const struct view *previous, struct view **ret_view);
 
-/* Handshakes show these from now on. */
+/* Handshakes show these from now on, with targets too. */
 void view_set_identities(struct view *view, struct identities *identities);
 
 /* From now on the view's plane says what its balancers do. */

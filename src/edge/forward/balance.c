@@ -5,6 +5,7 @@
 #include "edge/forward/algorithms.h"
 #include "edge/forward/slot.h"
 #include "edge/forward/sticky.h"
+#include "wire/tls/connection.h"
 
 #include <errno.h>
 
@@ -20,7 +21,18 @@ void balancer_init(struct balancer *balancer, const struct group_setup *setup)
                                   .conf = setup->conf,
                                   .ops = balancer_ops_of(setup->conf->balance.algorithm),
                                   .retry_tokens = RETRY_TOKENS_MAX};
+    balancer->tls = setup->tls == NULL ? NULL : tls_client_ref(setup->tls);
     balancer->version = atomic_load(&setup->group->version) - 1;
+}
+
+void balancer_set_tls(struct balancer *balancer, struct tls_client *tls)
+{
+    struct tls_client *before = balancer->tls;
+    if (before == tls)
+        return;
+    balancer->tls = tls == NULL ? NULL : tls_client_ref(tls);
+    balancer->version = atomic_load(&balancer->group->version) - 1;
+    tls_client_unref(before);
 }
 
 void balancer_configure(struct balancer *balancer, const struct conf_group *conf)
@@ -36,6 +48,7 @@ void member_unref(struct member *member)
     if (member == NULL || --member->references > 0)
         return;
     client_pool_finish(&member->pool);
+    tls_client_unref(member->tls);
     target_unref(member->target);
     memory_free(member);
 }
@@ -59,6 +72,7 @@ void balancer_finish(struct balancer *balancer)
 {
     drop_view(balancer);
     target_group_unref(balancer->group);
+    tls_client_unref(balancer->tls);
     *balancer = (struct balancer){0};
 }
 
@@ -74,7 +88,7 @@ static struct member *find_member(const struct balancer *balancer, const struct 
 static struct member *take_member(const struct balancer *balancer, struct target *target)
 {
     struct member *member = find_member(balancer, target);
-    if (member != NULL) {
+    if (member != NULL && member->tls == balancer->tls) {
         member->references++;
         return member;
     }
@@ -84,6 +98,9 @@ static struct member *take_member(const struct balancer *balancer, struct target
     member->references = 1;
     member->target = target_ref(target);
     client_pool_init(&member->pool, &target->address, &target->other, IDLE_PER_TARGET_MAX);
+    if (balancer->tls != NULL)
+        member->pool.tls = member->tls = tls_client_ref(balancer->tls);
+    member->pool.host = target->host;
     return member;
 }
 

@@ -12,7 +12,8 @@
 /* A target as one worker has it. Counted by this worker alone: a request in flight holds one. */
 struct member {
     unsigned references;
-    struct target *target; /* counted */
+    struct target *target;  /* counted */
+    struct tls_client *tls; /* the pool's, counted; NULL: plain */
     struct client_pool pool;
     uint64_t token;  /* where the group is sticky */
     unsigned weight; /* of the target, when this view was built */
@@ -26,6 +27,7 @@ struct balancer_ops;
 struct balancer {
     struct target_group *group;    /* counted */
     const struct conf_group *conf; /* of the snapshot at work; borrowed */
+    struct tls_client *tls;        /* counted; NULL: targets are spoken to in plain */
     const struct balancer_ops *ops;
     unsigned version;        /* of the group, when this was built */
     struct member **members; /* owned, each counted */
@@ -43,6 +45,9 @@ void balancer_init(struct balancer *balancer, const struct group_setup *setup);
 
 /* Another snapshot wants something else of the same group. */
 void balancer_configure(struct balancer *balancer, const struct conf_group *conf);
+
+/* Targets are spoken to in another way: new connections; those in use go on. NULL: plain. */
+void balancer_set_tls(struct balancer *balancer, struct tls_client *tls);
 void balancer_finish(struct balancer *balancer);
 
 /* Takes up what changed in the group. 0, or -ENOMEM: the old view stays. */

@@ -12,6 +12,7 @@
 #include "http/client.h"
 #include "http/worker.h"
 #include "os/loop.h"
+#include "wire/tls/connection.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,10 +109,15 @@ static const char *examine(struct check *check)
     struct upstream *upstream = NULL;
     client_pool_init(&pool, &check->target->address, &check->target->other, 0);
     const char *why = NULL;
+    /* Another one may take its place meanwhile. */
+    struct tls_client *tls = check->setup->tls == NULL ? NULL : tls_client_ref(check->setup->tls);
+    pool.tls = tls;
+    pool.host = check->target->host;
     int rc = client_connect(&pool, deadline_ms, &upstream, &why);
     if (rc == 0 && conf->protocol == CONF_PROTOCOL_HTTP)
         rc = ask(check, upstream, deadline_ms, &check->status);
     client_drop(upstream);
+    tls_client_unref(tls);
     if (rc < 0)
         return why != NULL ? why : describe(rc);
     if (conf->protocol == CONF_PROTOCOL_TCP || is_good(&conf->health, check->status))

@@ -49,6 +49,23 @@ static struct target_set *make_set(uint64_t epoch, unsigned count)
     return set;
 }
 
+/* The name that it was found for, of "name:443" or "name:443/10.0.0.4"; or else its address. */
+static struct slice host_of(struct target *target)
+{
+    struct address address;
+    ptrdiff_t slash = slice_find(target->id, '/');
+    struct slice name = slash < 0 ? target->id : slice_first(target->id, (size_t)slash);
+    if (target->address.any.sa_family == AF_UNIX)
+        return (struct slice){0};
+    while (name.len > 0 && name.at[name.len - 1] != ':')
+        name.len--;
+    name.len -= name.len > 0; /* the colon */
+    if (name.len > 0 && name.at[0] != '[' && address_from_ip(name, 0, &address) < 0)
+        return name;
+    size_t len = address_format_host(&target->address, target->host_text);
+    return slice_of(target->host_text, len);
+}
+
 static struct target *make_target(const struct target_wish *wish, enum target_health health,
                                   int64_t now_ms)
 {
@@ -65,6 +82,7 @@ static struct target *make_target(const struct target_wish *wish, enum target_he
     target->added_ms = now_ms;
     atomic_init(&target->health, health);
     (void)address_format(&wish->address, target->address_text);
+    target->host = host_of(target);
     return target;
 }
 

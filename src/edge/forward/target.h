@@ -27,7 +27,8 @@ const char *target_health_name(enum target_health health);
 
 struct target {
     atomic_uint references;
-    struct slice id; /* unique in its group: a task's name, the address, or "name:80/10.0.0.4" */
+    struct slice id;   /* unique in its group: a task's name, the address, or "name:80/10.0.0.4" */
+    struct slice host; /* that its certificate must be for; empty: a Unix socket has none */
     struct address address;
     struct address other;          /* for connections that `address` refuses; len 0: none */
     atomic_uint weight;            /* 0: draining */
@@ -53,6 +54,7 @@ struct target {
     unsigned fails;
     bool is_checking;
     char address_text[ADDRESS_TEXT_BYTES];
+    char host_text[ADDRESS_TEXT_BYTES];
     char health_reason[96]; /* of the last failed check; written and read under the group's lock */
     char id_text[];
 };
@@ -89,6 +91,7 @@ struct target_group {
 struct group_setup {
     struct target_group *group;    /* counted by the plane */
     const struct conf_group *conf; /* of the plane's snapshot */
+    struct tls_client *tls;        /* counted by the plane, which may change it; NULL: plain */
 };
 
 /* With the targets of the file but for host names, which names.c looks up. 0, -ENOMEM, or

@@ -11,8 +11,7 @@
 
 #include <errno.h>
 
-#define NAME_BYTES         128
-#define SYSTEM_AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
+#define NAME_BYTES 128
 
 struct credential {
     atomic_uint references;
@@ -487,13 +486,13 @@ static int make_client(struct making *making, const struct conf_group *group, st
     struct tls_client_settings settings = {
         .server_name = tls->server_name,
         .is_verified = tls->verify != 0,
-        .system_authorities = SYSTEM_AUTHORITIES,
         .certificate = credential == NULL ? NULL : credential->certificate,
         .has_h2 = group->protocol == CONF_PROTOCOL_H2,
         .has_http1 = group->protocol != CONF_PROTOCOL_H2,
     };
-    if (tls->ca.len > 0)
-        (void)bundle_find(making->bundle, tls->ca, &settings.authorities_pem);
+    if (tls->verify)
+        (void)bundle_find(making->bundle, tls->ca.len > 0 ? tls->ca : SLICE(CREDENTIALS_SYSTEM),
+                          &settings.authorities_pem);
     digest_client(&digest, &settings, credential);
     memcpy(spoken->digest, digest.parts, sizeof digest.parts);
     struct tls_client *known = find_client(making->previous, &digest);
@@ -502,12 +501,14 @@ static int make_client(struct making *making, const struct conf_group *group, st
         return 0;
     }
     rc = tls_client_create(&settings, &spoken->client, &error);
-    if (rc < 0 && rc != -ENOMEM) {
-        log_error("the targets of %.*s cannot be spoken to by TLS: %s", SLICE_ARG(group->name),
-                  error.text);
-        rc = 0;
-    }
-    return rc;
+    if (rc == 0 || rc == -ENOMEM)
+        return rc;
+    /* Never in plain: one that believes nobody. */
+    log_error("the targets of %.*s cannot be spoken to by TLS: %s", SLICE_ARG(group->name),
+              error.text);
+    const struct tls_client_settings nobody = {.is_verified = true, .has_http1 = true};
+    memset(spoken->digest, 0, sizeof spoken->digest);
+    return tls_client_create(&nobody, &spoken->client, &error);
 }
 
 static int make_clients(struct making *making)

@@ -26,7 +26,7 @@ static int set_authorities(struct tls_client *self, const struct tls_client_sett
         return 0;
     SSL_CTX_set_verify(self->context, SSL_VERIFY_PEER, NULL);
     if (settings->authorities_pem.len == 0) {
-        if (settings->system_authorities != NULL &&
+        if (settings->system_authorities == NULL ||
             SSL_CTX_load_verify_file(self->context, settings->system_authorities) == 1)
             return 0;
         return error_set(error, -ENOENT,

@@ -80,7 +80,7 @@ struct tls_client_settings {
     struct slice server_name;            /* in place of the host; empty: the host */
     bool is_verified;                    /* else any certificate will do */
     struct slice authorities_pem;        /* empty: those of the system, `system_authorities` */
-    const char *system_authorities;      /* a file of PEM; NULL: none */
+    const char *system_authorities;      /* a file of PEM; NULL: nobody */
     struct tls_certificate *certificate; /* that we show; NULL: none */
     bool has_h2, has_http1;              /* offered by ALPN, in this order */
 };

@@ -55,6 +55,9 @@ static const struct bad_file tls_files[] = {
      "1:59: \"server_name\" is one name, without a star\n"},
     {"target_groups: { g: { targets: \"a:1\", protocol: tcp, tls: true } }\n",
      "1:54: \"tls\" is spoken to targets of requests; what speaks tcp is passed on as it is\n"},
+    {"target_groups: { g: { targets: \"a:1\", tls: true, proxy_protocol: v1 } }\n",
+     "1:50: \"proxy_protocol\" is a header before all else, which targets with \"tls\" are not "
+     "sent: keep one\n"},
     {"email: ops\n", "1:8: \"email\" is an address, as in ops@example.org\n"},
     {"acme: { challenge: dns }\n",
      "1:20: \"challenge: dns\" needs a \"hook\": a program that sets the record\n"},
