@@ -9,6 +9,10 @@
 /* A client that lets as many answers to PING and SETTINGS pile up does not read. */
 #define ACKS_MAX 100
 
+/* So many frames besides DATA may wait to be given: streams have a handful each. A client that
+ * provokes more than that at a time does not read what it is answered. */
+#define FRAMES_MAX (16 * H2_STREAMS_MAX)
+
 /* Less room than this is not filled with a part of a frame. */
 #define PART_BYTES_MIN 1024
 
@@ -24,6 +28,7 @@ struct h2_session {
     bool has_settings;     /* the client's first */
     bool is_excessive;     /* a header list was */
     bool is_flooded;       /* it made us reset too much */
+    unsigned refused;      /* streams for which we had no room, not yet told */
     char *room, *room_end; /* while h2_session_give runs */
     struct slice held;     /* of a frame that did not fit; nghttp2's until the next is asked for */
 };
@@ -35,8 +40,9 @@ static struct h2_stream *stream_of(nghttp2_session *engine, int32_t id)
 
 /* What comes in. */
 
-static void refuse_stream(struct h2_session *session, int32_t id, uint32_t error)
+static void reset_stream(struct h2_session *session, int32_t id, uint32_t error)
 {
+    session->refused += error == NGHTTP2_REFUSED_STREAM ? 1 : 0;
     (void)nghttp2_submit_rst_stream(session->engine, NGHTTP2_FLAG_NONE, id, error);
 }
 
@@ -47,7 +53,7 @@ static int begin_headers(nghttp2_session *engine, const nghttp2_frame *frame, vo
         return 0;
     struct h2_stream *stream = session->ops->open(session->owner);
     if (stream == NULL) {
-        refuse_stream(session, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+        reset_stream(session, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
         return 0;
     }
     stream->id = (uint32_t)frame->hd.stream_id;
@@ -128,7 +134,7 @@ static int take_data(nghttp2_session *engine, uint8_t flags, int32_t id, const u
     if (rc < 0)
         (void)nghttp2_session_consume_connection(engine, len);
     if (rc < 0 && stream != NULL)
-        refuse_stream(session, id, NGHTTP2_INTERNAL_ERROR);
+        reset_stream(session, id, NGHTTP2_INTERNAL_ERROR);
     return 0;
 }
 
@@ -218,11 +224,14 @@ static int give_data(nghttp2_session *engine, nghttp2_frame *frame, const uint8_
     return 0;
 }
 
-/* It is the client's doing when we have to reset a stream for one of these. */
-static bool is_its_fault(uint32_t error)
+/* It is the client's doing when we have to reset a stream for one of these. What nghttp2 refuses
+ * is beyond H2_STREAMS_MAX, by a client that has not acknowledged our SETTINGS. */
+static bool is_its_fault(struct h2_session *session, uint32_t error)
 {
-    return error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR &&
-           error != NGHTTP2_CANCEL && error != NGHTTP2_REFUSED_STREAM;
+    bool is_ours = error == NGHTTP2_REFUSED_STREAM && session->refused > 0;
+    session->refused -= is_ours ? 1 : 0;
+    return !is_ours && error != NGHTTP2_NO_ERROR && error != NGHTTP2_INTERNAL_ERROR &&
+           error != NGHTTP2_CANCEL;
 }
 
 static int gave_frame(nghttp2_session *engine, const nghttp2_frame *frame, void *user_data)
@@ -230,7 +239,8 @@ static int gave_frame(nghttp2_session *engine, const nghttp2_frame *frame, void 
     struct h2_session *session = user_data;
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
         session->ops->fail(session->owner, frame->goaway.error_code);
-    if (frame->hd.type == NGHTTP2_RST_STREAM && is_its_fault(frame->rst_stream.error_code) &&
+    if (frame->hd.type == NGHTTP2_RST_STREAM &&
+        is_its_fault(session, frame->rst_stream.error_code) &&
         !h2_guard_charge_reset(&session->guard, session->now_ms))
         session->is_flooded = true;
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
@@ -404,8 +414,11 @@ int h2_session_take(struct h2_session *session, struct slice bytes, int64_t now_
         nghttp2_session_mem_recv(session->engine, (const uint8_t *)bytes.at, preface + passed);
     if (rc < 0)
         return judge(session, rc);
-    if (passed == frames.len)
+    if (passed == frames.len &&
+        nghttp2_session_get_outbound_queue_size(session->engine) <= FRAMES_MAX)
         return 0;
+    if (passed == frames.len)
+        refusal.error = H2_ENHANCE_YOUR_CALM;
     h2_session_end(session, refusal.error);
     return -EPROTO;
 }
@@ -515,7 +528,7 @@ void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum
     stream->out = (struct slice){0};
     stream->out_ends = false;
     stream->trailers = NULL;
-    (void)nghttp2_submit_rst_stream(session->engine, NGHTTP2_FLAG_NONE, (int32_t)stream->id, error);
+    reset_stream(session, (int32_t)stream->id, error);
 }
 
 void h2_session_consume(struct h2_session *session, const struct h2_stream *stream, size_t len)
