@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of the named sets that are missing, all sets without a name. Does
-# nothing, and needs no rights, when nothing is missing. No service is started or enabled: packages
-# like nginx are wanted for their programs only.
+# Installs the Debian packages of the named sets that are missing, without a name those of all sets
+# but soak. Does nothing, and needs no rights, when nothing is missing. No service is started or
+# enabled: packages like nginx are wanted for their programs only.
 set -euo pipefail
 
 declare -A packages=(
@@ -12,7 +12,8 @@ declare -A packages=(
     [test]="python3-pytest curl openssl nghttp2-client apache2-utils brotli zstd
         nginx-light python3-websockets pebble libnss3-tools python3-h2"
     [lint]="clang clang-format clang-tidy llvm libclang-rt-14-dev mandoc node-llhttp"
-    [bench]="nginx-light haproxy wrk nghttp2-client util-linux git"
+    [bench]="nginx-light haproxy wrk nghttp2-client openssl util-linux git"
+    [soak]="testssl.sh chromium libnss3-tools"
 )
 order=(build demo test lint bench)
 services=(nginx haproxy)
