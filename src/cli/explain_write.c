@@ -4,6 +4,7 @@
 
 #include "cli/status.h"
 #include "cli/table.h"
+#include "wire/http/date.h"
 #include "wire/http/message.h"
 
 #include <stdarg.h>
@@ -321,6 +322,27 @@ static void put_policies(struct page *page, const struct json *policies)
                   SLICE_ARG(text_of(policy, "value"))));
 }
 
+/* "for a.org, until 06 Nov 1994", and what is wrong with that. */
+static void put_certificate(struct page *page, const struct json *certificate)
+{
+    char date[HTTP_DATE_BYTES];
+    if (certificate == NULL)
+        return;
+    if (!json_get_bool(certificate, SLICE("present"), false)) {
+        put_fact(page, "tls", SLICE("no certificate yet: there is no handshake for this name"));
+        return;
+    }
+    struct slice name = text_of(certificate, "for");
+    bool covers = json_get_bool(certificate, SLICE("covers"), false);
+    bool asks = json_get_bool(certificate, SLICE("asks_clients"), false);
+    http_date_write(date, json_get_integer(certificate, SLICE("not_after_s"), 0));
+    put_fact(page, "tls",
+             form(page, "a certificate for %.*s, until %.11s%s%s",
+                  SLICE_ARG(name.len > 0 ? name : SLICE("nobody")), date + 5,
+                  covers ? "" : "; not for this host: clients refuse it",
+                  asks ? "; clients are asked for theirs" : ""));
+}
+
 static void put_listeners(struct page *page, const struct json *listeners)
 {
     JSON_FOR_EACH(listeners, listener)
@@ -342,6 +364,7 @@ int explain_write_foreseen(const struct json *foreseen, struct arena *arena, str
                  form(&page, "%.*s at %.*s", SLICE_ARG(text_of(listener, "name")),
                       SLICE_ARG(text_of(listener, "address"))));
     put_listeners(&page, part_of(foreseen, "listeners"));
+    put_certificate(&page, part_of(foreseen, "certificate"));
     put_fact(&page, "host", text_of(foreseen, "host"));
     put_fact(&page, "path", text_of(foreseen, "path"));
     if (site != NULL)

@@ -39,10 +39,11 @@ static struct slice colour_of(struct slice line)
 {
     if (is_title(line))
         return SLICE("\033[1m");
-    if (has_cell(line, SLICE("unhealthy")))
+    if (has_cell(line, SLICE("unhealthy")) || has_cell(line, SLICE("expired")))
         return SLICE("\033[31m");
     if (has_cell(line, SLICE("draining")) || has_cell(line, SLICE("initial")) ||
-        has_cell(line, SLICE("unresolved")))
+        has_cell(line, SLICE("unresolved")) || has_cell(line, SLICE("missing")) ||
+        has_cell(line, SLICE("soon")))
         return SLICE("\033[33m");
     return SLICE("");
 }

@@ -10,6 +10,8 @@
 /* Nobody reads more of them; --json has all. */
 #define SITES_MAX 1000
 
+#define CERTIFICATE_NAMES_SHOWN 3
+
 struct view {
     struct status *status;
     const struct status *before; /* NULL: none */
@@ -167,12 +169,76 @@ static int write_listeners(struct view *view)
         bool is_port = slice_starts_with(address, SLICE(":"));
         bool is_path = slice_starts_with(address, SLICE("unix:"));
         bool is_tcp = slice_equal(text_of(listener, "protocol"), SLICE("tcp"));
+        bool has_tls = json_get_bool(listener, SLICE("tls"), false);
         struct slice url = arena_format(&view->status->arena, "%s%s%.*s",
-                                        is_path  ? ""
-                                        : is_tcp ? "tcp://"
-                                                 : "http://",
+                                        is_path   ? ""
+                                        : is_tcp  ? has_tls ? "tls://" : "tcp://"
+                                        : has_tls ? "https://"
+                                                  : "http://",
                                         is_port ? "*" : "", SLICE_ARG(address));
         int rc = table_add(&table, (struct slice[]){text_of(listener, "name"), url});
+        if (rc < 0)
+            return rc;
+    }
+    return write_table(view, &table);
+}
+
+/* "a.org, b.org and 3 more" */
+static struct slice names_text(struct view *view, const struct json *certificate)
+{
+    struct arena *arena = &view->status->arena;
+    struct slice text = SLICE("");
+    unsigned shown = 0;
+    long long total = number_of(certificate, "names_total");
+    JSON_FOR_EACH(json_get(certificate, SLICE("names")), name)
+    {
+        if (shown++ < CERTIFICATE_NAMES_SHOWN)
+            text = arena_format(arena, "%.*s%s%.*s", SLICE_ARG(text), shown > 1 ? ", " : "",
+                                SLICE_ARG(name->text));
+    }
+    if (total > CERTIFICATE_NAMES_SHOWN)
+        text = arena_format(arena, "%.*s and %lld more", SLICE_ARG(text),
+                            total - CERTIFICATE_NAMES_SHOWN);
+    return text;
+}
+
+/* With a warning once two thirds of its time are over: then it should have been renewed. */
+static struct slice expiry_text(struct view *view, const struct json *certificate)
+{
+    long long begins_s = number_of(certificate, "not_before_s");
+    long long ends_s = number_of(certificate, "not_after_s");
+    long long left_s = ends_s - view->status->asked_ms / 1000;
+    if (!json_get_bool(certificate, SLICE("present"), false))
+        return SLICE("missing");
+    if (left_s <= 0)
+        return SLICE("expired");
+    struct slice left = time_text(view, left_s);
+    return arena_format(&view->status->arena, "in %.*s%s", SLICE_ARG(left),
+                        left_s * 3 < ends_s - begins_s ? "  soon" : "");
+}
+
+static struct slice base_name(struct slice path)
+{
+    for (ptrdiff_t slash; (slash = slice_find(path, '/')) >= 0;)
+        path = slice_from(path, (size_t)slash + 1);
+    return path;
+}
+
+static int write_certificates(struct view *view)
+{
+    static const struct table_column columns[] = {
+        {"CERTIFICATE", false}, {"FROM", false}, {"EXPIRES", false}, {"FOR", false}, {0}};
+    struct table table;
+    unsigned count = 0;
+    table_init(&table, &view->status->arena, columns);
+    JSON_FOR_EACH(part_of(view->status, "certificates"), certificate)
+    {
+        if (++count > SITES_MAX)
+            break;
+        int rc = table_add(&table, (struct slice[]){base_name(text_of(certificate, "name")),
+                                                    text_of(certificate, "source"),
+                                                    expiry_text(view, certificate),
+                                                    names_text(view, certificate)});
         if (rc < 0)
             return rc;
     }
@@ -434,6 +500,8 @@ int status_write_text(struct status *status, const struct status *before, struct
             rc = write_sites(&view);
         if (rc == 0)
             rc = write_closed(&view);
+        if (rc == 0)
+            rc = write_certificates(&view);
         if (rc == 0)
             rc = write_groups(&view);
     }

@@ -385,9 +385,17 @@ const struct metric metrics_table[] = {
             "Handshakes of TLS with clients that were completed."),
     COUNTED("weir_tls_handshakes_resumed_total", handshakes_resumed,
             "Those of them that resumed a session."),
-    COUNTED("weir_tls_handshakes_failed_total", handshakes_failed,
-            "Handshakes of TLS with clients that failed: nothing in common, a name or certificate "
-            "that was refused, a client that left."),
+    {"weir_tls_handshakes_failed_total", METRIC_COUNTER, "reason",
+     "Handshakes of TLS with clients that failed: plain for HTTP to a port of HTTPS, certificate for "
+     "a client's that was refused, nothing_in_common for an unknown name, version or cipher, "
+     "timeout, broken.",
+     metric_write_handshake_failures, 0},
+    {"weir_certificate_present", METRIC_GAUGE, "certificate, source",
+     "1 for a certificate that is there, 0 for one that is waited for; source: file, internal, acme.",
+     metric_write_certificates, CERTIFICATE_PRESENT},
+    {"weir_certificate_expiry_timestamp_seconds", METRIC_GAUGE, "certificate, source",
+     "When a certificate ends, in seconds since 1970.", metric_write_certificates,
+     CERTIFICATE_END},
     {"weir_responses_total", METRIC_COUNTER, "class",
      "Responses by the hundreds of their status; none: the client left before there was one.",
      write_responses, 0},

@@ -44,6 +44,11 @@ enum series_number {
     SERIES_CONNECTIONS,
 };
 
+/* The `place` of the metrics of certificates. */
+enum certificate_number { CERTIFICATE_PRESENT, CERTIFICATE_END };
+
+void metric_write_certificates(struct metric_page *page, const struct metric *metric);
+void metric_write_handshake_failures(struct metric_page *page, const struct metric *metric);
 void metric_write_sites(struct metric_page *page, const struct metric *metric);
 void metric_write_rules(struct metric_page *page, const struct metric *metric);
 void metric_write_target_series(struct metric_page *page, const struct metric *metric);

@@ -128,6 +128,20 @@ static void refuse_plain(struct session *session)
         session_destroy(session);
 }
 
+static enum handshake_failure failure_of(int rc)
+{
+    switch (rc) {
+    case -EPROTONOSUPPORT:
+        return HANDSHAKE_PLAIN;
+    case -EACCES:
+        return HANDSHAKE_REFUSED;
+    case -EPROTO:
+        return HANDSHAKE_FOREIGN;
+    default:
+        return HANDSHAKE_BROKEN;
+    }
+}
+
 static void shake_hands(struct session *session)
 {
     struct worker_counters *counters = &worker_current()->counters;
@@ -145,7 +159,7 @@ static void shake_hands(struct session *session)
             begin_service(session);
         return;
     }
-    counter_add(&counters->handshakes_failed, 1);
+    counter_add(&counters->handshakes_failed[failure_of(rc)], 1);
     if (rc == -EPROTONOSUPPORT)
         refuse_plain(session);
     else
@@ -296,6 +310,8 @@ static void session_timed_out(struct timer *timer)
         return;
     }
     counter_add(&worker_current()->counters.head_timeouts, 1);
+    if (session->state == SESSION_HANDSHAKE)
+        counter_add(&worker_current()->counters.handshakes_failed[HANDSHAKE_SLOW], 1);
     if (session->state == SESSION_GREETING || session->state == SESSION_HANDSHAKE) {
         session_destroy(session);
         return;

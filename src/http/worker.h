@@ -28,6 +28,16 @@ size_t block_bytes(enum block_size size);
 
 struct block; /* an idle one */
 
+/* Why handshakes of TLS with clients fail. */
+enum handshake_failure {
+    HANDSHAKE_PLAIN,   /* plain HTTP to a port of HTTPS */
+    HANDSHAKE_REFUSED, /* the client's certificate, or its want of one */
+    HANDSHAKE_FOREIGN, /* nothing in common: name, version, cipher; or no TLS at all */
+    HANDSHAKE_SLOW,
+    HANDSHAKE_BROKEN, /* the client left, or there was no memory */
+    HANDSHAKE_FAILURES
+};
+
 struct worker_counters {
     uint64_t connections_accepted;
     uint64_t connections_open;
@@ -45,7 +55,7 @@ struct worker_counters {
     uint64_t proxy_headers_refused;
     uint64_t handshakes; /* of TLS with clients, that were completed */
     uint64_t handshakes_resumed;
-    uint64_t handshakes_failed;
+    uint64_t handshakes_failed[HANDSHAKE_FAILURES];
     uint64_t tcp_connections;    /* passed on as they are, that have ended */
     uint64_t tcp_failures;       /* of them those for which there was no target */
     uint64_t tcp_bytes_received; /* from clients */

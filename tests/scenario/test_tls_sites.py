@@ -11,6 +11,8 @@ import pytest
 from harness import certificates, curl, raw, wait
 
 TOP = "workers: 2\naccess_log: { format: json, path: \"@FOLDER@/access.log\" }\n"
+# Whoever wants a certificate by ACME waits for it.
+NOBODY = "acme: { directory: \"https://127.0.0.1:1/\" }\n"
 
 
 @pytest.fixture(scope="module")
@@ -381,7 +383,7 @@ def test_plain_http_opens_no_site_that_wants_a_certificate(weir, backends, autho
 # To HTTPS.
 
 def _redirected(tls, hsts="true", domains="[a.test, \"*.a.test\"]"):
-    return TOP + f"""
+    return TOP + NOBODY + f"""
 listeners:
   https: {{ address: "127.0.0.1:@PORT@", tls: {tls} }}
   http: {{ address: "127.0.0.1:@PORT2@" }}
@@ -437,3 +439,67 @@ def test_without_a_certificate_there_is_nothing_to_be_sent_to(weir, authority):
     edge.write(_redirected(_tls(authority.make("a.test")), domains="a.test"))
     assert weir.run("reload", "-f", edge.file).code == 0
     assert curl.get(plain, "-H", "Host: a.test").status == 308
+
+
+# What is told.
+
+def test_status_metrics_and_explain_tell_of_certificates(weir, authority):
+    good = authority.make("a.test", "b.test", days=90)
+    old = authority.make("old.test", begins="20200101000000Z", ends="20200201000000Z")
+    edge = weir.edge(TOP + NOBODY + f"""
+listeners:
+  https: {{ address: "127.0.0.1:@PORT@", tls: {_tls(good)} }}
+  http: {{ address: "127.0.0.1:@PORT2@" }}
+sites:
+  a: {{ domains: [a.test, b.test], respond: hello, redirect_https: true }}
+  old: {{ domains: old.test, respond: hello, tls: {_tls(old)} }}
+  late: {{ domains: late.test, respond: hello, tls: acme, redirect_https: true }}
+""")
+    told = {one["name"]: one for one in edge.status()["certificates"]}
+    assert told[str(good[0])]["names"] == ["a.test", "b.test"]
+    assert told[str(good[0])]["source"] == "file"
+    late = next(one for one in told.values() if one["source"] == "acme")
+    assert late["present"] is False
+    assert edge.status()["listeners"][0]["tls"] is True
+    shown = weir.run("status", "-f", edge.file).stdout
+    line = {text.split()[0]: text for text in shown.splitlines() if text.strip()}
+    assert "in 89d" in line[good[0].name] or "in 90d" in line[good[0].name]
+    assert "a.test, b.test" in line[good[0].name]
+    assert "expired" in line[old[0].name]
+    assert "missing" in line[late["name"]]
+    assert f"https://127.0.0.1:{edge.port}" in shown
+    page = edge.metrics()
+    end = told[str(good[0])]["not_after_s"]
+    labels = f'{{certificate="{good[0]}",source="file"}}'
+    assert page["weir_certificate_expiry_timestamp_seconds" + labels] == end
+    assert page[f'weir_certificate_present{{certificate="{late["name"]}",source="acme"}}'] == 0
+
+    def explain(url):
+        return weir.run("explain", "-f", edge.file, "GET", url).stdout
+    assert "a certificate for a.test, until " in explain(f"https://a.test:{edge.port}/")
+    assert "no certificate yet" in explain(f"https://late.test:{edge.port}/")
+    assert "308" in explain(f"http://a.test:{edge.ports['PORT2']}/")
+    assert "308" not in explain(f"http://late.test:{edge.ports['PORT2']}/")
+
+
+def test_handshakes_that_fail_are_counted_by_reason(weir, authority):
+    pair = authority.make("a.test")
+    edge = weir.edge(TOP + f"""
+listeners:
+  https:
+    address: "127.0.0.1:@PORT@"
+    tls: {{ certificate: {pair[0]}, key: {pair[1]}, client_auth: {authority.certificate},
+           versions: modern }}
+sites: {{ a: {{ domains: a.test, respond: hello }} }}
+""")
+
+    def count(reason):
+        return edge.metrics()[f'weir_tls_handshakes_failed_total{{reason="{reason}"}}']
+    assert raw.exchange(edge.port, b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").status == 400
+    wait.until(lambda: count("plain") == 1, "plain HTTP to be counted")
+    with pytest.raises(ssl.SSLError):
+        certificates.connect(edge.port, "a.test",
+                             certificates.context(version=ssl.TLSVersion.TLSv1_2))
+    wait.until(lambda: count("nothing_in_common") == 1, "an old version to be counted")
+    assert _curl(edge, authority, "a.test").status == 0
+    wait.until(lambda: count("certificate") == 1, "a missing certificate to be counted")

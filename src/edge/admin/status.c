@@ -21,8 +21,45 @@ static void write_listeners(struct json_writer *json, const struct snapshot *sna
         json_put_text(json, "protocol",
                       snapshot->listeners[i].protocol == CONF_PROTOCOL_TCP ? SLICE("tcp")
                                                                            : SLICE("http"));
+        json_put_bool(json, "tls", snapshot->listeners[i].tls.source != CONF_TLS_OFF);
         json_close_object(json);
     }
+    json_close_list(json);
+}
+
+#define NAMES_TOLD 10
+
+/* What ended before 1970 has ended at any rate. */
+static uint64_t seconds_of(int64_t time_s)
+{
+    return time_s < 0 ? 0 : (uint64_t)time_s;
+}
+
+static void write_certificate(struct json_writer *json, const struct listed_certificate *listed)
+{
+    const struct tls_certificate *certificate = listed->certificate;
+    json_open_object(json, NULL);
+    json_put_text(json, "name", listed->name);
+    json_put_text(json, "source", certificate_source(listed));
+    json_put_bool(json, "present", certificate != NULL);
+    if (certificate != NULL) {
+        unsigned count = tls_certificate_names_count(certificate);
+        json_put_u64(json, "not_before_s", seconds_of(tls_certificate_not_before_s(certificate)));
+        json_put_u64(json, "not_after_s", seconds_of(tls_certificate_not_after_s(certificate)));
+        json_put_u64(json, "names_total", count);
+        json_open_list(json, "names");
+        for (unsigned i = 0; i < count && i < NAMES_TOLD; i++)
+            json_put_text(json, NULL, tls_certificate_name(certificate, i));
+        json_close_list(json);
+    }
+    json_close_object(json);
+}
+
+static void write_certificates(struct json_writer *json, const struct identities *identities)
+{
+    json_open_list(json, "certificates");
+    for (unsigned i = 0; i < identities->listed_count; i++)
+        write_certificate(json, &identities->listed[i]);
     json_close_list(json);
 }
 
@@ -141,6 +178,7 @@ static void render_status(struct writer *writer, const void *arg)
     json_put_u64(&json, "uptime_s", (uint64_t)report->uptime_ms / 1000);
     json_put_bool(&json, "draining", atomic_load(&report->edge->is_draining));
     write_listeners(&json, plane->snapshot);
+    write_certificates(&json, plane->identities);
     traffic_write_ends(&json);
     write_sites(&json, plane->snapshot, &report->series, &edge_worker_current()->edge->maintenance);
     write_groups(&json, plane);

@@ -11,6 +11,7 @@
 #include "edge/route/ambiguity.h"
 #include "edge/route/match.h"
 #include "edge/state.h"
+#include "edge/tls/door.h"
 #include "edge/view.h"
 #include "http/session_internal.h"
 #include "wire/http/uri.h"
@@ -104,6 +105,7 @@ static void write_listener(struct json_writer *json, const char *name,
     json_open_object(json, name);
     json_put_text(json, "name", listener->name);
     json_put_text(json, "address", listener->address.text);
+    json_put_bool(json, "tls", listener->tls.source != CONF_TLS_OFF);
     json_close_object(json);
 }
 
@@ -165,6 +167,47 @@ static void write_action(struct foresight *foresight, const struct conf_rule *ru
         story_write_group(foresight->json, foresight->edge, main_group(&rule->forward));
 }
 
+/* What the client would be shown in the handshake, and asked for. */
+static void write_tls(struct foresight *foresight)
+{
+    struct json_writer *json = foresight->json;
+    const struct view *view = foresight->edge->workers[0].view;
+    const struct shown *shown =
+        identities_find(view->identities, foresight->listener, foresight->exchange.host);
+    const struct tls_certificate *certificate =
+        shown == NULL || shown->tls == NULL ? NULL : credential_certificate(shown->credentials[0]);
+    if (view->plane->snapshot->listeners[foresight->listener].tls.source == CONF_TLS_OFF)
+        return;
+    json_open_object(json, "certificate");
+    json_put_bool(json, "present", certificate != NULL);
+    if (certificate != NULL) {
+        int64_t ends_s = tls_certificate_not_after_s(certificate);
+        if (tls_certificate_names_count(certificate) > 0)
+            json_put_text(json, "for", tls_certificate_name(certificate, 0));
+        json_put_bool(json, "covers",
+                      tls_certificate_covers(certificate, foresight->exchange.host));
+        json_put_u64(json, "not_after_s", ends_s < 0 ? 0 : (uint64_t)ends_s);
+        json_put_bool(json, "asks_clients", shown->asks_clients);
+    }
+    json_close_object(json);
+}
+
+/* As edge/tls/door.h would; true: that is the answer. */
+static bool write_turned_away(struct foresight *foresight, const struct conf_site *site)
+{
+    const struct view *view = foresight->edge->workers[0].view;
+    const struct snapshot *snapshot = view->plane->snapshot;
+    bool has_tls = snapshot->listeners[foresight->listener].tls.source != CONF_TLS_OFF;
+    if (door_redirects(&foresight->exchange, view, site))
+        write_answer(foresight->json, 308, "plain requests to this site are sent to HTTPS");
+    else if (site->needs_client_certificate && !has_tls)
+        write_answer(foresight->json, 403,
+                     "a client certificate is asked for, which plain HTTP cannot show");
+    else
+        return false;
+    return true;
+}
+
 static void write_route(struct foresight *foresight)
 {
     struct json_writer *json = foresight->json;
@@ -181,6 +224,8 @@ static void write_route(struct foresight *foresight)
     json_put_u64(json, "line", site->site->place.line);
     maintenance_write(&edge_worker_current()->edge->maintenance, site->site->name, json);
     json_close_object(json);
+    if (write_turned_away(foresight, site->site))
+        return;
     const struct conf_rule *rule = write_rules(foresight, site->site);
     if (rule == NULL)
         write_answer(json, 404, "no rule matched");
@@ -216,6 +261,7 @@ static void write_request(struct foresight *foresight, struct slice head)
     }
     json_put_text(json, "host", exchange->host);
     json_put_text(json, "path", exchange->path);
+    write_tls(foresight);
     write_route(foresight);
 }
 

@@ -43,8 +43,8 @@ static bool has_certificate(const struct exchange *exchange, const struct view *
     return shown != NULL && shown->tls != NULL;
 }
 
-static bool is_redirected(const struct exchange *exchange, const struct view *view,
-                          const struct conf_site *site)
+bool door_redirects(const struct exchange *exchange, const struct view *view,
+                    const struct conf_site *site)
 {
     return site->redirects_https && !exchange->is_secure &&
            !slice_starts_with(exchange->path, CHALLENGE_PATH) &&
@@ -54,7 +54,7 @@ static bool is_redirected(const struct exchange *exchange, const struct view *vi
 bool door_turn_away(struct exchange *exchange, const struct view *view,
                     const struct conf_site *site)
 {
-    bool is_redirect = is_redirected(exchange, view, site);
+    bool is_redirect = door_redirects(exchange, view, site);
     if (!is_redirect && (!site->needs_client_certificate || exchange_tls(exchange) != NULL))
         return false;
     exchange->notes.action = is_redirect ? "redirect_https" : NULL;

@@ -11,6 +11,10 @@ struct exchange;
  */
 bool door_admit(struct exchange *exchange, const struct view *view, unsigned listener);
 
+/* Would it be sent to HTTPS? */
+bool door_redirects(const struct exchange *exchange, const struct view *view,
+                    const struct conf_site *site);
+
 /*
  * A plain request to a site that sends it to HTTPS, or that wants a client's certificate, which
  * none can show without TLS: true, and it has been answered. While the site has no certificate of

@@ -172,6 +172,13 @@ static int take_managed(struct making *making, const struct conf_managed *manage
     return rc;
 }
 
+struct slice certificate_source(const struct listed_certificate *listed)
+{
+    return listed->source == CONF_TLS_FILES  ? SLICE("file")
+           : listed->source == CONF_TLS_ACME ? SLICE("acme")
+                                             : SLICE("internal");
+}
+
 /* What is shown. */
 
 static struct shown *shown_ref(struct shown *shown)

@@ -36,6 +36,9 @@ struct listed_certificate {
     const struct tls_certificate *certificate; /* borrowed; NULL: there is none yet */
 };
 
+/* "file", "acme" or "internal": where it comes from. */
+struct slice certificate_source(const struct listed_certificate *listed);
+
 /* The names of one listener. */
 struct identity_names {
     struct map exact;     /* domain to struct shown */

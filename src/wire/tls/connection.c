@@ -236,6 +236,10 @@ static int judge_handshake(struct tls_connection *self, int rc, const char **ret
         *ret_why = X509_verify_cert_error_string(verified);
         return -EACCES;
     }
+    if (rc == -EPROTO && reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+        *ret_why = "no certificate was shown";
+        return -EACCES;
+    }
     if (rc == -EPROTO && (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST)) {
         *ret_why = "plain HTTP came where TLS was expected";
         return -EPROTONOSUPPORT;

@@ -37,7 +37,7 @@ void tls_connection_set_arg(struct tls_connection *connection, void *arg);
 /*
  * 1 when the handshake is done, -EAGAIN, or an error: -EPROTO with *ret_why (static text) when the
  * other side speaks something else or nothing in common; -EPROTONOSUPPORT when it was plain HTTP;
- * -EACCES when its certificate was refused; or the transport's error.
+ * -EACCES when its certificate was refused, or it showed none; or the transport's error.
  */
 int tls_connection_handshake(struct tls_connection *connection, const char **ret_why);
 

@@ -294,7 +294,7 @@ static void plain(void)
     assert_int_equal(hear(client), 0);
     assert_non_null(strstr(client->heard, "HTTP/1.1 400 "));
     io_close(&client->io);
-    assert_int_equal(world.worker.counters.handshakes_failed, 1);
+    assert_int_equal(world.worker.counters.handshakes_failed[HANDSHAKE_PLAIN], 1);
 }
 
 static void plain_http_is_answered_in_plain(void **state)
@@ -313,6 +313,7 @@ static void half_open(void)
     assert_int_equal(fiber_sleep(9500), 0);
     assert_int_equal(world.worker.counters.connections_open, 0);
     assert_int_equal(world.worker.counters.head_timeouts, 1);
+    assert_int_equal(world.worker.counters.handshakes_failed[HANDSHAKE_SLOW], 1);
     io_close(&client->io);
 }
 
