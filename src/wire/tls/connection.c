@@ -13,12 +13,18 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+/* New keys cost the other side 27 bytes and us 30 µs, and OpenSSL makes them for as long as bytes
+ * come. Nobody needs more than a few a day; a handshake takes 20. Alerts are answers to attempts to
+ * renegotiate. */
+#define MESSAGES_MAX 500
+
 struct tls_connection {
     SSL *ssl; /* owned */
     const struct tls_transport *transport;
     void *arg;
     int transport_error;           /* of the last call; 0: none */
     bool has_ended;                /* the transport did */
+    unsigned messages;             /* of handshakes received, and alerts sent */
     struct tls_listener *listener; /* counted; NULL: to a target */
     struct tls_client *client;     /* counted; NULL: from a client */
     struct tls_identity *identity; /* counted; NULL: not known yet */
@@ -36,6 +42,10 @@ static int bio_read(BIO *bio, char *bytes, int len)
 {
     struct tls_connection *self = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (UNLIKELY(self->messages > MESSAGES_MAX)) {
+        self->transport_error = -EPROTO;
+        return -1;
+    }
     ssize_t got = self->transport->receive(self->arg, bytes, (size_t)len);
     if (got > 0)
         return (int)got;
@@ -90,6 +100,15 @@ void tls_bio_destroy(struct tls_bio *bio)
         return;
     BIO_meth_free(bio->method);
     memory_free(bio);
+}
+
+void tls_connection_note_message(int is_sent, int version, int kind, const void *bytes, size_t len,
+                                 SSL *ssl, void *unused)
+{
+    struct tls_connection *self = SSL_get_app_data(ssl);
+    (void)version, (void)bytes, (void)len, (void)unused;
+    if (self != NULL && kind == (is_sent ? SSL3_RT_ALERT : SSL3_RT_HANDSHAKE))
+        self->messages++;
 }
 
 /* Beginning and end. */

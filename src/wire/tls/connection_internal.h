@@ -26,3 +26,7 @@ int tls_client_prepare(const struct tls_client *client, SSL *ssl, struct slice h
 int tls_connection_meet(struct tls_connection *connection, const struct tls_identity *identity,
                         struct slice server_name);
 const struct tls_listener *tls_connection_listener(const struct tls_connection *connection);
+
+/* What OpenSSL calls for each message of a connection; `bytes` is unused. */
+void tls_connection_note_message(int is_sent, int version, int kind, const void *bytes, size_t len,
+                                 SSL *ssl, void *unused);

@@ -69,6 +69,7 @@ SSL_CTX *tls_context_new(const SSL_METHOD *method)
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_msg_callback(context, tls_connection_note_message);
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, intermediate_ciphers) != 1 ||
         SSL_CTX_set_ciphersuites(context, suites) != 1 ||

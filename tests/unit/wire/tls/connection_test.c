@@ -351,6 +351,36 @@ static void sessions_resume_at_their_own_site_alone(void **state)
     identity_b = other;
 }
 
+/* The client makes new keys without end; each is read, and answered where it asks for that. */
+static void keys_are_not_made_without_end(void **state)
+{
+    (void)state;
+    for (int asks = 0; asks <= 1; asks++) {
+        char byte;
+        ssize_t got = -EAGAIN;
+        unsigned updates = 0;
+        SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+        reset();
+        SSL *ssl = plain_client(context, "a.example", NULL);
+        for (int i = 0; i < 6; i++) {
+            (void)SSL_do_handshake(ssl);
+            carry(ssl);
+        }
+        assert_int_equal(server.result, 1);
+        for (; got == -EAGAIN && updates < 10000; updates++) {
+            assert_int_equal(SSL_key_update(ssl, asks), 1);
+            assert_int_equal(SSL_do_handshake(ssl), 1);
+            carry(ssl);
+            got = tls_connection_read(server.connection, &byte, 1);
+        }
+        assert_int_equal(got, -EPROTO);
+        assert_in_range(updates, 100, 1000);
+        SSL_free(ssl);
+        SSL_CTX_free(context);
+        finish();
+    }
+}
+
 static void tickets_open_for_a_day(void **state)
 {
     (void)state;
@@ -517,6 +547,7 @@ int main(void)
         cmocka_unit_test(a_certificate_of_nobody_is_refused),
         cmocka_unit_test(plain_http_is_known),
         cmocka_unit_test(sessions_resume_at_their_own_site_alone),
+        cmocka_unit_test(keys_are_not_made_without_end),
         cmocka_unit_test(tickets_open_for_a_day),
         cmocka_unit_test(the_certificate_fits_the_client),
         cmocka_unit_test(modern_is_1_3_alone),
