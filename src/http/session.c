@@ -400,6 +400,18 @@ static bool skip_body(struct exchange *exchange)
     return rc == 0;
 }
 
+/* TLS may still hold the answer's end, which would be lost with the io. */
+static bool has_unsent(const struct session *session)
+{
+    return session->io.layer != NULL && (session->io.ready & IO_WRITABLE) == 0;
+}
+
+static void await_sent(struct session *session)
+{
+    if (has_unsent(session))
+        (void)io_wait(&session->io, IO_WRITABLE, loop_deadline(session->server->idle_timeout_ms));
+}
+
 /* Returns whether the connection goes on to the next request. */
 static bool serve_one(struct session *session)
 {
@@ -415,8 +427,11 @@ static bool serve_one(struct session *session)
     exchange_log(&exchange);
     bool goes_on = exchange.state == RESPONSE_COMPLETE && exchange.keep_alive &&
                    (session->inflow.body_ended || skip_body(&exchange));
+    bool is_last = exchange.state == RESPONSE_COMPLETE && !goes_on;
     exchange_close(&exchange);
     inflow_unpin(&session->inflow);
+    if (is_last)
+        await_sent(session);
     return goes_on;
 }
 
@@ -438,6 +453,15 @@ static int linger(void *arg)
     return 0;
 }
 
+static void part(struct session *session)
+{
+    if (io_is_open(&session->io)) {
+        session->state = SESSION_CLOSING;
+        (void)fiber_shield(linger, session, loop_deadline(SHIELD_MS));
+    }
+    session_destroy(session);
+}
+
 static void session_main(void *arg)
 {
     struct session *session = arg;
@@ -445,8 +469,10 @@ static void session_main(void *arg)
     session->has_served = true;
     while (serve_one(session)) {
         if (!next_head(session)) {
-            if (session->is_draining)
+            if (session->is_draining) {
+                await_sent(session);
                 break; /* a request may be under way: closed at once, it would reset the answer */
+            }
             session->fiber = NULL;
             await_request(session);
             if ((session->io.ready & IO_READABLE) != 0)
@@ -456,11 +482,7 @@ static void session_main(void *arg)
         if (++served % REQUESTS_A_TURN == 0)
             fiber_yield();
     }
-    if (io_is_open(&session->io)) {
-        session->state = SESSION_CLOSING;
-        (void)fiber_shield(linger, session, loop_deadline(SHIELD_MS));
-    }
-    session_destroy(session);
+    part(session);
 }
 
 /* Of a listener whose connections carry no requests that we read. */
@@ -470,6 +492,27 @@ static void serve_main(void *arg)
     if (session->server->serve != NULL)
         session->server->serve(session, session->server);
     session_destroy(session);
+}
+
+static void part_main(void *arg)
+{
+    struct session *session = arg;
+    await_sent(session);
+    part(session);
+}
+
+/* At once, unless the last answer is not there yet. */
+static void end_idle(struct session *session)
+{
+    if (session->state != SESSION_IDLE || !has_unsent(session)) {
+        session_destroy(session);
+        return;
+    }
+    timer_cancel(&session->timer);
+    list_remove(&session->task.link);
+    session->state = SESSION_CLOSING;
+    if (fiber_start(part_main, session, &session->fiber) < 0)
+        session_destroy(session);
 }
 
 size_t sessions_drain(bool closes_idle)
@@ -483,7 +526,7 @@ size_t sessions_drain(bool closes_idle)
         else if (closes_idle &&
                  (session->state == SESSION_IDLE || session->state == SESSION_GREETING ||
                   session->state == SESSION_HANDSHAKE))
-            session_destroy(session);
+            end_idle(session);
     }
     return (size_t)worker->counters.connections_open;
 }

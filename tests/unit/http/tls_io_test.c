@@ -94,6 +94,14 @@ static int begin_hostile(void **state)
     return begin_over(&hostile);
 }
 
+/* Less than an answer fits between the two ends. */
+static int begin_narrow(void **state)
+{
+    static const struct sim_faults narrow = {.pipe_bytes = 20000};
+    (void)state;
+    return begin_over(&narrow);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -286,6 +294,69 @@ static void a_session_answers_requests(void **state)
     world_run(requests);
 }
 
+static char large[60000];
+
+static void answer_large(struct exchange *exchange)
+{
+    exchange_respond(exchange, 200, SLICE("text/plain"), slice_of(large, sizeof large), NULL);
+}
+
+/* A part waits in the kernel, and what is behind it in the layer. */
+static void slow_last(const char *field, bool drains)
+{
+    char bytes[5000];
+    size_t all = 0;
+    ssize_t got;
+    begin_server();
+    server.handle = answer_large;
+    struct client *client = connect_by_tls();
+    say(client, "GET / HTTP/1.1\r\nHost: a.example\r\n");
+    say(client, field);
+    say(client, "\r\n");
+    assert_int_equal(fiber_sleep(10), 0);
+    if (drains)
+        assert_int_equal(sessions_drain(true), 1);
+    assert_int_equal(fiber_sleep(10000), 0);
+    while ((got = io_read_wait(&client->io, bytes, sizeof bytes, loop_deadline(ENOUGH_MS))) > 0)
+        all += (size_t)got;
+    assert_int_equal(got, 0);
+    assert_true(all > sizeof large);
+    io_close(&client->io);
+}
+
+static void slow_lasts(void)
+{
+    slow_last("Connection: close\r\n", false);
+    slow_last("Connection: close\r\n", true);
+    slow_last("", true);
+}
+
+static void the_last_answer_waits_for_a_slow_reader(void **state)
+{
+    (void)state;
+    world_run(slow_lasts);
+}
+
+/* Who never reads it does not keep the connection for ever. */
+static void never_last(void)
+{
+    begin_server();
+    server.handle = answer_large;
+    struct client *client = connect_by_tls();
+    say(client, "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    assert_int_equal(fiber_sleep(server.idle_timeout_ms - 5000), 0);
+    assert_int_equal(world.worker.counters.connections_open, 1);
+    assert_int_equal(fiber_sleep(10000), 0);
+    assert_int_equal(world.worker.counters.connections_open, 0);
+    io_close(&client->io);
+}
+
+static void the_last_answer_waits_only_so_long(void **state)
+{
+    (void)state;
+    world_run(never_last);
+}
+
 static void plain(void)
 {
     begin_server();
@@ -350,12 +421,20 @@ int main(void)
 {
 #define TEST(function)    cmocka_unit_test_setup_teardown(function, begin, end)
 #define HOSTILE(function) cmocka_unit_test_setup_teardown(function, begin_hostile, end)
+#define NARROW(function)  cmocka_unit_test_setup_teardown(function, begin_narrow, end)
     const struct CMUnitTest tests[] = {
-        TEST(much_goes_by_whole_and_in_order), HOSTILE(much_goes_by_whole_and_in_order),
-        TEST(a_slow_reader_gets_it_all),       HOSTILE(a_slow_reader_gets_it_all),
-        TEST(tickets_are_nothing_to_read),     TEST(a_session_answers_requests),
-        HOSTILE(a_session_answers_requests),   TEST(plain_http_is_answered_in_plain),
-        TEST(a_slow_handshake_is_timed_out),   TEST(without_memory_one_connection_is_refused),
+        TEST(much_goes_by_whole_and_in_order),
+        HOSTILE(much_goes_by_whole_and_in_order),
+        TEST(a_slow_reader_gets_it_all),
+        HOSTILE(a_slow_reader_gets_it_all),
+        TEST(tickets_are_nothing_to_read),
+        TEST(a_session_answers_requests),
+        HOSTILE(a_session_answers_requests),
+        TEST(plain_http_is_answered_in_plain),
+        TEST(a_slow_handshake_is_timed_out),
+        TEST(without_memory_one_connection_is_refused),
+        NARROW(the_last_answer_waits_for_a_slow_reader),
+        NARROW(the_last_answer_waits_only_so_long),
     };
     return cmocka_run_group_tests(tests, make, away);
 }
