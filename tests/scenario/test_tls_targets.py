@@ -151,6 +151,20 @@ def test_health_is_asked_by_tls(weir, targets, authority):
     wait.until(lambda: curl.get(edge.url("/")).status == 200, "a healthy target")
 
 
+def test_changes_of_the_group_do_not_end_tls(weir, targets, authority):
+    """Each time its targets are another list, or their health changes, pools are made anew."""
+    target = targets(authority.make("in.test"))
+    edge = _edge(weir, target, f"{{ ca: {authority.certificate}, server_name: in.test }}")
+    for epoch in range(1, 5):
+        # By hand, as control tells of tasks.
+        body = f'{{"epoch": {epoch}, "targets": [{{"id": "t{epoch}", "address": "127.0.0.1:{target.port}"}}]}}'
+        assert edge.admin("/v1/groups/target/targets", method="PUT", body=body.encode()).status < 300
+        assert curl.get(edge.url("/")).text == "secure"
+    for _ in range(3):
+        assert weir.run("reload", "-f", edge.file).code == 0
+        assert curl.get(edge.url("/")).text == "secure"
+
+
 def test_another_authority_is_taken_up_by_itself(weir, targets, authority):
     other = certificates.Authority("Other authority")
     target = targets(other.make("in.test"))

@@ -7,6 +7,7 @@
 #include "edge/forward/sticky.h"
 #include "wire/tls/connection.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define IDLE_PER_TARGET_MAX 1024
@@ -98,6 +99,7 @@ static struct member *take_member(const struct balancer *balancer, struct target
     member->references = 1;
     member->target = target_ref(target);
     client_pool_init(&member->pool, &target->address, &target->other, IDLE_PER_TARGET_MAX);
+    assert(balancer->tls != NULL || !balancer->conf->tls.enabled); /* never in plain */
     if (balancer->tls != NULL)
         member->pool.tls = member->tls = tls_client_ref(balancer->tls);
     member->pool.host = target->host;
@@ -192,6 +194,7 @@ static int adopt_set(struct balancer *balancer, const struct target_set *set)
 {
     struct balancer next = {.group = balancer->group,
                             .conf = balancer->conf,
+                            .tls = balancer->tls,
                             .ops = balancer->ops,
                             .version = balancer->version,
                             .retry_tokens = balancer->retry_tokens};
