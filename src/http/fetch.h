@@ -47,9 +47,9 @@ struct fetch_answer {
 };
 
 /*
- * Waits in a fiber, of a thread that has a worker (worker.h). 0 with an answer of any status; or what went wrong, told in words that begin
- * with whom it was asked: "acme.example: connection refused". *ret_answer is to be finished either
- * way.
+ * Waits in a fiber, of a thread that has a worker (worker.h). 0 with an answer of any status; or
+ * what went wrong, told in words that begin with whom it was asked: "acme.example: connection
+ * refused". *ret_answer is to be finished either way.
  */
 int fetch(const struct fetch_request *request, int64_t deadline_ms, struct fetch_answer *ret_answer,
           struct error *ret_error);

@@ -11,6 +11,7 @@
 #include "main/guard.h"
 #include "main/shim.h"
 #include "main/supervisor.h"
+#include "main/trust.h"
 #include "os/self.h"
 
 #include <poll.h>
@@ -43,6 +44,7 @@ static const struct command commands[] = {
     {"explain", cli_explain, "tell what was decided about a request, or what would be"},
     {"logs", cli_logs, "show what the services print"},
     {"maintenance", cli_maintenance, "close a site for a while, and open it again"},
+    {"trust", trust_main, "let this machine's browsers believe Weir's own certificates"},
     {"down", down_main, "stop what runs here"},
     {"version", run_version, "print the version"},
     {"help", run_help, "print this, or a command's own help: weir help COMMAND"},
@@ -58,9 +60,9 @@ static const struct command internal[] = {
 
 /* Commands that the design names and that do not work yet. */
 static const char *const planned[] = {
-    "dev",    "plan",   "deploy",  "events", "scale", "restart", "rollback", "run",
-    "exec",   "purge",  "secret",  "token",  "trust", "bucket",  "s3",       "db",
-    "builds", "backup", "restore", "doctor", "audit", "sidecar",
+    "dev", "plan",   "deploy", "events",  "scale",  "restart", "rollback",
+    "run", "exec",   "purge",  "secret",  "token",  "bucket",  "s3",
+    "db",  "builds", "backup", "restore", "doctor", "audit",   "sidecar",
 };
 
 static const struct command *find(const struct command *table, size_t count, const char *name)

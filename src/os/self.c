@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/close_range.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,18 @@ const char *const *self_environment(void)
 pid_t self_pid(void)
 {
     return getpid();
+}
+
+int self_home_folder(char *room, size_t room_len)
+{
+    const char *home = getenv("HOME"), *caller = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
+    const struct passwd *entry = caller == NULL ? NULL : getpwnam(caller);
+    if (entry != NULL)
+        home = entry->pw_dir;
+    if (home == NULL || home[0] != '/')
+        return -ENOENT;
+    int len = snprintf(room, room_len, "%s", home);
+    return len < 0 || (size_t)len >= room_len ? -ENAMETOOLONG : 0;
 }
 
 void self_host_name(char *room, size_t room_len)

@@ -32,6 +32,12 @@ int self_become(const char *program, const char **argv, const char *variable);
 
 pid_t self_pid(void);
 
+/*
+ * The home folder of who sits there: under sudo that of the user who called it. 0, -ENOENT, or
+ * -ENAMETOOLONG.
+ */
+int self_home_folder(char *room, size_t room_len);
+
 /* This machine's name, cut off where it is too long; "localhost" when it has none. */
 void self_host_name(char *room, size_t room_len);
 
