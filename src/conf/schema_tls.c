@@ -243,6 +243,15 @@ static const struct schema_row acme_rows[] = {
      AT(struct conf_acme, key),
      .standard = "ecdsa",
      .doc = "the kind of the certificates' keys"},
+    {.name = "eab_id",
+     .kind = SCHEMA_LINE,
+     AT(struct conf_acme, eab_id),
+     .doc = "for authorities that want an account of theirs named (external account binding): its "
+            "key id"},
+    {.name = "eab_key",
+     .kind = SCHEMA_FILE,
+     AT(struct conf_acme, eab_key),
+     .doc = "the file of its HMAC key, in base64url as the authority gave it"},
 };
 
 const struct schema_struct acme_type = {

@@ -143,6 +143,9 @@ void check_acme(struct reading *reading, const struct tree_node *node, void *obj
     if (challenge != NULL && acme->challenge == CONF_ACME_DNS && hook == NULL)
         reading_error(reading, challenge->place,
                       "\"challenge: dns\" needs a \"hook\": a program that sets the record");
+    refuse_dash(reading, node, "eab_key", acme->eab_key);
+    if ((given(node, "eab_id") == NULL) != (given(node, "eab_key") == NULL))
+        reading_error(reading, node->place, "\"eab_id\" and \"eab_key\" go together");
     if (hook != NULL && acme->challenge != CONF_ACME_DNS)
         reading_error(reading, hook->key_place, "\"hook\" is for \"challenge: dns\" only");
 }

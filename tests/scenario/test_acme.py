@@ -124,6 +124,33 @@ def test_by_tls_alpn(weir, place):
         await_certificate(edge, place, root=authority.root())
 
 
+def test_by_tls_alpn_a_name_that_leads_elsewhere_is_told(weir, place, backends):
+    """Another TLS server has the address: its certificate is not ours."""
+    other = weir.edge(SITE.format(http=ports.free(), https=ports.free(), directory="https://x/",
+                                  ca="none.pem", more="", names="other.localhost"),
+                      files={"none.pem": b""})
+    with acme.Authority(place.http + 1, place.https) as authority:
+        elsewhere = {**place.environment,
+                     "WEIR_ACME_TLS_PORT": re.search(r"https://127.0.0.1:(\d+)", other.log())[1]}
+        edge = weir.edge(place.text(authority, ", challenge: tls-alpn"), environment=elsewhere)
+        edge.wait_for_log(f"{NAME} leads to 127.0.0.1:{elsewhere['WEIR_ACME_TLS_PORT']}, "
+                          "not to this Weir (another server answers there")
+        edge.wait_for_log("let port 443 reach it")
+        assert authority.orders() == 0
+
+
+def test_an_account_that_is_bound_to_another(weir, place, tmp_path):
+    secret = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+    (tmp_path / "eab.key").write_text(secret + "\n")
+    with acme.Authority(place.http, binding={"kid-1": secret}) as authority:
+        edge = weir.edge(place.text(authority), environment=place.environment)
+        edge.wait_for_log("externalAccountBinding")
+        more = f", eab_id: kid-1, eab_key: {tmp_path / 'eab.key'}"
+        edge.write(place.text(authority, more))
+        assert weir.run("reload", "-f", edge.file).code == 0
+        await_certificate(edge, place, root=authority.root())
+
+
 HOOK = """\
 #!/bin/sh
 echo "$1 $2 $3 $WEIR_ACME_ACTION $WEIR_ACME_DOMAIN $WEIR_ACME_RECORD $WEIR_ACME_VALUE" >>{folder}/calls

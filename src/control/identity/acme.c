@@ -312,7 +312,7 @@ static int take_account(struct acme *acme, struct error *error)
         rc = buffer_append_char(&payload, '}');
     if (rc < 0)
         return error_set(error, rc, "%s",
-                         rc == -EBADMSG  ? "the secret of `eab` is not base64url"
+                         rc == -EBADMSG  ? "what is in the file of `eab_key` is not base64url"
                          : rc == -EINVAL ? "`email` is too long"
                                          : "out of memory");
     rc = acme_post(acme, acme->new_account, buffer_slice(&payload), &answer, error);

@@ -253,18 +253,26 @@ static void listen_to_signals(void *arg)
     loop_stop(loop_current());
 }
 
-static int read_authorities(struct keeper *keeper)
+/* A file that `acme` names; nothing where it names none. */
+static int read_named(const char *what, struct slice name, struct buffer *ret_content)
 {
     char path[PATH_MAX];
-    struct slice ca = keeper->options->snapshot->acme.ca;
-    buffer_init(&keeper->acme_authorities, VAULT_FILE_BYTES_MAX);
-    if (ca.len == 0)
+    buffer_init(ret_content, VAULT_FILE_BYTES_MAX);
+    if (name.len == 0)
         return 0;
-    (void)snprintf(path, sizeof path, "%.*s", SLICE_ARG(ca));
-    int rc = file_read_all(path, &keeper->acme_authorities);
+    (void)snprintf(path, sizeof path, "%.*s", SLICE_ARG(name));
+    int rc = file_read_all(path, ret_content);
     if (rc < 0)
-        log_error("`acme`: cannot read %s: %s", path, strerror(-rc));
+        log_error("acme: %s: cannot read %s: %s", what, path, strerror(-rc));
     return rc;
+}
+
+/* Without the end of the line. */
+static struct slice first_line(const struct buffer *content)
+{
+    struct slice rest = buffer_slice(content), line = {0};
+    (void)slice_cut(&rest, '\n', &line);
+    return slice_trim(line);
 }
 
 static int prepare(struct keeper *keeper)
@@ -280,11 +288,15 @@ static int prepare(struct keeper *keeper)
         return -ENOMEM;
     int rc = vault_open(&keeper->vault, keeper->options->state);
     if (rc == 0)
-        rc = read_authorities(keeper);
+        rc = read_named("ca", snapshot->acme.ca, &keeper->acme_authorities);
+    if (rc == 0)
+        rc = read_named("eab_key", snapshot->acme.eab_key, &keeper->acme_secret);
     keeper->acme = (struct acme_settings){
         .directory = snapshot->acme.directory,
         .authorities_pem = buffer_slice(&keeper->acme_authorities),
         .email = snapshot->email,
+        .binding_id = snapshot->acme.eab_id,
+        .binding_secret = first_line(&keeper->acme_secret),
     };
     return rc;
 }
@@ -353,7 +365,8 @@ static bool is_same_acme(const struct snapshot *a, const struct snapshot *b)
     return slice_equal(a->acme.directory, b->acme.directory) &&
            slice_equal(a->acme.ca, b->acme.ca) && slice_equal(a->acme.hook, b->acme.hook) &&
            a->acme.challenge == b->acme.challenge && a->acme.key == b->acme.key &&
-           slice_equal(a->email, b->email);
+           slice_equal(a->acme.eab_id, b->acme.eab_id) &&
+           slice_equal(a->acme.eab_key, b->acme.eab_key) && slice_equal(a->email, b->email);
 }
 
 /* An id stands for source and names. */

@@ -33,6 +33,7 @@ struct keeper {
     unsigned orders; /* under way */
     struct acme_settings acme;
     struct buffer acme_authorities; /* PEM */
+    struct buffer acme_secret;
     char admin_socket[PATH_MAX];
     char hook[PATH_MAX];
     bool has_told_made;

@@ -15,6 +15,7 @@
 #define ORDERS_MAX          4 /* at a time */
 #define TURN_MS             250
 #define HTTP_PORT           80
+#define HTTPS_PORT          443
 #define EDGE_MS             30000
 #define EDGE_STEP_MS        50
 
@@ -70,34 +71,36 @@ bool kept_is_by_authority(const struct kept *kept, struct slice pem)
     return is_by;
 }
 
-/* For trials with an authority that looks at another port; the real ones look at 80. */
-static uint16_t http_port(void)
-{
-    uint64_t port = 0;
-    const char *text = self_variable("WEIR_ACME_HTTP_PORT");
-    if (text != NULL && slice_parse_u64(slice_of_cstr(text), &port) == 0 && port > 0 &&
-        port <= UINT16_MAX)
-        return (uint16_t)port;
-    return HTTP_PORT;
-}
-
-/* Each name: an order fails as a whole. */
-static int check_reach(struct kept *kept, struct error *error)
-{
-    const struct reach_options options = {.resolver = kept->keeper->resolver,
-                                          .admin_socket = kept->keeper->admin_socket,
-                                          .port = http_port()};
-    int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < kept->managed->names_count; i++)
-        rc = reach_check(&options, kept->managed->names[i], error);
-    return rc;
-}
-
 static const enum proof_kind proof_kinds[] = {
     [CONF_ACME_HTTP] = PROOF_HTTP,
     [CONF_ACME_TLS_ALPN] = PROOF_TLS_ALPN,
     [CONF_ACME_DNS] = PROOF_DNS,
 };
+
+/* For trials with an authority that looks at other ports; the real ones look at 80 and 443. */
+static uint16_t port_of(enum conf_acme_challenge challenge)
+{
+    uint64_t port = 0;
+    bool is_http = challenge == CONF_ACME_HTTP;
+    const char *text = self_variable(is_http ? "WEIR_ACME_HTTP_PORT" : "WEIR_ACME_TLS_PORT");
+    if (text != NULL && slice_parse_u64(slice_of_cstr(text), &port) == 0 && port > 0 &&
+        port <= UINT16_MAX)
+        return (uint16_t)port;
+    return is_http ? HTTP_PORT : HTTPS_PORT;
+}
+
+/* Each name: an order fails as a whole. */
+static int check_reach(struct kept *kept, enum conf_acme_challenge challenge, struct error *error)
+{
+    const struct reach_options options = {.kind = proof_kinds[challenge],
+                                          .resolver = kept->keeper->resolver,
+                                          .admin_socket = kept->keeper->admin_socket,
+                                          .port = port_of(challenge)};
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < kept->managed->names_count; i++)
+        rc = reach_check(&options, kept->managed->names[i], error);
+    return rc;
+}
 
 static int order_now(struct kept *kept, int64_t *ret_retry_after_s, struct error *error)
 {
@@ -110,7 +113,7 @@ static int order_now(struct kept *kept, int64_t *ret_retry_after_s, struct error
                   .hook = keeper->hook},
         .key_kind = conf->key == CONF_ACME_RSA ? TLS_KEY_RSA : TLS_KEY_ECDSA,
     };
-    int rc = conf->challenge == CONF_ACME_HTTP ? check_reach(kept, error) : 0;
+    int rc = conf->challenge == CONF_ACME_DNS ? 0 : check_reach(kept, conf->challenge, error);
     if (rc < 0)
         return rc;
     return order_certificate(&options, &keeper->vault, kept->managed->id, kept->managed->names,

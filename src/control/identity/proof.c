@@ -47,21 +47,12 @@ static void write_target(const struct proof_place *place, const struct proof *pr
                    SLICE_ARG(name));
 }
 
-static int set_in_edge(const struct proof_place *place, const struct proof *proof,
-                       struct error *error)
+static int put_in_edge(const struct proof_place *place, const struct proof *proof,
+                       struct slice body, struct error *error)
 {
     char target[TARGET_BYTES];
-    SCOPED(buffer_finish) struct buffer pem;
     SCOPED(buffer_finish) struct buffer answer;
-    buffer_init(&pem, PEM_BYTES_MAX);
     buffer_init(&answer, PEM_BYTES_MAX);
-    struct slice body = proof->authorization;
-    if (place->kind == PROOF_TLS_ALPN) {
-        int rc = acme_proof_write(proof->name, proof->authorization, self_wall_s(), &pem);
-        if (rc < 0)
-            return error_set_errno(error, rc, "no certificate for the challenge");
-        body = buffer_slice(&pem);
-    }
     write_target(place, proof, target);
     int status = ask(place->admin_socket, "PUT", target, body, loop_deadline(ADMIN_MS), &answer);
     if (status < 0)
@@ -69,6 +60,25 @@ static int set_in_edge(const struct proof_place *place, const struct proof *proo
     return status == 204 ? 0
                          : error_set(error, -EPROTO, "the edge refuses the challenge (%d): %.*s",
                                      status, SLICE_ARG(buffer_slice(&answer)));
+}
+
+static int set_in_edge(const struct proof_place *place, const struct proof *proof,
+                       struct error *error)
+{
+    SCOPED(buffer_finish) struct buffer pem;
+    buffer_init(&pem, PEM_BYTES_MAX);
+    if (place->kind == PROOF_HTTP)
+        return put_in_edge(place, proof, proof->authorization, error);
+    int rc = acme_proof_write(proof->name, proof->authorization, self_wall_s(), &pem);
+    return rc < 0 ? error_set_errno(error, rc, "no certificate for the challenge")
+                  : put_in_edge(place, proof, buffer_slice(&pem), error);
+}
+
+int proof_show(const struct proof_place *place, struct slice name, struct slice pem,
+               struct error *ret_error)
+{
+    const struct proof proof = {.name = name};
+    return put_in_edge(place, &proof, pem, ret_error);
 }
 
 static void clear_in_edge(const struct proof_place *place, const struct proof *proof)

@@ -30,5 +30,8 @@ struct slice proof_type(enum proof_kind kind);
 
 /* On a fiber; waits. Setting what is set already changes nothing. 0 or an error, told. */
 int proof_set(const struct proof_place *place, const struct proof *proof, struct error *ret_error);
+/* For PROOF_TLS_ALPN: shows this key and certificate in PEM for the name. As proof_set. */
+int proof_show(const struct proof_place *place, struct slice name, struct slice pem,
+               struct error *ret_error);
 /* Nothing is told: the edge forgets by itself. A hook's failure is a warning. */
 void proof_clear(const struct proof_place *place, const struct proof *proof);

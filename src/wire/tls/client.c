@@ -42,9 +42,15 @@ static int set_authorities(struct tls_client *self, const struct tls_client_sett
 
 static int set_protocols(struct tls_client *self, const struct tls_client_settings *settings)
 {
+    static const unsigned char acme[] = "\x0a"
+                                        "acme-tls/1";
     static const unsigned char both[] = "\x02h2\x08http/1.1";
     const unsigned char *list = settings->has_h2 ? both : both + 3;
     unsigned len = (settings->has_h2 ? 3 : 0) + (settings->has_http1 ? 9 : 0);
+    if (settings->has_acme) {
+        list = acme;
+        len = sizeof acme - 1;
+    }
     if (len == 0)
         return 0;
     return SSL_CTX_set_alpn_protos(self->context, list, len) == 0 ? 0 : -ENOMEM;

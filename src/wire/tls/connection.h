@@ -83,6 +83,7 @@ struct tls_client_settings {
     const char *system_authorities;      /* a file of PEM; NULL: nobody */
     struct tls_certificate *certificate; /* that we show; NULL: none */
     bool has_h2, has_http1;              /* offered by ALPN, in this order */
+    bool has_acme;                       /* acme-tls/1 alone (RFC 8737) */
 };
 int tls_client_create(const struct tls_client_settings *settings, struct tls_client **ret_client,
                       struct error *ret_error);
