@@ -8,6 +8,7 @@
 #include "base/writer.h"
 #include "conf/errors.h"
 #include "os/file.h"
+#include "os/folder.h"
 #include "wire/http/date.h"
 #include "wire/tls/connection.h"
 #include "wire/tls/context.h"
@@ -120,6 +121,58 @@ static int each_managed(const struct snapshot *snapshot, const char *state, visi
     return rc;
 }
 
+#define STAPLE_PREFIX       "ocsp-"
+#define STAPLE_DIGEST_BYTES 16
+
+struct slice credentials_staple_name(const struct tls_certificate *certificate,
+                                     char room[static CREDENTIALS_NAME_BYTES])
+{
+    struct writer writer;
+    writer_init(&writer, room, CREDENTIALS_NAME_BYTES);
+    write_literal(&writer, "ocsp/");
+    for (unsigned i = 0; i < STAPLE_DIGEST_BYTES; i++)
+        write_hex(&writer, tls_certificate_digest(certificate)[i], 2);
+    return writer_slice(&writer);
+}
+
+struct staples {
+    const char *state;
+    visit_file *visit;
+    void *arg;
+};
+
+/* Whatever it is about: the edge looks for those of the certificates that it shows. */
+static int visit_staple(void *arg, const char *file)
+{
+    const struct staples *staples = arg;
+    struct slice text = slice_of_cstr(file), prefix = SLICE(STAPLE_PREFIX), suffix = SLICE(".der");
+    char path[PATH_MAX], name[CREDENTIALS_NAME_BYTES];
+    size_t wanted_len = prefix.len + 2 * (size_t)STAPLE_DIGEST_BYTES + suffix.len;
+    if (text.len != wanted_len || !slice_starts_with(text, prefix) ||
+        !slice_ends_with(text, suffix))
+        return 0;
+    struct slice digest = slice_of(text.at + prefix.len, 2 * (size_t)STAPLE_DIGEST_BYTES);
+    int len = snprintf(path, sizeof path, "%s/certificates/%s", staples->state, file);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return 0;
+    const struct wanted wanted = {.what = "the OCSP answer",
+                                  .path = slice_of(path, (size_t)len),
+                                  .name = write_name(name, "ocsp/", digest, ""),
+                                  .may_be_missing = true};
+    return staples->visit(staples->arg, &wanted);
+}
+
+static int each_staple(const char *state, visit_file *visit, void *arg)
+{
+    char folder[PATH_MAX];
+    struct staples staples = {state, visit, arg};
+    int len = snprintf(folder, sizeof folder, "%s/certificates", state);
+    if (len < 0 || (size_t)len >= sizeof folder)
+        return 0;
+    int rc = folder_each(folder, visit_staple, &staples);
+    return rc == -ENOENT ? 0 : rc;
+}
+
 /* Until visit returns other than 0; returns that. A file may be visited more than once. */
 static int each_file(const struct snapshot *snapshot, const char *state, visit_file *visit,
                      void *arg)
@@ -138,7 +191,9 @@ static int each_file(const struct snapshot *snapshot, const char *state, visit_f
     }
     for (unsigned i = 0; rc == 0 && i < snapshot->groups_count; i++)
         rc = each_of_group(&snapshot->groups[i].tls, visit, arg);
-    return rc < 0 ? rc : each_managed(snapshot, state, visit, arg);
+    if (rc == 0)
+        rc = each_managed(snapshot, state, visit, arg);
+    return rc < 0 ? rc : each_staple(state, visit, arg);
 }
 
 /* Gathering. */

@@ -13,6 +13,11 @@
 struct slice credentials_managed_name(const struct conf_managed *managed,
                                       char room[static CREDENTIALS_NAME_BYTES]);
 
+/* How the bundle calls an authority's word on a certificate (OCSP): "ocsp/" and the first half of
+ * the certificate's digest in hexadecimal; its file is "certificates/ocsp-….der". */
+struct slice credentials_staple_name(const struct tls_certificate *certificate,
+                                     char room[static CREDENTIALS_NAME_BYTES]);
+
 /* What its file is called, below the state folder: "certificates/ID.pem". */
 struct slice credentials_managed_file(const struct conf_managed *managed,
                                       char room[static CREDENTIALS_NAME_BYTES]);

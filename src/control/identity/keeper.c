@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "control/identity/keeper_internal.h"
 #include "control/identity/schedule.h"
+#include "control/identity/staple.h"
 #include "os/file.h"
 #include "os/kernel.h"
 #include "os/loop.h"
@@ -119,7 +120,7 @@ static bool is_good(struct kept *kept)
     SCOPED(buffer_finish) struct buffer pem;
     buffer_init(&pem, VAULT_FILE_BYTES_MAX);
     bool is_there = kept_look(kept, &pem) && now_s() < kept->report.renew_from_s &&
-                    now_s() >= kept->report.not_before_s;
+                    now_s() >= kept->report.not_before_s && !kept->is_revoked;
     if (is_there && !is_acme(kept))
         is_there = kept_is_by_authority(kept, buffer_slice(&pem));
     if (pem.at != NULL)
@@ -147,12 +148,14 @@ static void succeed(struct kept *kept)
     kept->report.failures = 0;
     kept->report.next_try_s = 0;
     kept->report.is_asked_to_wait = false;
+    kept->is_revoked = false;
     kept->report.error[0] = kept->told[0] = '\0';
     write_date(kept->report.not_after_s, ends);
     if (is_acme(kept))
         log_info("%.*s: a new certificate, until %s", SLICE_ARG(kept->managed->names[0]), ends);
     keeper_report(kept->keeper);
     keeper_tell_changed(kept->keeper);
+    staples_wake(kept->keeper);
 }
 
 static void fail(struct kept *kept, int rc, int64_t retry_after_s, const struct error *error)
@@ -323,6 +326,8 @@ static int begin(struct keeper *keeper)
     }
     for (unsigned i = 0; rc == 0 && i < keeper->kept_count; i++)
         rc = fiber_start(kept_main, &keeper->kept[i], &keeper->kept[i].fiber);
+    if (rc == 0)
+        rc = staples_start(keeper);
     tell_made(keeper); /* where there are none to be made here */
     return rc;
 }
@@ -369,10 +374,60 @@ static bool is_same_acme(const struct snapshot *a, const struct snapshot *b)
            slice_equal(a->acme.eab_key, b->acme.eab_key) && slice_equal(a->email, b->email);
 }
 
+static bool are_same_files(const struct conf_certificate *a, unsigned a_count,
+                           const struct conf_certificate *b, unsigned b_count)
+{
+    bool are_same = a_count == b_count;
+    for (unsigned i = 0; are_same && i < a_count; i++)
+        are_same =
+            slice_equal(a[i].certificate, b[i].certificate) && slice_equal(a[i].key, b[i].key);
+    return are_same;
+}
+
+/* The user's own certificates, which may be asked about at their authorities. */
+static bool has_same_files(const struct snapshot *a, const struct snapshot *b)
+{
+    if (a->listeners_count != b->listeners_count || a->sites_count != b->sites_count)
+        return false;
+    for (unsigned i = 0; i < a->listeners_count; i++) {
+        const struct conf_tls *x = &a->listeners[i].tls, *y = &b->listeners[i].tls;
+        if (!are_same_files(x->certificates, x->certificates_count, y->certificates,
+                            y->certificates_count))
+            return false;
+    }
+    for (unsigned i = 0; i < a->sites_count; i++) {
+        const struct conf_site *x = &a->sites[i], *y = &b->sites[i];
+        if (x->identities_count != y->identities_count)
+            return false;
+        for (unsigned k = 0; k < x->identities_count; k++) {
+            if (!are_same_files(x->identities[k].certificates, x->identities[k].certificates_count,
+                                y->identities[k].certificates, y->identities[k].certificates_count))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool has_files(const struct snapshot *snapshot)
+{
+    for (unsigned i = 0; i < snapshot->listeners_count; i++) {
+        if (snapshot->listeners[i].tls.certificates_count > 0)
+            return true;
+    }
+    for (unsigned i = 0; i < snapshot->sites_count; i++) {
+        for (unsigned k = 0; k < snapshot->sites[i].identities_count; k++) {
+            if (snapshot->sites[i].identities[k].certificates_count > 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* An id stands for source and names. */
 bool keeper_must_change(const struct snapshot *now, const struct snapshot *next)
 {
-    if (now->managed_count != next->managed_count || !is_same_acme(now, next))
+    if (now->managed_count != next->managed_count || !is_same_acme(now, next) ||
+        !has_same_files(now, next))
         return true;
     for (unsigned i = 0; i < now->managed_count; i++) {
         if (!slice_equal(now->managed[i]->id, next->managed[i]->id))
@@ -383,5 +438,5 @@ bool keeper_must_change(const struct snapshot *now, const struct snapshot *next)
 
 bool keeper_is_wanted(const struct snapshot *snapshot)
 {
-    return snapshot->managed_count > 0;
+    return snapshot->managed_count > 0 || has_files(snapshot);
 }

@@ -18,6 +18,7 @@ struct kept {
     const struct conf_managed *managed;
     struct fiber *fiber;
     struct report_entry report;
+    bool is_revoked;               /* what there is, by its authority */
     bool has_begun;                /* its first pass is over: it is there, or cannot be had now */
     char told[REPORT_ERROR_BYTES]; /* the failure that was logged last */
 };
@@ -37,6 +38,8 @@ struct keeper {
     char admin_socket[PATH_MAX];
     char hook[PATH_MAX];
     bool has_told_made;
+    struct list stapled; /* of struct stapled, owned (staple.c) */
+    struct fiber *stapling;
 };
 
 /* What the file says of its times, to kept->report; false: there is no certificate of use. */

@@ -567,6 +567,28 @@ static int fill(struct making *making)
     return rc < 0 ? rc : make_clients(making);
 }
 
+/*
+ * Identities that are shared with the set before get them too: it is the same certificate, and a
+ * word that is newer, or none where it is no longer to be told.
+ */
+static int staple_all(const struct making *making)
+{
+    size_t cursor = 0;
+    const struct map_entry *entry;
+    int rc = 0;
+    while (rc == 0 && (entry = map_next(&making->self->shown, &cursor)) != NULL) {
+        const struct shown *shown = entry->value;
+        for (unsigned i = 0; rc == 0 && shown->tls != NULL && i < shown->credentials_count; i++) {
+            char room[CREDENTIALS_NAME_BYTES];
+            struct slice word = {0};
+            struct slice name = credentials_staple_name(shown->credentials[i]->certificate, room);
+            (void)bundle_find(making->bundle, name, &word);
+            rc = tls_identity_staple(shown->tls, i, word);
+        }
+    }
+    return rc;
+}
+
 int identities_create(struct snapshot *snapshot, const struct bundle *bundle,
                       const struct identities *previous, struct identities **ret_identities)
 {
@@ -582,6 +604,8 @@ int identities_create(struct snapshot *snapshot, const struct bundle *bundle,
     atomic_init(&making.self->references, 1);
     making.self->snapshot = snapshot_ref(snapshot);
     int rc = fill(&making);
+    if (rc == 0)
+        rc = staple_all(&making);
     map_finish(&making.listed);
     map_finish(&making.by_place);
     if (rc < 0)
