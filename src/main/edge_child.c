@@ -304,6 +304,8 @@ int edge_child_start(struct supervisor *self, const struct configuration *config
 {
     if (self->is_stopping)
         return -ECANCELED;
+    /* Others may be read while it starts: it is to get those then. */
+    uint64_t credentials_digest = configuration->credentials.digest;
     struct edge_child *child = make(self);
     struct proc_info info;
     int ready;
@@ -325,7 +327,7 @@ int edge_child_start(struct supervisor *self, const struct configuration *config
     child->serves = true;
     child->start_ticks = info.start_ticks;
     child->digest = configuration->digest;
-    child->credentials_digest = configuration->credentials.digest;
+    child->credentials_digest = credentials_digest;
     *ret_child = child;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "main/control_child.h"
 #include "main/edge_child.h"
 #include "main/edge_note.h"
+#include "main/reload.h"
 #include "os/loop.h"
 
 #include <errno.h>
@@ -75,7 +76,11 @@ static int start_current(struct supervisor *self)
     struct edge_child *child;
     struct error error = {0};
     int rc = edge_child_start(self, &self->configuration, &self->sockets, &child, &error);
-    return rc < 0 ? rc : take_current(self, child);
+    if (rc == 0)
+        rc = take_current(self, child);
+    if (rc == 0 && child->credentials_digest != self->configuration.credentials.digest)
+        reload_send_credentials(self);
+    return rc;
 }
 
 /* Until there is one again. */

@@ -184,7 +184,7 @@ def test_a_hook_that_fails_is_named(weir, tmp_path):
         edge = weir.edge(place.text(authority, ", challenge: dns, hook: /bin/false"),
                          environment=place.environment)
         edge.wait_for_log("the hook /bin/false ended with exit status 1")
-        assert state_of(edge)["phase"] == "failing"
+        wait.until(lambda: state_of(edge)["phase"] == "failing", "the failure in the state")
 
 
 def test_an_rsa_key(weir, place):
