@@ -56,7 +56,8 @@ static void names_follow_the_rules_of_prometheus(void **state)
                     slice_starts_with(name, SLICE("process_")));
         assert_int_equal(metric->type == METRIC_COUNTER, slice_ends_with(name, SLICE("_total")));
         for (size_t i = 0; i < name.len; i++)
-            assert_true((name.at[i] >= 'a' && name.at[i] <= 'z') || name.at[i] == '_');
+            assert_true((name.at[i] >= 'a' && name.at[i] <= 'z') || name.at[i] == '_' ||
+                        (i > 0 && ascii_is_digit(name.at[i])));
         assert_true(slice_ends_with(slice_of_cstr(metric->help), SLICE(".")));
         assert_int_equal(slice_find(slice_of_cstr(metric->help), '\n'), -1);
         for (const struct metric *other = metric + 1; other->name != NULL; other++)
