@@ -200,12 +200,15 @@ int configuration_check_state(const struct configuration *configuration, const c
     const struct snapshot *snapshot = configuration->snapshot;
     char real[PATH_MAX];
     int len = file_real_path(state, real, sizeof real);
+    struct slice last = {NULL, 0}; /* rule after rule often serves the same */
     for (unsigned i = 0; len > 0 && i < snapshot->sites_count; i++) {
         const struct conf_site *site = &snapshot->sites[i];
         for (unsigned k = 0; k < site->rules_count; k++) {
             const struct conf_rule *rule = &site->rules[k];
-            if (rule->action == CONF_ACTION_FILES &&
-                shows(rule->files.root, slice_of(real, (size_t)len)))
+            if (rule->action != CONF_ACTION_FILES || slice_equal(rule->files.root, last))
+                continue;
+            last = rule->files.root;
+            if (shows(last, slice_of(real, (size_t)len)))
                 return error_set(
                     error, -EPERM,
                     "%.*s:%u: the state folder %s lies in the folder that is served "
