@@ -213,6 +213,8 @@ static const char *why_unread(int rc, char *room, size_t room_len)
         return "there is no such file";
     if (rc == -EMSGSIZE)
         return "it is larger than 1 MiB";
+    if (rc == -ENOTSUP)
+        return "it is no regular file";
     (void)snprintf(room, room_len, "%s", strerror(-rc));
     return room;
 }
@@ -238,7 +240,7 @@ static int gather(void *arg, const struct wanted *wanted)
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%.*s", SLICE_ARG(wanted->path));
     buffer_init(&content, BUNDLE_FILE_BYTES_MAX);
-    rc = file_read_all(path, &content);
+    rc = file_read_regular(path, &content);
     if (rc == 0)
         rc = bundle_add(gathering->bundle, name, buffer_slice(&content));
     else if (rc != -ENOMEM)

@@ -218,6 +218,34 @@ def test_files_that_become_wrong_are_told_once_and_change_nothing(weir, authorit
     assert certificates.serial(edge.port, "a.test") == certificates.serial_of(old[0])
 
 
+WRONG = {
+    "no certificate": lambda path: path.write_text("not a certificate\n"),
+    "half of one": lambda path: path.write_bytes(path.read_bytes()[:len(path.read_bytes()) // 2]),
+    "an empty file": lambda path: path.write_bytes(b""),
+    "a large file": lambda path: path.write_bytes(bytes(2 << 20)),
+    "nothing": lambda path: path.unlink(),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a device": lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+    "a link to itself": lambda path: (path.unlink(), path.symlink_to(path)),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_whatever_a_file_becomes_nothing_waits_for_it(weir, authority, what):
+    old = authority.make("a.test")
+    edge = weir.edge(_site(), files=_files(old))
+    for name in ("a.key", "a.pem"):
+        WRONG[what](edge.folder / name)
+        assert weir.run("reload", "-f", edge.file).code == 1
+        assert certificates.serial(edge.port, "a.test") == certificates.serial_of(old[0])
+    # The supervisor still hears: of an edge that crashes, too.
+    pid = edge.status()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait.until(lambda: edge.status().get("pid") not in (None, pid), "another edge")
+    assert certificates.serial(edge.port, "a.test") == certificates.serial_of(old[0])
+
+
 def test_an_edge_that_crashes_comes_back_with_the_accepted_certificate(weir, authority):
     pair = authority.make("a.test")
     edge = weir.edge(_site(), files=_files(pair))

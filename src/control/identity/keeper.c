@@ -264,7 +264,7 @@ static int read_named(const char *what, struct slice name, struct buffer *ret_co
     if (name.len == 0)
         return 0;
     (void)snprintf(path, sizeof path, "%.*s", SLICE_ARG(name));
-    int rc = file_read_all(path, ret_content);
+    int rc = file_read_regular(path, ret_content);
     if (rc < 0)
         log_error("acme: %s: cannot read %s: %s", what, path, strerror(-rc));
     return rc;
