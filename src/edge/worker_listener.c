@@ -42,7 +42,6 @@ static void configure(struct worker_listener *self)
     const struct conf_listener *conf = conf_of(self->view, self->index);
     struct server *server = &self->server;
     server->tls = conf->tls.source == CONF_TLS_OFF ? NULL : self->tls;
-    server->is_secure = server->tls != NULL;
     server->port = conf->address.port;
     server->head_timeout_ms = conf->timeouts.head_ms;
     server->idle_timeout_ms = conf->timeouts.idle_ms;

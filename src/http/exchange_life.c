@@ -70,7 +70,7 @@ void exchange_open(struct exchange *exchange, struct session *session,
         .session = session,
         .server = session->server,
         .client = slice_of(session->client, session->client_len),
-        .is_secure = session->server->is_secure && !session->is_plain,
+        .is_secure = session->io.layer != NULL, /* its listener may have changed since */
         .id = prng_next(&worker_current()->prng),
         .started_us = loop_now_us(),
         .timeout_idle_ms = session->server->idle_timeout_ms,

@@ -121,7 +121,6 @@ static void refuse_plain(struct session *session)
 {
     tls_io_strip(&session->io);
     session->refusal = (struct h1_refusal){400, "plain HTTP was sent to an HTTPS port"};
-    session->is_plain = true;
     if (session->has_requests)
         start_fiber(session);
     else

@@ -20,7 +20,6 @@ struct server {
     exchange_handler *handle;
     void (*log)(const struct exchange *exchange); /* after the last byte; may be NULL */
     struct tls_listener *tls; /* counted by the owner; NULL: connections are plain */
-    bool is_secure;           /* requests are said to have come by TLS */
     bool is_uncounted;        /* its requests are not traffic: the admin API */
     uint16_t port;            /* of the listener */
     int64_t head_timeout_ms;  /* from a head's first byte to its last */

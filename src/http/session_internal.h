@@ -30,7 +30,6 @@ struct session {
     enum session_state state;
     struct h2_connection *h2; /* owned; NULL but in SESSION_H2 */
     bool is_draining;
-    bool is_plain;     /* although its listener has TLS: only to be told so */
     bool has_served;   /* a request of HTTP/1 */
     bool has_requests; /* else its listener serves it in another way */
     uint8_t client_len;

@@ -198,6 +198,25 @@ def test_reloads_with_other_certificates_drop_nobody(weir, authority):
     assert done[0] > 100
 
 
+def test_a_connection_is_what_it_was_when_its_listener_becomes_another(weir, backends, authority):
+    """It was opened before the listener had TLS: its requests have not come by it."""
+    target = backends.echo()
+    plain = TOP + """
+listeners: { https: { address: "127.0.0.1:@PORT@" } }
+sites: { a: { domains: [a.test], rules: [ { forward: targets } ] } }
+target_groups: { targets: "@target@" }
+"""
+    edge = weir.edge(plain, target=target, files=_files(authority.make("a.test")))
+    with raw.connect(edge.port) as connection:
+        for _ in range(2):
+            assert connection.send(raw.request(host="a.test")).response().status == 200
+            assert target.requests[-1].head.get("X-Forwarded-Proto") == "http"
+            edge.write(plain.replace('@PORT@"', '@PORT@", tls: { certificate: a.pem, key: a.key }'))
+            assert weir.run("reload", "-f", edge.file).code == 0
+    assert _curl(edge, authority, "a.test").code == 0
+    assert target.requests[-1].head.get("X-Forwarded-Proto") == "https"
+
+
 def test_a_key_that_does_not_fit_changes_nothing(weir, authority):
     old, new = authority.make("a.test"), authority.make("a.test")
     edge = weir.edge(_site(), files=_files(old))

@@ -270,7 +270,7 @@ void foresee_write(struct json_writer *json, const struct edge *edge,
 {
     const struct snapshot *snapshot = edge->workers[0].view->plane->snapshot;
     bool is_secure = slice_starts_with(foreseen->url, SLICE("https:"));
-    struct server server = {.is_secure = is_secure};
+    struct server server = {0};
     struct foresight foresight = {.json = json, .edge = edge, .foreseen = foreseen};
     (void)split_url(foreseen->url, &foresight.authority, &foresight.target, &foresight.port);
     server.port = (uint16_t)foresight.port;

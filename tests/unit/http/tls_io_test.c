@@ -259,7 +259,6 @@ static void begin_server(void)
 {
     server = (struct server){.handle = answer,
                              .tls = listener,
-                             .is_secure = true,
                              .head_timeout_ms = 10000,
                              .idle_timeout_ms = 60000,
                              .body_max = UINT64_MAX};
