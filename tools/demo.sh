@@ -49,20 +49,20 @@ else
 fi
 pid=$!
 
-# The first address in its log, under the first name that weir.yaml gives the site.
+# base_url SCHEME: its first address in the log, under the first name that weir.yaml gives the site.
 base_url() {
     local port name
-    port=$(sed -n 's|.*listening on http://[^ ]*:\([0-9]\{1,5\}\).*|\1|p' "$log" | head -n 1)
+    port=$(sed -n "s|.*listening on $1://[^ ]*:\\([0-9]\\{1,5\\}\\).*|\\1|p" "$log" | head -n 1)
     [ -n "$port" ] || return 1
     name=$(sed -n 's|.*domains: *\[ *"\{0,1\}\([a-z0-9.-]*\).*|\1|p' "$folder/weir.yaml" | head -n 1)
-    echo "http://${name:-127.0.0.1}:$port"
+    echo "$1://${name:-127.0.0.1}:$port"
 }
 ask() {
     curl --silent --show-error --noproxy '*' --max-time 5 "$@"
 }
 
 end=$((SECONDS + ready_deadline_s))
-until url=$(base_url) && grep -q '^ready' "$log" && ask --fail --output /dev/null "$url/api/notes" 2>/dev/null; do
+until url=$(base_url http) && secure_url=$(base_url https) && grep -q '^ready' "$log" && ask --fail --output /dev/null "$url/api/notes" 2>/dev/null; do
     if $is_stopping; then
         exit 0
     fi
@@ -133,6 +133,10 @@ if $check; then
     expect "a note is taken" answers 201 -H 'Content-Type: application/json' \
         -d '{"text": "written by ./dev demo --check"}' "$url/api/notes"
     expect "and read again" shows "written by ./dev demo --check" "$url/api/notes"
+    (cd "$folder" && "$weir" trust --export) >"$work/authority.pem"
+    expect "it answers by HTTP/2 and TLS to who trusts its authority" \
+        shows "written by ./dev demo --check" --http2 --cacert "$work/authority.pem" \
+        "$secure_url/api/notes"
     expect "what is not there is a 404" answers 404 "$url/api/nothing-here"
     expect "a hundred requests in a row succeed" \
         ask --fail --output /dev/null "$url/api/notes?[1-100]"
@@ -155,24 +159,27 @@ if $check; then
 fi
 
 port=${url##*:}
+secure_port=${secure_url##*:}
 cat <<TXT
 
-  The notes application is at $url/
+  The notes application is at $url/ and $secure_url/
 
-  Three things to try:
+  Four things to try:
     1. open it in a browser and write a note, or take one from a shell:
          curl -d '{"text": "hello"}' -H 'Content-Type: application/json' $url/api/notes
     2. see its tasks, targets and requests:
          cd examples/notes && ../../build/weir status
     3. kill one of its tasks while you reload the page; Weir starts another, no request fails:
          kill -9 \$(../../build/weir status | awk '$pids' | head -n 1)
+    4. let your browsers trust it, then open $secure_url/
+         ../../build/weir trust
 TXT
 if [ -n "${SSH_CONNECTION:-}" ]; then
     server=$(echo "$SSH_CONNECTION" | cut -d ' ' -f 3)
     cat <<TXT
 
   This machine is remote. On yours, run this first and leave it open, then use the same address:
-    ssh -L $port:127.0.0.1:$port $(id -un)@$server
+    ssh -L $port:127.0.0.1:$port -L $secure_port:127.0.0.1:$secure_port $(id -un)@$server
 TXT
 fi
 printf '\n  Ctrl-C stops it.\n\n'
