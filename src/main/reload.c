@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define WATCH_MS       10000
+#define WATCH_MS       5000
 #define TOLD_BYTES_MAX (1 << 20)
 
 /* What was read, and the sockets for it. */

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from harness import certificates, curl, raw, wait
+from harness.backends import Response
 
 TOP = "workers: 2\naccess_log: { format: json, path: \"@FOLDER@/access.log\" }\n"
 # Whoever wants a certificate by ACME waits for it.
@@ -366,6 +367,45 @@ def test_client_certificates_are_required_matched_and_passed_on(weir, backends, 
     entry = edge.access_log()[-1]
     assert entry["tls_version"] == "TLSv1.3" and entry["tls_server_name"] == "closed.test"
     assert entry["client_subject"] == "CN=ci,O=Example"
+
+
+def test_an_auth_service_is_told_no_lies(weir, backends, authority):
+    guard = backends.serve(lambda request, _connection: Response(status=204))
+    pair = authority.make("a.test")
+    edge = weir.edge(TOP + f"""
+listeners: {{ https: {{ address: "127.0.0.1:@PORT@", tls: {_tls(pair)} }} }}
+sites: {{ a: {{ domains: a.test, auth: {{ forward: guard, path: /check }}, respond: in }} }}
+target_groups: {{ guard: "@guard@" }}
+""", guard=guard)
+    answer = _curl(edge, authority, "a.test", "-H", "Client-Cert: :lie:", "-H", "X_Client_Cert: lie",
+                   "-H", "X-Kept: x")
+    assert answer.text == "in"
+    names = {name.lower() for name, _ in guard.requests[0].head.headers}
+    assert "x-kept" in names and not any("client" in name for name in names)
+
+
+def test_a_listener_takes_up_tls_while_clients_are_connected(weir, backends, authority):
+    """Who connected in plain stays so, and is not said to have come by TLS."""
+    pair = authority.make("a.test")
+    text = TOP + """
+listeners: { main: { address: "127.0.0.1:@PORT@" TLS } }
+sites: { a: { domains: a.test, hsts: true, forward: target } }
+target_groups: { target: "@target@" }
+"""
+    edge = weir.edge(text.replace("TLS", ""), target=backends.echo())
+    request = raw.request("GET", "/", host="a.test")
+    plain = raw.connect(edge.port)
+    assert plain.send(request).response().status == 200
+    edge.write(text.replace("TLS", f", tls: {_tls(pair)}"))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    answer = plain.send(request).response()
+    headers = dict(json.loads(answer.body)["headers"])
+    assert headers["X-Forwarded-Proto"] == "http"
+    assert answer.get("Strict-Transport-Security") is None
+    secure = _curl(edge, authority, "a.test")
+    assert dict(json.loads(secure.body)["headers"])["X-Forwarded-Proto"] == "https"
+    assert secure.get("strict-transport-security") is not None
+    plain.close()
 
 
 def test_who_may_show_none_is_told_apart(weir, backends, authority):

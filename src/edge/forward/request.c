@@ -23,9 +23,10 @@ static const struct field_set replaced = {{REPLACED}};
 static const struct field_set replaced_traced = {
     {REPLACED | FIELD_BIT(TRACEPARENT) | FIELD_BIT(TRACESTATE)}};
 
-/* What only whoever has verified a certificate may say (RFC 9440). */
-static void leave_out_certificates(struct field_set *leave_out)
+void forward_leave_out_claims(const struct exchange *exchange, struct field_set *leave_out)
 {
+    if (UNLIKELY(exchange->has_trusted_peer))
+        return;
     field_set_add(leave_out, FIELD_CLIENT_CERT);
     field_set_add(leave_out, FIELD_CLIENT_CERT_CHAIN);
     field_set_add(leave_out, FIELD_X_CLIENT_CERT);
@@ -171,8 +172,7 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
     struct field_set leave_out = is_traced ? replaced_traced : replaced;
     if (UNLIKELY(own->count > 0))
         field_set_add(&leave_out, FIELD_COOKIE);
-    if (LIKELY(!exchange->has_trusted_peer))
-        leave_out_certificates(&leave_out);
+    forward_leave_out_claims(exchange, &leave_out);
     h1_write_forwarded(writer, &request->fields, &leave_out);
     if (UNLIKELY(own->count > 0))
         write_cookies(writer, &request->fields, own);

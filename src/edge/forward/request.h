@@ -5,6 +5,7 @@
 
 struct conf_group;
 struct exchange;
+struct field_set;
 
 /* Cookies of Weir's own, which no target sees: of the group and of the choice of a group. */
 struct own_cookies {
@@ -26,3 +27,7 @@ struct slice forward_host(const struct exchange *exchange);
 
 /* X-Forwarded-For, -Proto, -Host, -Port and -Prefix, and X-Request-Id. */
 void forward_write_origin(struct writer *writer, const struct exchange *exchange);
+
+/* Adds what only whoever has verified a client's certificate may say of it (RFC 9440), but where a
+ * trusted proxy sent the request. */
+void forward_leave_out_claims(const struct exchange *exchange, struct field_set *leave_out);

@@ -99,7 +99,9 @@ static int send_question(struct question *question)
     h1_write_request_line(&head, SLICE("GET"), question->conf->path);
     h1_write_field(&head, field_name(FIELD_HOST), exchange->request.authority);
     struct fields fields = fields_to_show(&exchange->request.fields);
-    h1_write_forwarded(&head, &fields, &left_out);
+    struct field_set leave_out = left_out;
+    forward_leave_out_claims(exchange, &leave_out);
+    h1_write_forwarded(&head, &fields, &leave_out);
     write_about(&head, exchange);
     h1_write_end(&head);
     struct iovec part = {block, writer_slice(&head).len};

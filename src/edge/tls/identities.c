@@ -365,7 +365,7 @@ static int take_shown(struct making *making, const struct conf_identity *conf,
 
 static int add_domain(struct identity_names *names, struct slice domain, struct shown *shown)
 {
-    if (names->first == NULL)
+    if (names->first == NULL || names->first->tls == NULL)
         names->first = shown;
     if (slice_equal(domain, SLICE("*"))) {
         names->any = shown;

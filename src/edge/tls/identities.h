@@ -45,7 +45,7 @@ struct identity_names {
     struct map wildcards; /* "x.y" of "*.x.y" */
     size_t wildcard_max;
     struct shown *any;      /* of "*", borrowed; NULL: none */
-    struct shown *first;    /* of the first site: for whoever names nobody or an unknown one */
+    struct shown *first;    /* of the first site that has one: for whoever is unknown */
     struct map routes;      /* of a tcp listener: name to struct conf_sni_route */
     struct map wild_routes; /* "x.y" of "*.x.y" */
 };
