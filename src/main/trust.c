@@ -184,9 +184,8 @@ int trust_main(int argc, const char **argv)
     static struct trust trust;
     const char *file = NULL, *state = NULL, **arguments;
     const struct option_row options[] = {
-        {'f', "file", OPTION_TEXT, "FILE", "the file; weir.yaml without it", .text = &file},
-        {'\0', "state", OPTION_TEXT, "FOLDER", "the state folder; .weir beside the file without it",
-         .text = &state},
+        PLACE_FILE_ROW('f', file),
+        PLACE_STATE_ROW(state),
         {'\0', "remove", OPTION_FLAG, NULL, "take it out of the stores again",
          .flag = &trust.removes},
         {'\0', "export", OPTION_FLAG, NULL,
