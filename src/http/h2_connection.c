@@ -138,6 +138,7 @@ static void take(struct h2_connection *connection, struct slice bytes)
         end(connection);
         return;
     }
+    connection->is_refused |= rc < 0;
     h2_start_streams(connection);
 }
 
@@ -181,6 +182,21 @@ static void read_frames(struct h2_connection *connection)
     block_give(block, BLOCK_LARGE);
 }
 
+/* Here, or in TLS. */
+static bool has_unsent(const struct h2_connection *connection)
+{
+    const struct io *io = &connection->session->io;
+    return connection->start < connection->end ||
+           (io->layer != NULL && (io->ready & IO_WRITABLE) == 0);
+}
+
+/* No further request is taken, or none will come. */
+static bool is_ending(const struct h2_connection *connection)
+{
+    return h2_is_live(connection) &&
+           (connection->has_ended || !h2_session_wants_read(connection->engine));
+}
+
 void h2_run(struct session *session)
 {
     struct h2_connection *connection = session->h2;
@@ -201,7 +217,7 @@ void h2_ready(struct session *session)
         end(connection);
     else if ((session->io.ready & IO_READABLE) != 0 && !connection->has_ended)
         task_queue(&session->task);
-    if (connection->start < connection->end)
+    if (connection->start < connection->end || is_ending(connection))
         h2_queue_turn(connection);
     let_go(connection);
 }
@@ -221,17 +237,31 @@ static void await(struct h2_connection *connection, enum h2_wait wait, uint64_t 
         timer_arm(timer, loop_deadline(timeout_ms));
 }
 
+/* Idle it is since its last request, whatever else the client says meanwhile. */
+static void await_request(struct h2_connection *connection, int64_t timeout_ms)
+{
+    if (connection->idle_until_ms == 0 || connection->idle_mark != connection->streams_begun) {
+        connection->idle_mark = connection->streams_begun;
+        connection->idle_until_ms = loop_deadline(timeout_ms);
+    }
+    int64_t left_ms = connection->idle_until_ms - loop_now_ms();
+    await(connection, H2_WAIT_REQUEST, connection->idle_mark, left_ms > 0 ? left_ms : 0);
+}
+
 /* What is awaited of the client now. */
 static void await_next(struct h2_connection *connection)
 {
     const struct server *server = connection->session->server;
     uint64_t unit = h2_session_unit(connection->engine);
-    if (connection->is_leaving || !h2_session_wants_read(connection->engine))
+    bool takes_more = h2_session_wants_read(connection->engine);
+    if (!connection->is_leaving && !takes_more && !connection->is_refused && has_unsent(connection))
+        await(connection, H2_WAIT_LAST, 0, server->idle_timeout_ms);
+    else if (connection->is_leaving || !takes_more)
         await(connection, H2_WAIT_LEAVING, connection->is_leaving, LEAVE_MS);
     else if (unit != 0)
         await(connection, H2_WAIT_HEAD, unit, server->head_timeout_ms);
     else if (connection->streams_count == 0)
-        await(connection, H2_WAIT_REQUEST, connection->streams_begun, server->idle_timeout_ms);
+        await_request(connection, server->idle_timeout_ms);
     else
         await(connection, H2_WAIT_NOTHING, 0, 0);
 }
@@ -248,7 +278,7 @@ static void leave(struct h2_connection *connection)
 
 static bool is_done(const struct h2_connection *connection)
 {
-    if (connection->is_leaving || connection->start < connection->end ||
+    if (connection->is_leaving || has_unsent(connection) ||
         h2_session_wants_write(connection->engine))
         return false;
     return !h2_session_wants_read(connection->engine) ||

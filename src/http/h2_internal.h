@@ -11,7 +11,8 @@ enum h2_wait {
     H2_WAIT_NOTHING, /* streams are under way; their fibers have time-outs of their own */
     H2_WAIT_HEAD,    /* the preface, or the rest of a header block */
     H2_WAIT_REQUEST, /* idle */
-    H2_WAIT_LEAVING, /* the client is to see the last answers, and leave */
+    H2_WAIT_LAST,    /* the last answers are to leave */
+    H2_WAIT_LEAVING, /* the client is to see them, and leave */
 };
 
 struct h2_connection {
@@ -25,6 +26,8 @@ struct h2_connection {
     enum h2_wait wait;
     uint64_t wait_mark; /* of what is awaited: another one has its own time */
     uint64_t streams_begun;
+    uint64_t idle_mark; /* of streams_begun: since then it is idle */
+    int64_t idle_until_ms;
     char *block;         /* owned; frames that are to leave; NULL while there are none */
     uint32_t start, end; /* of it, what has not left */
     struct task turn;    /* at a turn's end: lets go what was collected, and looks what is next */
@@ -33,6 +36,7 @@ struct h2_connection {
     bool is_over;     /* nothing is read or written any more; the engine is not asked again */
     bool is_leaving;  /* all was said: only the client's end is awaited */
     bool has_ended;   /* the client's half has */
+    bool is_refused;  /* for what the client has sent */
 };
 
 struct h2_buffer {

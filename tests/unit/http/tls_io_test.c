@@ -300,12 +300,21 @@ static void answer_large(struct exchange *exchange)
     exchange_respond(exchange, 200, SLICE("text/plain"), slice_of(large, sizeof large), NULL);
 }
 
-/* A part waits in the kernel, and what is behind it in the layer. */
-static void slow_last(const char *field, bool drains)
+static void expect_large(struct client *client)
 {
     char bytes[5000];
     size_t all = 0;
     ssize_t got;
+    while ((got = io_read_wait(&client->io, bytes, sizeof bytes, loop_deadline(ENOUGH_MS))) > 0)
+        all += (size_t)got;
+    assert_int_equal(got, 0);
+    assert_true(all > sizeof large);
+    io_close(&client->io);
+}
+
+/* A part waits in the kernel, and what is behind it in the layer. */
+static void slow_last(const char *field, bool drains)
+{
     begin_server();
     server.handle = answer_large;
     struct client *client = connect_by_tls();
@@ -316,11 +325,25 @@ static void slow_last(const char *field, bool drains)
     if (drains)
         assert_int_equal(sessions_drain(true), 1);
     assert_int_equal(fiber_sleep(10000), 0);
-    while ((got = io_read_wait(&client->io, bytes, sizeof bytes, loop_deadline(ENOUGH_MS))) > 0)
-        all += (size_t)got;
-    assert_int_equal(got, 0);
-    assert_true(all > sizeof large);
-    io_close(&client->io);
+    expect_large(client);
+}
+
+/* The preface, SETTINGS, and GET http://a/ on stream 1. */
+#define H2_HELLO "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+#define H2_GET   "\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a"
+#define H2_PING  "\0\0\x8\6\0\0\0\0\0somebody"
+
+static void slow_last_h2(bool is_plain)
+{
+    begin_server();
+    server.handle = answer_large;
+    server.tls = is_plain ? NULL : listener;
+    struct client *client = is_plain ? client_open() : connect_by_tls();
+    say_bytes(client, H2_HELLO H2_GET, sizeof H2_HELLO H2_GET - 1);
+    assert_int_equal(fiber_sleep(10), 0);
+    assert_int_equal(sessions_drain(true), 1);
+    assert_int_equal(fiber_sleep(10000), 0);
+    expect_large(client);
 }
 
 static void slow_lasts(void)
@@ -328,12 +351,38 @@ static void slow_lasts(void)
     slow_last("Connection: close\r\n", false);
     slow_last("Connection: close\r\n", true);
     slow_last("", true);
+    slow_last_h2(false);
+    slow_last_h2(true);
 }
 
 static void the_last_answer_waits_for_a_slow_reader(void **state)
 {
     (void)state;
     world_run(slow_lasts);
+}
+
+/* Who asks for nothing is idle, also when each frame comes in two pieces. */
+static void idle_h2(void)
+{
+    begin_server();
+    server.tls = NULL;
+    struct client *client = client_open();
+    say_bytes(client, H2_HELLO, sizeof H2_HELLO - 1);
+    for (int i = 0; i < 20 && world.worker.counters.connections_open > 0; i++) {
+        (void)io_write(&client->io, &(struct iovec){(char[]){H2_PING}, 5}, 1);
+        assert_int_equal(fiber_sleep(5000), 0);
+        (void)io_write(&client->io, &(struct iovec){(char[]){H2_PING} + 5, 12}, 1);
+        assert_int_equal(fiber_sleep(5), 0);
+    }
+    assert_int_equal(world.worker.counters.connections_open, 0);
+    assert_true(loop_now_ms() < 75000);
+    io_close(&client->io);
+}
+
+static void an_idle_connection_of_http2_ends(void **state)
+{
+    (void)state;
+    world_run(idle_h2);
 }
 
 /* Who never reads it does not keep the connection for ever. */
@@ -434,6 +483,7 @@ int main(void)
         TEST(without_memory_one_connection_is_refused),
         NARROW(the_last_answer_waits_for_a_slow_reader),
         NARROW(the_last_answer_waits_only_so_long),
+        TEST(an_idle_connection_of_http2_ends),
     };
     return cmocka_run_group_tests(tests, make, away);
 }
