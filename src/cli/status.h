@@ -21,6 +21,8 @@ struct status {
     struct arena arena;
     const struct json *edge; /* NULL: it did not answer, see `error` */
     int error;
+    struct buffer kept_text;   /* certificates/state.json, as the keeper wrote it */
+    const struct json *kept;   /* NULL: there is none */
     struct status_task *tasks; /* owned */
     unsigned tasks_count;
     int64_t asked_ms; /* wall clock */

@@ -69,6 +69,17 @@ static int find_tasks(struct status *status)
     return 0;
 }
 
+/* How the certificates are that Weir gets by itself; no edge is needed for that. */
+static void look_at_kept(struct status *status)
+{
+    char path[PATH_MAX];
+    const struct json *document = NULL;
+    if (place_path(status->place, "certificates/state.json", path) &&
+        file_read_all(path, &status->kept_text) == 0 &&
+        json_parse(buffer_slice(&status->kept_text), &status->arena, &document) == 0)
+        status->kept = json_get(document, SLICE("certificates"));
+}
+
 static int ask_edge(void *arg)
 {
     struct status *status = arg;
@@ -87,10 +98,12 @@ int status_look(struct status *status, const struct place *place)
 {
     *status = (struct status){.place = place};
     buffer_init(&status->answer, STATUS_BYTES_MAX);
+    buffer_init(&status->kept_text, STATUS_BYTES_MAX);
     arena_init(&status->arena, NULL, 0, 4 * STATUS_BYTES_MAX);
     status->error = fiber_run(ask_edge, status);
     if (status->error < 0)
         status->edge = NULL;
+    look_at_kept(status);
     return find_tasks(status);
 }
 
@@ -99,4 +112,5 @@ void status_finish(struct status *status)
     memory_free(status->tasks);
     arena_finish(&status->arena);
     buffer_finish(&status->answer);
+    buffer_finish(&status->kept_text);
 }

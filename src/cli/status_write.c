@@ -224,6 +224,28 @@ static struct slice base_name(struct slice path)
     return path;
 }
 
+/* What Weir tries in vain to get; nothing when all is well. */
+static int write_failures(struct view *view)
+{
+    int rc = 0;
+    JSON_FOR_EACH(view->status->kept, kept)
+    {
+        const struct json *names = json_get(kept, SLICE("names"));
+        long long wait_s = number_of(kept, "next_try") - view->status->asked_ms / 1000;
+        if (!slice_equal(text_of(kept, "phase"), SLICE("failing")) || names == NULL ||
+            names->first == NULL)
+            continue;
+        struct slice wait = time_text(view, wait_s < 0 ? 0 : wait_s);
+        rc = buffer_format(
+            view->out, "%.*s: no %scertificate: %.*s (tried %lld×, again in %.*s)\n",
+            SLICE_ARG(names->first->text), number_of(kept, "not_after") > 0 ? "new " : "",
+            SLICE_ARG(text_of(kept, "error")), number_of(kept, "failures"), SLICE_ARG(wait));
+        if (rc < 0)
+            break;
+    }
+    return rc;
+}
+
 static int write_certificates(struct view *view)
 {
     static const struct table_column columns[] = {
@@ -503,6 +525,8 @@ int status_write_text(struct status *status, const struct status *before, struct
         if (rc == 0)
             rc = write_certificates(&view);
         if (rc == 0)
+            rc = write_failures(&view);
+        if (rc == 0)
             rc = write_groups(&view);
     }
     return rc < 0 ? rc : write_tasks(&view);
@@ -527,6 +551,19 @@ static int write_task_json(const struct status_task *task, bool is_first, struct
     return rc < 0 ? rc : buffer_append(out, writer_slice(&writer));
 }
 
+/* The list as it stands in the keeper's file, from its bracket to the last one. */
+static struct slice kept_list(const struct status *status)
+{
+    struct slice text = buffer_slice(&status->kept_text);
+    ptrdiff_t begin = slice_find(text, '[');
+    size_t end = text.len;
+    while (end > 0 && text.at[end - 1] != ']')
+        end--;
+    return status->kept == NULL || begin < 0 || (size_t)begin >= end
+               ? SLICE("[]")
+               : slice_of(text.at + begin, end - (size_t)begin);
+}
+
 int status_write_json(const struct status *status, struct buffer *out)
 {
     struct slice edge = slice_trim(buffer_slice(&status->answer));
@@ -537,5 +574,9 @@ int status_write_json(const struct status *status, struct buffer *out)
         rc = buffer_append(out, SLICE(",\"tasks\":["));
     for (unsigned i = 0; rc == 0 && i < status->tasks_count; i++)
         rc = write_task_json(&status->tasks[i], i == 0, out);
-    return rc < 0 ? rc : buffer_append(out, SLICE("]}\n"));
+    if (rc == 0)
+        rc = buffer_append(out, SLICE("],\"certificates\":"));
+    if (rc == 0)
+        rc = buffer_append(out, kept_list(status));
+    return rc < 0 ? rc : buffer_append(out, SLICE("}\n"));
 }

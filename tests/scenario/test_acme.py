@@ -276,6 +276,10 @@ def test_a_name_that_leads_elsewhere_is_told_and_served_plainly(weir, place):
         assert certificate(place) is None
         state = state_of(edge)
         assert state["phase"] == "failing" and state["failures"] >= 1 and state["next_try"] > 0
+        shown = weir.run("status", "-f", edge.file).stdout
+        assert f"{NAME}: no certificate: {NAME} leads to 127.0.0.2" in shown and "again in" in shown
+        told = json.loads(weir.run("status", "-f", edge.file, "--json").stdout)["certificates"]
+        assert told[0]["names"] == [NAME] and "leads to" in told[0]["error"]
         place.lead("127.0.0.1")
         await_certificate(edge, place, root=authority.root())
 
