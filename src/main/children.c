@@ -7,11 +7,11 @@
 #include "conf/bundle.h"
 #include "control/control.h"
 #include "control/identity/keeper.h"
+#include "control/identity/wants.h"
 #include "edge/confine.h"
 #include "edge/edge.h"
 #include "edge/policy/maintenance.h"
 #include "main/configuration.h"
-#include "os/confine.h"
 #include "os/file.h"
 #include "os/io.h"
 
@@ -122,7 +122,7 @@ int keeper_process(int argc, const char **argv)
     keep_from_children(CHILD_FD_LIFELINE, CHILD_FD_CONTROL_TEXT);
     if (configuration_take(CHILD_FD_CONTROL_TEXT, argv[1], &snapshot) < 0)
         return 1;
-    if (confine_become(NULL, &error) < 0) {
+    if (keeper_confine(snapshot, argv[2], &error) < 0) {
         log_error("certificates: %s", error.text);
         return 1;
     }

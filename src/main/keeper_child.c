@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "control/identity/keeper.h"
+#include "control/identity/wants.h"
 #include "main/child_spawn.h"
 #include "main/children.h"
 #include "main/reload.h"

@@ -104,28 +104,39 @@ static int make_ruleset(int version)
 }
 
 /* A path that is not there is left out: it cannot be opened either. */
-static int add_path(int ruleset, const char *path)
+static int add_path(int ruleset, const char *path, uint64_t file_access, uint64_t folder_access)
 {
     struct stat info;
     int fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0)
         return 0;
-    struct landlock_path_beneath_attr beneath = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
-                                                 .parent_fd = fd};
+    struct landlock_path_beneath_attr beneath = {.allowed_access = file_access, .parent_fd = fd};
     if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
-        beneath.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
+        beneath.allowed_access |= folder_access;
     long rc = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
     int result = rc < 0 ? -errno : 0;
     (void)close(fd);
     return result;
 }
 
-static int restrict_to(const char *const *paths, unsigned count, int version)
+static int add_written(int ruleset, const char *path, int version)
+{
+    uint64_t file = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
+    if (version >= 3)
+        file |= ACCESS_FS_TRUNCATE;
+    return add_path(ruleset, path, file,
+                    LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+                        LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE);
+}
+
+static int restrict_to(const char *written, const char *const *paths, unsigned count, int version)
 {
     int ruleset = make_ruleset(version);
     int rc = ruleset < 0 ? ruleset : 0;
     for (unsigned i = 0; rc == 0 && i < count; i++)
-        rc = add_path(ruleset, paths[i]);
+        rc = add_path(ruleset, paths[i], LANDLOCK_ACCESS_FS_READ_FILE, LANDLOCK_ACCESS_FS_READ_DIR);
+    if (rc == 0 && written != NULL)
+        rc = add_written(ruleset, written, version);
     if (rc == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         rc = -errno;
     if (ruleset >= 0)
@@ -133,13 +144,19 @@ static int restrict_to(const char *const *paths, unsigned count, int version)
     return rc;
 }
 
-int confine_files(const char *const *paths, unsigned count, bool *ret_is_held,
-                  struct error *ret_error)
+int confine_files_but(const char *written, const char *const *paths, unsigned count,
+                      bool *ret_is_held, struct error *ret_error)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     *ret_is_held = version > 0;
     if (version <= 0)
         return 0;
-    int rc = restrict_to(paths, count, (int)version);
+    int rc = restrict_to(written, paths, count, (int)version);
     return rc < 0 ? error_set_errno(ret_error, rc, "cannot confine the process to its files") : 0;
+}
+
+int confine_files(const char *const *paths, unsigned count, bool *ret_is_held,
+                  struct error *ret_error)
+{
+    return confine_files_but(NULL, paths, count, ret_is_held, ret_error);
 }

@@ -37,6 +37,10 @@ int confine_become(const struct confine_user *user, struct error *ret_error);
 int confine_files(const char *const *paths, unsigned count, bool *ret_is_held,
                   struct error *ret_error);
 
+/* The same, and below the folder `written` files are made, changed, renamed and removed. */
+int confine_files_but(const char *written, const char *const *paths, unsigned count,
+                      bool *ret_is_held, struct error *ret_error);
+
 /*
  * Only the system calls of a server that serves (seccomp). What no server does, starting programs
  * or tracing others, ends the process with SIGSYS; what is merely unknown here is -EPERM. Memory

@@ -1,6 +1,7 @@
 """Certificates of the local authority: made at the start, for every site, and believed by clients."""
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -122,7 +123,12 @@ def test_a_supervisor_that_was_killed_leaves_no_second_keeper(weir):
 
 def test_a_stopped_keeper_does_not_hold_up_the_end(weir):
     edge = weir.edge(text())
-    keeper = None
+    keeper = keeper_of(edge)
+    os.kill(keeper, signal.SIGSTOP)
+    assert edge.stop() == 0
+
+
+def keeper_of(edge):
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
@@ -130,6 +136,28 @@ def test_a_stopped_keeper_does_not_hold_up_the_end(weir):
             except OSError:
                 continue
             if b"certificates-process" in words and str(edge.file).encode() in words:
-                keeper = int(name)
-    os.kill(keeper, signal.SIGSTOP)
-    assert edge.stop() == 0
+                return int(name)
+    return None
+
+
+def test_a_folder_that_was_removed_is_made_again(weir):
+    edge = weir.edge(text())
+    before = shown(edge)
+    keeper = keeper_of(edge)
+    shutil.rmtree(folder_of(edge))
+    edge.write(text("other.localhost"))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    wait.until(lambda: get(edge, "other.localhost").code == 0, "the other certificate")
+    assert keeper_of(edge) != keeper
+    edge.write(text())
+    assert weir.run("reload", "-f", edge.file).code == 0
+    wait.until(lambda: get(edge).code == 0 and shown(edge) != before, "the first one anew")
+
+
+def test_the_keeper_has_given_up_its_rights(weir):
+    edge = weir.edge(text())
+    status = dict(line.split(":\t") for line in
+                  open(f"/proc/{keeper_of(edge)}/status").read().split("\n") if ":\t" in line)
+    assert status["NoNewPrivs"] == "1"
+    overriding_files = 0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert int(status["CapEff"], 16) & ~overriding_files == 0

@@ -202,11 +202,23 @@ static void sleep_until(int64_t time_s)
     (void)fiber_wait(loop_deadline(wait_ms));
 }
 
+/* It was cleared away, and cannot be made by a process that may write there alone: the next one
+ * makes it. */
+static void leave(const struct keeper *keeper)
+{
+    log_warn("%s was removed: everything in it is made or got anew", keeper->vault.folder);
+    loop_stop(loop_current());
+}
+
 static void kept_main(void *arg)
 {
     struct kept *kept = arg;
     struct report_entry *report = &kept->report;
     for (;;) {
+        if (vault_is_lost(&kept->keeper->vault)) {
+            leave(kept->keeper);
+            return;
+        }
         bool is_there = is_good(kept);
         bool must_wait = report->next_try_s > now_s();
         if (is_there) {
@@ -363,80 +375,4 @@ int keeper_run(const struct keeper_options *options)
     if (rc < 0)
         log_error("certificates cannot be kept: %s", strerror(-rc));
     return rc < 0 ? 1 : 0;
-}
-
-static bool is_same_acme(const struct snapshot *a, const struct snapshot *b)
-{
-    return slice_equal(a->acme.directory, b->acme.directory) &&
-           slice_equal(a->acme.ca, b->acme.ca) && slice_equal(a->acme.hook, b->acme.hook) &&
-           a->acme.challenge == b->acme.challenge && a->acme.key == b->acme.key &&
-           slice_equal(a->acme.eab_id, b->acme.eab_id) &&
-           slice_equal(a->acme.eab_key, b->acme.eab_key) && slice_equal(a->email, b->email);
-}
-
-static bool are_same_files(const struct conf_certificate *a, unsigned a_count,
-                           const struct conf_certificate *b, unsigned b_count)
-{
-    bool are_same = a_count == b_count;
-    for (unsigned i = 0; are_same && i < a_count; i++)
-        are_same =
-            slice_equal(a[i].certificate, b[i].certificate) && slice_equal(a[i].key, b[i].key);
-    return are_same;
-}
-
-/* The user's own certificates, which may be asked about at their authorities. */
-static bool has_same_files(const struct snapshot *a, const struct snapshot *b)
-{
-    if (a->listeners_count != b->listeners_count || a->sites_count != b->sites_count)
-        return false;
-    for (unsigned i = 0; i < a->listeners_count; i++) {
-        const struct conf_tls *x = &a->listeners[i].tls, *y = &b->listeners[i].tls;
-        if (!are_same_files(x->certificates, x->certificates_count, y->certificates,
-                            y->certificates_count))
-            return false;
-    }
-    for (unsigned i = 0; i < a->sites_count; i++) {
-        const struct conf_site *x = &a->sites[i], *y = &b->sites[i];
-        if (x->identities_count != y->identities_count)
-            return false;
-        for (unsigned k = 0; k < x->identities_count; k++) {
-            if (!are_same_files(x->identities[k].certificates, x->identities[k].certificates_count,
-                                y->identities[k].certificates, y->identities[k].certificates_count))
-                return false;
-        }
-    }
-    return true;
-}
-
-static bool has_files(const struct snapshot *snapshot)
-{
-    for (unsigned i = 0; i < snapshot->listeners_count; i++) {
-        if (snapshot->listeners[i].tls.certificates_count > 0)
-            return true;
-    }
-    for (unsigned i = 0; i < snapshot->sites_count; i++) {
-        for (unsigned k = 0; k < snapshot->sites[i].identities_count; k++) {
-            if (snapshot->sites[i].identities[k].certificates_count > 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* An id stands for source and names. */
-bool keeper_must_change(const struct snapshot *now, const struct snapshot *next)
-{
-    if (now->managed_count != next->managed_count || !is_same_acme(now, next) ||
-        !has_same_files(now, next))
-        return true;
-    for (unsigned i = 0; i < now->managed_count; i++) {
-        if (!slice_equal(now->managed[i]->id, next->managed[i]->id))
-            return true;
-    }
-    return false;
-}
-
-bool keeper_is_wanted(const struct snapshot *snapshot)
-{
-    return snapshot->managed_count > 0 || has_files(snapshot);
 }

@@ -23,10 +23,5 @@ struct keeper_options {
 #define KEEPER_CHANGED 'c'
 #define KEEPER_TRY     't'
 
-/* Would a keeper have other work under the second one? */
-bool keeper_must_change(const struct snapshot *now, const struct snapshot *next);
-/* Is there anything to do for one? */
-bool keeper_is_wanted(const struct snapshot *snapshot);
-
 /* Makes a loop and runs on it until SIGTERM, or the end of the lifeline. Returns an exit code. */
 int keeper_run(const struct keeper_options *options);

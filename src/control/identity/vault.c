@@ -19,7 +19,20 @@ int vault_open(struct vault *vault, const char *state)
     int len = snprintf(vault->folder, sizeof vault->folder, "%s/" VAULT_FOLDER, state);
     if (len < 0 || (size_t)len >= sizeof vault->folder)
         return -ENAMETOOLONG;
-    return folder_make(vault->folder, FOLDER_MODE);
+    struct file_info info = {0};
+    int rc = folder_make(vault->folder, FOLDER_MODE);
+    if (rc == 0)
+        rc = file_stat(vault->folder, &info);
+    vault->inode = info.inode;
+    vault->device = info.device;
+    return rc;
+}
+
+bool vault_is_lost(const struct vault *vault)
+{
+    struct file_info info = {0};
+    return file_stat(vault->folder, &info) < 0 || info.inode != vault->inode ||
+           info.device != vault->device;
 }
 
 static bool path_of(const struct vault *vault, struct slice name, const char *suffix,

@@ -15,16 +15,22 @@
 #include "base/buffer.h"
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define VAULT_FOLDER         "certificates"
 #define VAULT_FILE_BYTES_MAX ((size_t)1 << 20)
 
 struct vault {
     char folder[PATH_MAX];
+    uint64_t inode, device; /* of the folder, as it was opened */
 };
 
 /* Makes the folder where it is missing. 0, -ENAMETOOLONG or another error. */
 int vault_open(struct vault *vault, const char *state);
+
+/* Is there another folder in its place by now, or none? */
+bool vault_is_lost(const struct vault *vault);
 
 /* `name` and `suffix` together are the file's name. The content is appended. 0, -ENOENT, -EMSGSIZE
  * or another error. */
