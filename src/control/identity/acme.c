@@ -153,6 +153,7 @@ static int post_once(struct acme *acme, struct slice url, struct slice payload,
     SCOPED(buffer_finish) struct buffer body;
     SCOPED_FREE struct fetch_answer *answer = NEW(struct fetch_answer);
     buffer_init(&body, BODY_BYTES_MAX);
+    *ret_answer = (struct acme_answer){.status = 0};
     int rc = acme->nonce.len > 0 ? 0 : fetch_nonce(acme, error);
     if (rc < 0)
         return rc;

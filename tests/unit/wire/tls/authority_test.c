@@ -211,6 +211,7 @@ static void test_it_is_written_and_read_again(void **state)
     assert_int_equal(issue(again, SLICE("localhost"), &leaf_pem), 0);
     X509 *leaf = certificate_of(buffer_slice(&leaf_pem));
     assert_int_equal(verify(root, leaf, "localhost", NULL, NOW_S), X509_V_OK);
+    buffer_finish(&leaf_pem);
     assert_int_equal(issue(again, SLICE("example.org"), &leaf_pem), -EPERM);
     X509_free(leaf);
     X509_free(root);
