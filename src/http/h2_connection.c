@@ -9,6 +9,9 @@
 
 #define TURN_BYTES_MAX 65536
 
+/* However many streams it has, a connection sends this before others have their turn. */
+#define TURN_BYTES_OUT_MAX (2 * TURN_BYTES_MAX)
+
 /* A client that has heard of the coming end may have sent more meanwhile. */
 #define DRAIN_NOTICE_MS 1000
 
@@ -95,6 +98,7 @@ static bool let_out(struct h2_connection *connection)
             return false;
         }
         connection->start += (uint32_t)put;
+        connection->turn_bytes += (uint32_t)put;
         connection->moved_ms = loop_now_ms();
     }
     connection->start = connection->end = 0;
@@ -123,7 +127,8 @@ void h2_collect(struct h2_connection *connection)
             break;
         }
         connection->end += (uint32_t)got;
-        if (h2_session_wants_write(connection->engine) && !let_out(connection))
+        if (h2_session_wants_write(connection->engine) &&
+            (connection->turn_bytes >= TURN_BYTES_OUT_MAX || !let_out(connection)))
             break;
     }
     connection->holds--;
@@ -289,10 +294,13 @@ static void end_turn(struct task *task)
 {
     struct h2_connection *connection = CONTAINER_OF(task, struct h2_connection, turn);
     hold(connection);
+    connection->turn_bytes = 0;
     if (!connection->is_over && let_out(connection))
         h2_collect(connection);
     if (!connection->is_over && let_out(connection)) {
         drop_block(connection);
+        if (h2_is_live(connection) && h2_session_wants_write(connection->engine))
+            h2_queue_turn(connection);
         if (is_done(connection))
             leave(connection);
     }

@@ -30,6 +30,7 @@ struct h2_connection {
     int64_t idle_until_ms;
     char *block;         /* owned; frames that are to leave; NULL while there are none */
     uint32_t start, end; /* of it, what has not left */
+    uint32_t turn_bytes; /* that have left since the last turn's end */
     struct task turn;    /* at a turn's end: lets go what was collected, and looks what is next */
     struct timer drain;
     int64_t moved_ms; /* when bytes left last */

@@ -94,6 +94,16 @@ static int begin_hostile(void **state)
     return begin_over(&hostile);
 }
 
+/* All that is sent does. */
+static int begin_wide(void **state)
+{
+    static const struct sim_faults wide = {.pipe_bytes = (size_t)16 << 20};
+    (void)state;
+    (void)begin_over(&wide);
+    world.worker.block_bytes_max = (size_t)64 << 20;
+    return 0;
+}
+
 /* Less than an answer fits between the two ends. */
 static int begin_narrow(void **state)
 {
@@ -361,6 +371,61 @@ static void the_last_answer_waits_for_a_slow_reader(void **state)
     world_run(slow_lasts);
 }
 
+enum { STREAMS = 125 };
+
+static uint64_t turn_most;
+
+/* Once a turn: what was answered since the one before. */
+static void watch_main(void *arg)
+{
+    uint64_t sent = 0;
+    (void)arg;
+    for (int turn = 0; turn < 10000 && sent < STREAMS * sizeof large; turn++) {
+        uint64_t before = sent;
+        sent = world.worker.counters.bytes_sent;
+        turn_most = sent - before > turn_most ? sent - before : turn_most;
+        fiber_yield();
+    }
+    assert_int_equal(sent, STREAMS * sizeof large);
+}
+
+static void answer_watched(struct exchange *exchange)
+{
+    if (world.worker.counters.requests == 0 && turn_most == 0) {
+        turn_most = 1;
+        assert_int_equal(fiber_start(watch_main, NULL, NULL), 0);
+    }
+    answer_large(exchange);
+}
+
+/* More than a hundred streams on one connection, all to be answered at once. */
+static void share_h2(void)
+{
+    struct io io;
+    begin_server();
+    server.handle = answer_watched;
+    server.tls = NULL;
+    io_init(&io, NULL);
+    assert_int_equal(io_connect_wait(&io, &world.address, loop_deadline(ENOUGH_MS)), 0);
+    char hello[] = H2_HELLO "\0\0\4\x8\0\0\0\0\0\1\0\0"; /* the connection's window: 16 MiB */
+    char get[] = H2_GET;
+    assert_int_equal(io_write(&io, &(struct iovec){hello, sizeof hello}, 1), sizeof hello);
+    for (int i = 0; i < STREAMS; i++) {
+        get[8] = (char)(1 + 2 * i);
+        assert_int_equal(io_write(&io, &(struct iovec){get, sizeof get - 1}, 1), sizeof get - 1);
+    }
+    assert_int_equal(fiber_sleep(10), 0);
+    await_other_fibers();
+    assert_true(turn_most < STREAMS * sizeof large * 3 / 4);
+    io_close(&io);
+}
+
+static void one_connection_of_http2_leaves_others_their_turn(void **state)
+{
+    (void)state;
+    world_run(share_h2);
+}
+
 /* Who asks for nothing is idle, also when each frame comes in two pieces. */
 static void idle_h2(void)
 {
@@ -469,6 +534,7 @@ int main(void)
 {
 #define TEST(function)    cmocka_unit_test_setup_teardown(function, begin, end)
 #define HOSTILE(function) cmocka_unit_test_setup_teardown(function, begin_hostile, end)
+#define WIDE(function)    cmocka_unit_test_setup_teardown(function, begin_wide, end)
 #define NARROW(function)  cmocka_unit_test_setup_teardown(function, begin_narrow, end)
     const struct CMUnitTest tests[] = {
         TEST(much_goes_by_whole_and_in_order),
@@ -484,6 +550,7 @@ int main(void)
         NARROW(the_last_answer_waits_for_a_slow_reader),
         NARROW(the_last_answer_waits_only_so_long),
         TEST(an_idle_connection_of_http2_ends),
+        WIDE(one_connection_of_http2_leaves_others_their_turn),
     };
     return cmocka_run_group_tests(tests, make, away);
 }
