@@ -243,6 +243,14 @@ static const struct schema_row acme_rows[] = {
      AT(struct conf_acme, key),
      .standard = "ecdsa",
      .doc = "the kind of the certificates' keys"},
+    {.name = "look_first",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct conf_acme, looks_first),
+     .standard = "true",
+     .doc =
+         "before an order, whether each name leads here; `false` where this machine cannot reach "
+         "itself by its public address"},
     {.name = "eab_id",
      .kind = SCHEMA_LINE,
      AT(struct conf_acme, eab_id),

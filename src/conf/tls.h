@@ -107,6 +107,7 @@ struct conf_acme {
     enum conf_acme_challenge challenge;
     struct slice hook; /* absolute path of the program for DNS; may be empty */
     enum conf_acme_key key;
+    unsigned looks_first; /* whether each name leads here, before an order */
     struct slice eab_id;  /* of an account that the authority gave; empty: none is needed */
     struct slice eab_key; /* absolute path of its secret in base64url */
 };

@@ -284,6 +284,24 @@ def test_a_name_that_leads_elsewhere_is_told_and_served_plainly(weir, place):
         await_certificate(edge, place, root=authority.root())
 
 
+def test_nothing_is_looked_at_where_that_is_said(weir, place):
+    """As behind a router that does not lead back: the authority alone finds the way."""
+    place.lead("127.0.0.3")
+    with acme.Authority(place.http) as authority:
+        edge = weir.edge(place.text(authority, ", look_first: false"),
+                         environment=place.environment)
+        await_certificate(edge, place, root=authority.root())
+        assert "leads to" not in edge.log()
+
+
+def test_a_refusal_of_the_authority_is_told_in_its_words(weir, place):
+    with acme.Authority(place.http + 1) as authority:  # where nobody listens
+        edge = weir.edge(place.text(authority), environment=place.environment)
+        edge.wait_for_log(f"the authority does not find that {NAME} is ours: ")
+        wait.until(lambda: state_of(edge)["phase"] == "failing", "the failure in the state")
+        assert authority.orders() == 1
+
+
 def test_a_name_without_an_address_is_told(weir, place):
     place.hosts.write_text("127.0.0.1 localhost\n")
     with acme.Authority(place.http) as authority:

@@ -121,6 +121,16 @@ def test_a_supervisor_that_was_killed_leaves_no_second_keeper(weir):
     assert edge.stop() == 0
 
 
+def test_a_new_binary_takes_over_with_the_same_one(weir):
+    edge = weir.edge(text())
+    before, pid, keeper = shown(edge), edge.status()["pid"], keeper_of(edge)
+    edge.signal(signal.SIGUSR2)
+    wait.until(lambda: edge.status()["pid"] != pid, "the new edge")
+    assert shown(edge) == before
+    wait.until(lambda: keeper_of(edge) not in (None, keeper), "another keeper")
+    assert edge.process.poll() is None
+
+
 def test_a_stopped_keeper_does_not_hold_up_the_end(weir):
     edge = weir.edge(text())
     keeper = keeper_of(edge)

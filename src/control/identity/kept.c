@@ -113,7 +113,8 @@ static int order_now(struct kept *kept, int64_t *ret_retry_after_s, struct error
                   .hook = keeper->hook},
         .key_kind = conf->key == CONF_ACME_RSA ? TLS_KEY_RSA : TLS_KEY_ECDSA,
     };
-    int rc = conf->challenge == CONF_ACME_DNS ? 0 : check_reach(kept, conf->challenge, error);
+    bool looks = conf->looks_first && conf->challenge != CONF_ACME_DNS;
+    int rc = looks ? check_reach(kept, conf->challenge, error) : 0;
     if (rc < 0)
         return rc;
     return order_certificate(&options, &keeper->vault, kept->managed->id, kept->managed->names,

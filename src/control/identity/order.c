@@ -411,6 +411,9 @@ static int step(struct order *order, const struct json *document, struct error *
     }
     if (slice_equal(status, SLICE("processing")))
         return 0;
+    /* Not every authority says with the order which of its proofs failed. */
+    if (slice_equal(status, SLICE("invalid")) && look_for_failure(order, document, error) < 0)
+        return -EPROTO;
     if (!slice_equal(status, SLICE("valid")))
         return error_set(error, -EPROTO, "the order failed%s%.*s", why.len > 0 ? ": " : "",
                          SLICE_ARG(slice_first(why, 300)));

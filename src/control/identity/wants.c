@@ -20,6 +20,7 @@ static bool is_same_acme(const struct snapshot *a, const struct snapshot *b)
     return slice_equal(a->acme.directory, b->acme.directory) &&
            slice_equal(a->acme.ca, b->acme.ca) && slice_equal(a->acme.hook, b->acme.hook) &&
            a->acme.challenge == b->acme.challenge && a->acme.key == b->acme.key &&
+           a->acme.looks_first == b->acme.looks_first &&
            slice_equal(a->acme.eab_id, b->acme.eab_id) &&
            slice_equal(a->acme.eab_key, b->acme.eab_key) && slice_equal(a->email, b->email);
 }
