@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "edge/forward/balance.h"
 #include "edge/forward/ewma.h"
-#include "wire/tls/connection.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -619,42 +618,6 @@ static void a_client_gets_its_own_target_while_that_may_be_taken(void **state)
     end(&fixture);
 }
 
-static void check_tls(struct fixture *fixture, const struct tls_client *tls)
-{
-    assert_int_equal(balancer_refresh(&fixture->balancer), 0);
-    for (unsigned i = 0; i < fixture->balancer.members_count; i++)
-        assert_ptr_equal(fixture->balancer.members[i]->pool.tls, tls);
-}
-
-/* Whatever happens to the group, no target is spoken to in plain again. */
-static void targets_stay_behind_tls(void **state)
-{
-    (void)state;
-    struct fixture fixture;
-    struct tls_client *tls = NULL, *other = NULL;
-    const struct tls_client_settings settings = {.has_http1 = true};
-    assert_int_equal(tls_client_create(&settings, &tls, NULL), 0);
-    assert_int_equal(tls_client_create(&settings, &other, NULL), 0);
-    BEGIN(&fixture, CONF_BALANCE_ROUND_ROBIN, 1, 1);
-    check_tls(&fixture, NULL);
-    balancer_set_tls(&fixture.balancer, tls);
-    check_tls(&fixture, tls);
-    set_health(&fixture, 'a', TARGET_UNHEALTHY);
-    check_tls(&fixture, tls);
-    set_weights(&fixture, (const unsigned[]){1, 1, 1}, 3);
-    check_tls(&fixture, tls);
-    struct member *in_use =
-        balancer_pick(&fixture.balancer, &(struct choice){.prng = &fixture.prng});
-    balancer_set_tls(&fixture.balancer, other);
-    balancer_configure(&fixture.balancer, &fixture.conf);
-    check_tls(&fixture, other);
-    assert_ptr_equal(in_use->pool.tls, tls); /* a request ends as it began */
-    member_unref(in_use);
-    tls_client_unref(tls);
-    tls_client_unref(other);
-    end(&fixture);
-}
-
 static void an_ejected_target_gets_no_requests(void **state)
 {
     (void)state;
@@ -806,7 +769,6 @@ int main(void)
         cmocka_unit_test(with_too_few_left_all_are_used),
         cmocka_unit_test(a_new_target_gets_its_share_slowly_under_each_algorithm),
         cmocka_unit_test(targets_that_come_with_an_update_are_new),
-        cmocka_unit_test(targets_stay_behind_tls),
         cmocka_unit_test(a_large_ring_stays_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
