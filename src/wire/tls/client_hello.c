@@ -82,7 +82,7 @@ static bool take_byte(struct cursor *cursor, uint8_t *ret_byte)
 static bool take_number(struct cursor *cursor, unsigned bytes, size_t *ret_number)
 {
     size_t number = 0;
-    uint8_t byte;
+    uint8_t byte = 0;
     for (unsigned i = 0; i < bytes; i++) {
         if (!take_byte(cursor, &byte))
             return false;
@@ -94,7 +94,7 @@ static bool take_number(struct cursor *cursor, unsigned bytes, size_t *ret_numbe
 
 static bool skip(struct cursor *cursor, size_t len)
 {
-    uint8_t byte;
+    uint8_t byte = 0;
     for (size_t i = 0; i < len; i++) {
         if (!take_byte(cursor, &byte))
             return false;
@@ -116,7 +116,7 @@ static bool skip_list(struct cursor *cursor, unsigned bytes, size_t least, size_
 /* A dot at the end makes no difference (RFC 6066 §3 wants none). */
 static bool take_name(struct cursor *cursor, size_t len, struct client_hello *hello)
 {
-    uint8_t byte;
+    uint8_t byte = 0;
     if (len == 0 || len > CLIENT_HELLO_NAME_BYTES_MAX)
         return refuse(cursor, "the name in it is empty, or too long");
     for (size_t i = 0; i < len; i++) {
@@ -149,7 +149,7 @@ static bool take_server_name(struct cursor *cursor, size_t len, struct client_he
 
 static bool take_protocol(struct cursor *cursor, size_t len, struct slice *ret_name, char *room)
 {
-    uint8_t byte;
+    uint8_t byte = 0;
     for (size_t i = 0; i < len; i++) {
         if (!take_byte(cursor, &byte))
             return false;
