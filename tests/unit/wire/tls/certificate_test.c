@@ -126,6 +126,42 @@ static void a_passphrase_is_not_asked_for(void **state)
     text[len] = '\0';
     BIO_free(bio);
     expect_refusal(first.chain, text, "passphrase");
+    /* And in the form of old. */
+    bio = BIO_new(BIO_s_mem());
+    assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, first.key, EVP_aes_128_cbc(),
+                                                          (const unsigned char *)"secret", 6, NULL,
+                                                          NULL),
+                     1);
+    len = BIO_read(bio, text, PEM_BYTES - 1);
+    text[len] = '\0';
+    BIO_free(bio);
+    expect_refusal(first.chain, text, "passphrase");
+}
+
+/* Of old: "EC PRIVATE KEY", behind "EC PARAMETERS" as openssl writes them, and "RSA PRIVATE KEY".
+ */
+static void keys_of_all_forms_are_read(void **state)
+{
+    (void)state;
+    static const char parameters[] = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+                                     "-----END EC PARAMETERS-----\n";
+    const struct made *all[] = {&first, &second};
+    for (size_t i = 0; i < 2; i++) {
+        struct tls_certificate *certificate = NULL;
+        char text[PEM_BYTES];
+        BIO *bio = BIO_new(BIO_s_mem());
+        assert_true(BIO_puts(bio, parameters) > 0);
+        assert_int_equal(
+            PEM_write_bio_PrivateKey_traditional(bio, all[i]->key, NULL, NULL, 0, NULL, NULL), 1);
+        int len = BIO_read(bio, text, PEM_BYTES - 1);
+        text[len] = '\0';
+        BIO_free(bio);
+        assert_non_null(strstr(text, i == 0 ? "BEGIN EC PRIVATE KEY" : "BEGIN RSA PRIVATE KEY"));
+        assert_int_equal(tls_certificate_parse(slice_of_cstr(all[i]->chain), slice_of_cstr(text),
+                                               &certificate, NULL),
+                         0);
+        tls_certificate_unref(certificate);
+    }
 }
 
 static void memory_may_run_out_anywhere(void **state)
@@ -152,6 +188,7 @@ int main(void)
         cmocka_unit_test(key_and_chain_may_stand_in_one_text),
         cmocka_unit_test(each_defect_has_its_words),
         cmocka_unit_test(a_passphrase_is_not_asked_for),
+        cmocka_unit_test(keys_of_all_forms_are_read),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, make, away);
