@@ -61,36 +61,41 @@ static int parse(parse_text *parse_by, const char *file, struct slice text, stru
     return rc;
 }
 
-static void tell_warnings(const char *file, const struct conf_error *at, unsigned count)
+static void tell_warnings(const char *file, const struct conf_error *at, unsigned count,
+                          struct buffer *told)
 {
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         log_warn("%s, line %u: %.*s", file, at[i].place.line, SLICE_ARG(at[i].text));
+        if (told != NULL)
+            (void)buffer_format(told, "%s:%u:%u: warning: %.*s\n", file, at[i].place.line,
+                                at[i].place.column, SLICE_ARG(at[i].text));
+    }
 }
 
 /* Gathers and judges; the errors are the caller's to tell. What is there stands in the bundle also
  * when something is wrong. */
 static int judge_bundle(const struct place *place, const struct snapshot *snapshot,
-                        struct bundle *bundle, struct conf_errors *errors)
+                        struct bundle *bundle, struct conf_errors *errors, struct buffer *told)
 {
     SCOPED(conf_errors_finish) struct conf_errors warnings;
     conf_errors_init(&warnings);
     int rc = credentials_gather(snapshot, place->state, bundle, errors);
     if (rc == 0)
         rc = credentials_check(snapshot, bundle, self_wall_s(), errors, &warnings);
-    tell_warnings(place->file, warnings.at, warnings.count);
+    tell_warnings(place->file, warnings.at, warnings.count, told);
     return rc;
 }
 
 /* Where something is wrong, -EINVAL, or with `takes_partial` what is right. */
 static int read_bundle(const struct place *place, const struct snapshot *snapshot,
-                       bool takes_partial, struct conf_errors *errors,
+                       bool takes_partial, struct conf_errors *errors, struct buffer *told,
                        struct credentials *ret_credentials)
 {
     static const struct hash_key key = {0x77656972, 0x6b657973};
     SCOPED(bundle_finish) struct bundle bundle;
     bundle_init(&bundle);
     uint64_t stamp = credentials_stamp(snapshot, place->state);
-    int rc = judge_bundle(place, snapshot, &bundle, errors);
+    int rc = judge_bundle(place, snapshot, &bundle, errors, told);
     bool is_partial = rc == -EINVAL && takes_partial;
     if (rc < 0 && !is_partial)
         return rc;
@@ -109,7 +114,7 @@ int credentials_read(const struct place *place, const struct snapshot *snapshot,
 {
     SCOPED(conf_errors_finish) struct conf_errors errors;
     conf_errors_init(&errors);
-    int rc = read_bundle(place, snapshot, false, &errors, ret_credentials);
+    int rc = read_bundle(place, snapshot, false, &errors, NULL, ret_credentials);
     for (unsigned i = 0; i < errors.count; i++)
         log_error("%s, line %u: %.*s", place->file, errors.at[i].place.line,
                   SLICE_ARG(errors.at[i].text));
@@ -129,7 +134,7 @@ static int make(parse_text *parse_by, const struct place *place, struct slice te
     if (rc < 0)
         return rc;
     bool takes_partial = parse_by == snapshot_parse_accepted;
-    rc = read_bundle(place, snapshot, takes_partial, &errors, &credentials);
+    rc = read_bundle(place, snapshot, takes_partial, &errors, told, &credentials);
     if (errors.count > 0)
         tell_errors(&errors, file, text, told);
     if (rc < 0) {
@@ -142,7 +147,7 @@ static int make(parse_text *parse_by, const struct place *place, struct slice te
         (void)close(credentials.fd);
         return fd;
     }
-    tell_warnings(file, snapshot->warnings, snapshot->warnings_count);
+    tell_warnings(file, snapshot->warnings, snapshot->warnings_count, told);
     *ret_configuration = (struct configuration){.snapshot = snapshot,
                                                 .text = fd,
                                                 .digest = hash_bytes(key, text),

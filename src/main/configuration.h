@@ -26,7 +26,8 @@ struct configuration {
     struct credentials credentials;
 };
 
-/* 0 or an error, which has been told, and is added to *told as well (may be NULL). What is no
+/* 0 or an error, which has been told, and is added to *told as well (may be NULL), as are warnings.
+ * What is no
  * regular file is not read: a pipe would hold up its reader. */
 int configuration_read(const struct place *place, struct buffer *told,
                        struct configuration *ret_configuration);

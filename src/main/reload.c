@@ -114,7 +114,14 @@ static void tell(struct supervisor *self, struct edge_child *asked, int rc,
                        self->place.file, (double)(loop_now_ms() - began_ms) / 1000);
     else
         (void)snprintf(text, sizeof text, "%s", error->text);
-    struct slice all = told->len > 0 ? buffer_slice(told) : slice_of_cstr(text);
+    /* After a success there may be warnings, and what came of it goes first. */
+    SCOPED(buffer_finish) struct buffer whole;
+    buffer_init(&whole, TOLD_BYTES_MAX + sizeof text);
+    bool has_both = rc == 0 && told->len > 0 &&
+                    buffer_format(&whole, "%s\n%.*s", text, (int)told->len, told->at) == 0;
+    struct slice all = has_both                  ? buffer_slice(&whole)
+                       : rc < 0 && told->len > 0 ? buffer_slice(told)
+                                                 : slice_of_cstr(text);
     struct slice rest = all, first = all;
     (void)slice_cut(&rest, '\n', &first);
     if (rc == 0)

@@ -305,6 +305,10 @@ def test_an_expired_certificate_is_a_loud_warning_and_no_refusal(weir, authority
     edge.wait_for_log("has expired on 01 Feb 2020")
     assert _curl(edge, authority, "a.test").code == 60
     assert _curl(edge, authority, "a.test", "--insecure").text == "x"
+    result = weir.run("reload", "-f", edge.file)
+    assert result.code == 0
+    assert "serves since now" in result.stdout
+    assert "weir.yaml:4:" in result.stdout and "warning: the certificate" in result.stdout
 
 
 # Whom it lets in.
