@@ -9,6 +9,10 @@
 /* In the time of a time-out a client takes so much at least, or all that is left of a part. */
 #define PROGRESS_BYTES_MIN 1024
 
+/* With a few connections a client can have answered what takes all of the budget for blocks, and
+ * take nothing of it. While blocks are scarce an answer may stand still for this long. */
+#define STILL_MS 1000
+
 static int try_body(struct exchange *exchange, struct slice *ret_data)
 {
     return stream_try_body(exchange->stream, ret_data);
@@ -77,6 +81,14 @@ static bool is_given(const struct stream *stream)
     return h2->heads_left == 0 && h2->out.len == 0 && (!h2->out_ends || h2->is_out);
 }
 
+/* Because of the client: it keeps its windows closed, or reads nothing at all. */
+static bool stands_still(const struct stream *stream)
+{
+    const struct h2_connection *connection = stream->connection;
+    return h2_session_is_stalled(connection->engine, &stream->h2) ||
+           loop_now_ms() - connection->moved_ms >= STILL_MS;
+}
+
 /* Waits for the client's windows and the connection's own room. */
 static int await_given(struct stream *stream, int64_t timeout_ms)
 {
@@ -84,8 +96,9 @@ static int await_given(struct stream *stream, int64_t timeout_ms)
     int64_t deadline_ms = loop_deadline(timeout_ms);
     size_t left = stream->h2.out.len;
     for (;;) {
+        int64_t look_ms = loop_deadline(STILL_MS);
         stream->writing = fiber_current();
-        int rc = fiber_wait(deadline_ms);
+        int rc = fiber_wait(look_ms < deadline_ms ? look_ms : deadline_ms);
         stream->writing = NULL;
         if (is_given(stream))
             return 0;
@@ -94,7 +107,9 @@ static int await_given(struct stream *stream, int64_t timeout_ms)
         if (left - stream->h2.out.len >= PROGRESS_BYTES_MIN) {
             left = stream->h2.out.len;
             deadline_ms = loop_deadline(timeout_ms);
-        } else if (rc == -ETIMEDOUT) {
+        } else if (rc == -ETIMEDOUT && blocks_are_scarce() && stands_still(stream)) {
+            return -ENOBUFS;
+        } else if (rc == -ETIMEDOUT && loop_now_ms() >= deadline_ms) {
             /* Others of the connection may have had their turn before. */
             bool is_busy = loop_now_ms() - connection->moved_ms < timeout_ms;
             if (!is_busy || h2_session_is_stalled(connection->engine, &stream->h2))
@@ -109,7 +124,9 @@ static void forget(struct stream *stream, int rc)
 {
     if (is_usable(stream))
         h2_session_reset(stream->connection->engine, &stream->h2,
-                         rc == -ETIMEDOUT || rc == -ECANCELED ? H2_CANCEL : H2_INTERNAL_ERROR);
+                         rc == -ETIMEDOUT || rc == -ECANCELED ? H2_CANCEL
+                         : rc == -ENOBUFS                     ? H2_ENHANCE_YOUR_CALM
+                                                              : H2_INTERNAL_ERROR);
     stream->h2.out = (struct slice){0};
     stream->h2.trailers = NULL;
 }

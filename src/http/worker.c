@@ -44,6 +44,12 @@ size_t block_bytes(enum block_size size)
     return sizes[size];
 }
 
+bool blocks_are_scarce(void)
+{
+    const struct worker *worker = worker_current();
+    return worker->block_bytes > worker->block_bytes_max / 4 * 3;
+}
+
 /* From the heap, within the budget; NULL otherwise. */
 static char *make_block(struct worker *worker, enum block_size size)
 {

@@ -26,6 +26,9 @@ enum block_size { BLOCK_SMALL, BLOCK_LARGE, BLOCK_HUGE };
 
 size_t block_bytes(enum block_size size);
 
+/* Three quarters of this worker's budget are taken: who lets blocks lie should lose them. */
+bool blocks_are_scarce(void);
+
 struct block; /* an idle one */
 
 /* Why handshakes of TLS with clients fail. */

@@ -426,6 +426,47 @@ static void one_connection_of_http2_leaves_others_their_turn(void **state)
     world_run(share_h2);
 }
 
+static void answer_from_block(struct exchange *exchange)
+{
+    char *block = block_take(BLOCK_LARGE);
+    if (block != NULL)
+        exchange_respond(exchange, 200, SLICE("text/plain"), slice_of(large, sizeof large), NULL);
+    block_give(block, BLOCK_LARGE);
+}
+
+/* Answers that nobody takes hold nearly all blocks, but not for as long as each alone might. */
+static void still_h2(void)
+{
+    struct io io;
+    begin_server();
+    server.handle = answer_from_block;
+    server.tls = NULL;
+    io_init(&io, NULL);
+    assert_int_equal(io_connect_wait(&io, &world.address, loop_deadline(ENOUGH_MS)), 0);
+    char hello[] = H2_HELLO "\0\0\6\4\0\0\0\0\0\0\4\0\0\0\0"; /* windows of no byte */
+    char get[] = H2_GET;
+    assert_int_equal(io_write(&io, &(struct iovec){hello, sizeof hello - 1}, 1), sizeof hello - 1);
+    for (int i = 0; i < 63; i++) {
+        get[8] = (char)(1 + 2 * i);
+        assert_int_equal(io_write(&io, &(struct iovec){get, sizeof get - 1}, 1), sizeof get - 1);
+    }
+    assert_int_equal(fiber_sleep(10), 0);
+    assert_true(blocks_are_scarce());
+    assert_true(world.worker.idle_count[BLOCK_LARGE] < 16);
+    assert_int_equal(fiber_sleep(3000), 0);
+    assert_true(world.worker.idle_count[BLOCK_LARGE] > 48);
+    struct client *client = client_open();
+    say(client, "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    expect_large(client);
+    io_close(&io);
+}
+
+static void answers_of_http2_that_nobody_takes_leave_others_their_blocks(void **state)
+{
+    (void)state;
+    world_run(still_h2);
+}
+
 /* Who asks for nothing is idle, also when each frame comes in two pieces. */
 static void idle_h2(void)
 {
@@ -550,6 +591,7 @@ int main(void)
         NARROW(the_last_answer_waits_for_a_slow_reader),
         NARROW(the_last_answer_waits_only_so_long),
         TEST(an_idle_connection_of_http2_ends),
+        TEST(answers_of_http2_that_nobody_takes_leave_others_their_blocks),
         WIDE(one_connection_of_http2_leaves_others_their_turn),
     };
     return cmocka_run_group_tests(tests, make, away);
