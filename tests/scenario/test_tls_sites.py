@@ -1,6 +1,8 @@
 """HTTPS of sites: which certificate is shown to whom, and what becomes of them while all serve."""
 import json
 import os
+import pathlib
+import pwd
 import signal
 import ssl
 import subprocess
@@ -274,6 +276,28 @@ def test_an_edge_that_crashes_comes_back_with_the_accepted_certificate(weir, aut
     os.kill(pid, signal.SIGKILL)
     wait.until(lambda: edge.status().get("pid") not in (None, pid), "another edge")
     assert certificates.serial(edge.port, "a.test") == certificates.serial_of(pair[0])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_keys_need_not_be_readable_by_who_serves(weir, authority):
+    """Neither at the start, nor at a reload, nor when only files have changed."""
+    pairs = [authority.make("a.test") for _ in range(3)]
+    edge = weir.edge("user: nobody\n" + _site().replace("access_log", "#"), files=_files(pairs[0]))
+    for name in ("a.pem", "a.key"):
+        (edge.folder / name).chmod(0o600)
+    pid = edge.status()["pid"]
+    assert f"\nUid:\t{pwd.getpwnam('nobody').pw_uid}\t" in pathlib.Path(f"/proc/{pid}/status").read_text()
+    for i in (1, 2):
+        _put(edge, pairs[i])
+        for name in ("a.pem", "a.key"):
+            (edge.folder / name).chmod(0o600)
+        if i == 1:
+            assert weir.run("reload", "-f", edge.file).code == 0
+        wait.until(lambda: certificates.serial(edge.port, "a.test") ==
+                   certificates.serial_of(pairs[i][0]), "the other certificate")
+    assert edge.status()["pid"] == pid
+    opened = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    assert not any("a.key" in name or "credentials" in name for name in opened), opened
 
 
 def test_what_is_wrong_is_told_with_its_line(weir, authority, tmp_path):
