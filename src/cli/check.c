@@ -42,11 +42,12 @@ static int tell_listener(const struct conf_listener *listener, struct buffer *ou
 {
     const struct conf_address *address = &listener->address;
     bool has_tls = listener->tls.source != CONF_TLS_OFF;
-    bool is_any = address->kind != CONF_ADDRESS_UNIX && address->host.len == 0;
     const char *scheme = listener->protocol == CONF_PROTOCOL_TCP ? (has_tls ? "tls" : "tcp")
                          : has_tls                               ? "https"
                                                                  : "http";
-    return buffer_format(out, "listens at %s://%s%.*s\n", scheme, is_any ? "*" : "",
+    if (address->kind == CONF_ADDRESS_UNIX)
+        return buffer_format(out, "listens at %.*s for %s\n", SLICE_ARG(address->text), scheme);
+    return buffer_format(out, "listens at %s://%s%.*s\n", scheme, address->host.len == 0 ? "*" : "",
                          SLICE_ARG(address->text));
 }
 

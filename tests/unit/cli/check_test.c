@@ -64,6 +64,28 @@ static void a_right_file_is_summed_up(void **state)
     assert_int_equal(said.errors.len, 0);
 }
 
+static void listeners_are_told_by_what_they_speak(void **state)
+{
+    (void)state;
+    SCOPED(finish) struct said said;
+    assert_int_equal(check(&said,
+                           "listeners:\n"
+                           "  a: \"127.0.0.1:80\"\n"
+                           "  b: unix:/run/x.sock\n"
+                           "  c: { address: \":5\", protocol: tcp, forward: g }\n"
+                           "  d: { address: \":6\", protocol: tcp, forward: g, tls: internal }\n"
+                           "target_groups: { g: { targets: \"a:1\", protocol: tcp } }\n"),
+                     0);
+    expect_text(&said.out,
+                "@ is right: 4 listeners, 0 sites, 0 rules, 0 services, 1 target group\n"
+                "listens at http://127.0.0.1:80\n"
+                "listens at unix:/run/x.sock for http\n"
+                "listens at tcp://*:5\n"
+                "listens at tls://*:6\n"
+                "gets a certificate for localhost, ::1, 127.0.0.1 from Weir's own authority\n",
+                said.path);
+}
+
 static void what_will_listen_and_be_got_is_told(void **state)
 {
     (void)state;
@@ -123,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_right_file_is_summed_up),
+        cmocka_unit_test(listeners_are_told_by_what_they_speak),
         cmocka_unit_test(what_will_listen_and_be_got_is_told),
         cmocka_unit_test(a_wrong_file_is_told_with_its_lines),
         cmocka_unit_test(a_missing_file_is_told_by_its_name),
