@@ -10,7 +10,7 @@
 #define LASTS_S        ((int64_t)180 * 86400) /* one that ends sooner is made anew */
 #define HOST_BYTES_MAX 256
 
-static struct slice name_of(enum tls_authority_reach reach)
+struct slice authorities_name(enum tls_authority_reach reach)
 {
     return reach == TLS_AUTHORITY_LOCAL ? SLICE("authority") : SLICE("authority-open");
 }
@@ -18,7 +18,7 @@ static struct slice name_of(enum tls_authority_reach reach)
 int authorities_find(const struct vault *vault, enum tls_authority_reach reach,
                      struct tls_authority **ret_authority, struct error *ret_error)
 {
-    struct slice name = name_of(reach);
+    struct slice name = authorities_name(reach);
     struct error why = {0};
     SCOPED(buffer_finish) struct buffer pem;
     buffer_init(&pem, AUTHORITY_PEM_BYTES_MAX);
@@ -51,7 +51,7 @@ static int make(const struct vault *vault, enum tls_authority_reach reach,
         rc = tls_authority_write(authority, &pem);
     if (rc < 0)
         (void)error_set_errno(error, rc, "cannot make a local authority");
-    else if ((rc = vault_write(vault, name_of(reach), ".pem", buffer_slice(&pem))) < 0)
+    else if ((rc = vault_write(vault, authorities_name(reach), ".pem", buffer_slice(&pem))) < 0)
         (void)error_set_errno(error, rc, "cannot write the local authority to %s", vault->folder);
     if (pem.at != NULL)
         explicit_bzero(pem.at, pem.len);

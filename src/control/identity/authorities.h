@@ -17,5 +17,8 @@ int authorities_take(const struct vault *vault, enum tls_authority_reach reach,
 int authorities_find(const struct vault *vault, enum tls_authority_reach reach,
                      struct tls_authority **ret_authority, struct error *ret_error);
 
+/* Its file's name in the vault, without ".pem". */
+struct slice authorities_name(enum tls_authority_reach reach);
+
 /* Which one has to sign for these names. */
 enum tls_authority_reach authorities_reach(const struct slice *names, unsigned count);

@@ -22,6 +22,8 @@
 #include <stdio.h>
 
 #define LOOK_MS         60000
+#define TELL_MS         10
+#define TELL_FIRST_MS   500
 #define BLOCK_BYTES_MAX ((size_t)16 << 20)
 #define DATE_FROM       5 /* "06 Nov 1994" of "Sun, 06 Nov 1994 08:49:37 GMT" */
 #define DATE_LEN        11
@@ -36,7 +38,7 @@ static int64_t now_s(void)
     return loop_wall_us() / 1000000;
 }
 
-void keeper_report(struct keeper *keeper)
+static void write_report(struct keeper *keeper)
 {
     SCOPED_FREE const struct report_entry **entries =
         memory_alloc_array((size_t)keeper->kept_count + 1, sizeof *entries);
@@ -57,9 +59,37 @@ static void say(struct keeper *keeper, char byte)
         (void)io_write(&keeper->lifeline, &part, 1);
 }
 
+static void flush(struct keeper *keeper)
+{
+    if (keeper->must_report)
+        write_report(keeper);
+    if (keeper->have_changed)
+        say(keeper, KEEPER_CHANGED);
+    keeper->must_report = keeper->have_changed = false;
+}
+
+/* At a first start there may be thousands: they are told of together. */
+static void teller_main(void *arg)
+{
+    struct keeper *keeper = arg;
+    for (;;) {
+        if (!keeper->must_report && !keeper->have_changed)
+            (void)fiber_wait(FIBER_FOREVER);
+        (void)fiber_sleep(keeper->has_told_made ? TELL_MS : TELL_FIRST_MS);
+        flush(keeper);
+    }
+}
+
+void keeper_report(struct keeper *keeper)
+{
+    keeper->must_report = true;
+    fiber_wake(keeper->teller);
+}
+
 void keeper_tell_changed(struct keeper *keeper)
 {
-    say(keeper, KEEPER_CHANGED);
+    keeper->have_changed = true;
+    fiber_wake(keeper->teller);
 }
 
 /* The supervisor waits with its first edge for the internal ones alone. */
@@ -70,8 +100,10 @@ static void tell_made(struct keeper *keeper)
         if (kept->managed->source == CONF_TLS_INTERNAL && !kept->has_begun)
             return;
     }
-    if (!keeper->has_told_made)
-        say(keeper, KEEPER_MADE);
+    if (keeper->has_told_made)
+        return;
+    flush(keeper);
+    say(keeper, KEEPER_MADE);
     keeper->has_told_made = true;
 }
 
@@ -326,6 +358,8 @@ static int begin(struct keeper *keeper)
         rc = io_open(&keeper->lifeline, keeper->options->lifeline_fd);
     if (rc == 0 && io_is_open(&keeper->lifeline))
         rc = fiber_start(listen_to_supervisor, keeper, NULL);
+    if (rc == 0)
+        rc = fiber_start(teller_main, keeper, &keeper->teller);
     for (unsigned i = 0; rc == 0 && i < snapshot->managed_count; i++) {
         struct kept *kept = &keeper->kept[keeper->kept_count++];
         const struct conf_managed *managed = snapshot->managed[i];

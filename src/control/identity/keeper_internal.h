@@ -9,8 +9,15 @@
 #include "http/worker.h"
 #include "os/io.h"
 #include "os/resolver.h"
+#include "wire/tls/authority.h"
 
 struct keeper;
+
+/* An authority of one's own, and the file it was read from. */
+struct signer {
+    struct tls_authority *authority; /* owned; NULL: none was found */
+    struct vault_stamp stamp;
+};
 
 /* One certificate. */
 struct kept {
@@ -37,8 +44,11 @@ struct keeper {
     struct buffer acme_secret;
     char admin_socket[PATH_MAX];
     char hook[PATH_MAX];
+    struct fiber *teller;
+    bool must_report, have_changed; /* what it has to tell */
     bool has_told_made;
-    struct list stapled; /* of struct stapled, owned (staple.c) */
+    struct signer signers[2]; /* by reach, as they were found last */
+    struct list stapled;      /* of struct stapled, owned (staple.c) */
     struct fiber *stapling;
 };
 

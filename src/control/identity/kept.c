@@ -19,21 +19,60 @@
 #define EDGE_MS             30000
 #define EDGE_STEP_MS        50
 
+static struct signer *signer_of(const struct kept *kept)
+{
+    const struct conf_managed *managed = kept->managed;
+    return &kept->keeper->signers[authorities_reach(managed->names, managed->names_count)];
+}
+
+/* The one that was found last, while its file is the same; else it is let go. */
+static struct tls_authority *known_authority(const struct kept *kept)
+{
+    struct signer *signer = signer_of(kept);
+    enum tls_authority_reach reach = (enum tls_authority_reach)(signer - kept->keeper->signers);
+    struct vault_stamp now = vault_stamp_of(&kept->keeper->vault, authorities_name(reach), ".pem");
+    bool is_same = now.inode == signer->stamp.inode && now.changed_ns == signer->stamp.changed_ns;
+    if (signer->authority != NULL && !is_same) {
+        tls_authority_destroy(signer->authority);
+        signer->authority = NULL;
+    }
+    signer->stamp = now;
+    return signer->authority;
+}
+
+static void tell_new(const struct kept *kept, enum tls_authority_reach reach)
+{
+    if (reach == TLS_AUTHORITY_LOCAL)
+        log_info("made an authority of this machine's own; `weir trust` lets browsers here "
+                 "believe it");
+    else
+        log_info("made an authority for names that others may own (%.*s); `weir trust` lets "
+                 "browsers here believe it",
+                 SLICE_ARG(kept->managed->names[0]));
+}
+
+/* *ret_authority is borrowed from the keeper, until the next wait. */
 static int take_authority(const struct kept *kept, struct tls_authority **ret_authority,
                           struct error *error)
 {
-    const struct conf_managed *managed = kept->managed;
-    enum tls_authority_reach reach = authorities_reach(managed->names, managed->names_count);
+    struct signer *signer = signer_of(kept);
+    enum tls_authority_reach reach = (enum tls_authority_reach)(signer - kept->keeper->signers);
+    struct tls_authority *taken = NULL;
     bool is_new = false;
-    int rc = authorities_take(&kept->keeper->vault, reach, ret_authority, &is_new, error);
-    if (rc == 0 && is_new && reach == TLS_AUTHORITY_LOCAL)
-        log_info("made an authority of this machine's own; `weir trust` lets browsers here "
-                 "believe it");
-    else if (rc == 0 && is_new)
-        log_info("made an authority for names that others may own (%.*s); `weir trust` lets "
-                 "browsers here believe it",
-                 SLICE_ARG(managed->names[0]));
-    return rc;
+    int rc = 0;
+    if (known_authority(kept) == NULL)
+        rc = authorities_take(&kept->keeper->vault, reach, &taken, &is_new, error);
+    if (rc < 0)
+        return rc;
+    if (taken != NULL) { /* another fiber may have been as fast */
+        tls_authority_destroy(signer->authority);
+        signer->authority = taken;
+        signer->stamp = vault_stamp_of(&kept->keeper->vault, authorities_name(reach), ".pem");
+    }
+    if (is_new)
+        tell_new(kept, reach);
+    *ret_authority = signer->authority;
+    return 0;
 }
 
 int kept_make_internal(struct kept *kept, struct error *ret_error)
@@ -47,7 +86,6 @@ int kept_make_internal(struct kept *kept, struct error *ret_error)
         return rc;
     rc = tls_authority_issue(authority, managed->names, managed->names_count, self_wall_s(),
                              INTERNAL_LIFETIME_S, &pem);
-    tls_authority_destroy(authority);
     if (rc < 0)
         return error_set_errno(ret_error, rc, "it cannot be made for these names");
     rc = vault_write(&kept->keeper->vault, managed->id, ".pem", buffer_slice(&pem));
@@ -60,15 +98,12 @@ int kept_make_internal(struct kept *kept, struct error *ret_error)
 
 bool kept_is_by_authority(const struct kept *kept, struct slice pem)
 {
-    const struct conf_managed *managed = kept->managed;
-    struct tls_authority *authority = NULL;
+    struct signer *signer = signer_of(kept);
+    enum tls_authority_reach reach = (enum tls_authority_reach)(signer - kept->keeper->signers);
     struct error ignored = {0};
-    enum tls_authority_reach reach = authorities_reach(managed->names, managed->names_count);
-    if (authorities_find(&kept->keeper->vault, reach, &authority, &ignored) < 0)
-        return false;
-    bool is_by = tls_authority_has_issued(authority, pem);
-    tls_authority_destroy(authority);
-    return is_by;
+    if (known_authority(kept) == NULL)
+        (void)authorities_find(&kept->keeper->vault, reach, &signer->authority, &ignored);
+    return signer->authority != NULL && tls_authority_has_issued(signer->authority, pem);
 }
 
 static const enum proof_kind proof_kinds[] = {

@@ -60,6 +60,15 @@ int vault_write(const struct vault *vault, struct slice name, const char *suffix
     return rc < 0 ? rc : file_replace(path, content, FILE_MODE);
 }
 
+struct vault_stamp vault_stamp_of(const struct vault *vault, struct slice name, const char *suffix)
+{
+    char path[PATH_MAX];
+    struct file_info info = {0};
+    if (!path_of(vault, name, suffix, path) || file_stat(path, &info) < 0)
+        return (struct vault_stamp){0};
+    return (struct vault_stamp){info.inode, info.changed_ns};
+}
+
 int vault_remove(const struct vault *vault, struct slice name, const char *suffix)
 {
     char path[PATH_MAX];

@@ -38,6 +38,13 @@ int vault_read(const struct vault *vault, struct slice name, const char *suffix,
                struct buffer *ret_content);
 int vault_write(const struct vault *vault, struct slice name, const char *suffix,
                 struct slice content);
+/* What tells one content of a file from another; all 0 where there is none. */
+struct vault_stamp {
+    uint64_t inode;
+    int64_t changed_ns;
+};
+struct vault_stamp vault_stamp_of(const struct vault *vault, struct slice name, const char *suffix);
+
 /* One that is not there is no error. */
 int vault_remove(const struct vault *vault, struct slice name, const char *suffix);
 
