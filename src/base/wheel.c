@@ -15,6 +15,7 @@ void wheel_init(struct wheel *wheel, int64_t now_ms)
         wheel->occupied[level] = 0;
     }
     wheel->now_ms = now_ms;
+    wheel->next_ms = INT64_MAX;
 }
 
 /* Places an unlinked timer by the distance; the slot is the deadline's digit at that level. */
@@ -34,6 +35,9 @@ static void place(struct wheel *wheel, struct wheel_timer *timer)
     unsigned slot = (unsigned)(when >> (WHEEL_BITS * level)) & SLOT_MASK;
     list_append(&wheel->slots[level][slot], &timer->link);
     wheel->occupied[level] |= UINT64_C(1) << slot;
+    int64_t begins_ms = when >> (WHEEL_BITS * level) << (WHEEL_BITS * level);
+    if (begins_ms < wheel->next_ms)
+        wheel->next_ms = begins_ms;
 }
 
 void wheel_arm(struct wheel *wheel, struct wheel_timer *timer, int64_t deadline_ms)
@@ -98,19 +102,13 @@ static int64_t next_tick(const struct wheel *wheel)
 
 void wheel_advance(struct wheel *wheel, int64_t now_ms, struct list *due)
 {
-    for (;;) {
-        int64_t tick = next_tick(wheel);
-        if (tick > now_ms)
-            break;
+    while (wheel->next_ms <= now_ms) {
+        int64_t tick = wheel->next_ms;
         wheel->now_ms = tick;
         cascade(wheel, tick, due);
         deal_out(wheel, 0, tick, due);
+        wheel->next_ms = next_tick(wheel);
     }
     if (wheel->now_ms < now_ms)
         wheel->now_ms = now_ms;
-}
-
-int64_t wheel_next_ms(const struct wheel *wheel)
-{
-    return next_tick(wheel);
 }

@@ -28,6 +28,7 @@ struct wheel {
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
     uint64_t occupied[WHEEL_LEVELS]; /* a bit for each slot that may hold timers */
     int64_t now_ms;                  /* all timers up to here have fired */
+    int64_t next_ms; /* the next tick at which an occupied slot begins; INT64_MAX: none is */
 };
 
 void wheel_init(struct wheel *wheel, int64_t now_ms);
@@ -60,4 +61,7 @@ void wheel_advance(struct wheel *wheel, int64_t now_ms, struct list *due);
  * When to advance next: no timer is due before it. It may be early (a far timer is dealt out again
  * on the way; cancelled ones count until passed). INT64_MAX when nothing is armed.
  */
-int64_t wheel_next_ms(const struct wheel *wheel);
+static inline int64_t wheel_next_ms(const struct wheel *wheel)
+{
+    return wheel->next_ms;
+}

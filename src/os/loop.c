@@ -13,12 +13,19 @@
 #define EVENTS_MAX   256
 #define TASKS_A_TURN 16
 
+/* How soon it is seen that the wall clock was set. */
+#define WALL_READ_US 10000
+
 _Thread_local struct loop *loop_self;
 
+/* Both clocks run alike but where one is set: how far they are apart need not be read each turn. */
 static void read_clocks(struct loop *loop)
 {
     loop->now_us = loop->kernel->ops->now_us(loop->kernel);
-    loop->wall_us = loop->kernel->ops->wall_us(loop->kernel);
+    if (loop->now_us >= loop->wall_due_us) {
+        loop->wall_ahead_us = loop->kernel->ops->wall_us(loop->kernel) - loop->now_us;
+        loop->wall_due_us = loop->now_us + WALL_READ_US;
+    }
 }
 
 int loop_create(struct kernel *kernel, struct loop **ret_loop)
@@ -28,6 +35,7 @@ int loop_create(struct kernel *kernel, struct loop **ret_loop)
     if (loop == NULL)
         return -ENOMEM;
     loop->kernel = kernel;
+    loop->wall_due_us = INT64_MIN;
     list_init(&loop->ready);
     list_init(&loop->tasks);
     int rc = -pthread_mutex_init(&loop->posted_lock, NULL);
@@ -73,9 +81,12 @@ static void fire_timers(struct loop *loop)
 
 static void run_posted(struct loop *loop)
 {
+    /* Without the lock: who posts interrupts the next wait, so nothing stays unseen. */
+    if (LIKELY(atomic_load_explicit(&loop->posted, memory_order_relaxed) == NULL))
+        return;
     (void)pthread_mutex_lock(&loop->posted_lock);
-    struct job *newest_first = loop->posted;
-    loop->posted = NULL;
+    struct job *newest_first = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+    atomic_store_explicit(&loop->posted, NULL, memory_order_relaxed);
     (void)pthread_mutex_unlock(&loop->posted_lock);
     struct job *jobs = NULL;
     while (newest_first != NULL) {
@@ -178,7 +189,7 @@ int64_t loop_now_us(void)
 
 int64_t loop_wall_us(void)
 {
-    return loop_self->wall_us;
+    return loop_self->now_us + loop_self->wall_ahead_us;
 }
 
 void loop_set_context(struct loop *loop, void *context)
@@ -205,11 +216,10 @@ void timer_arm(struct timer *timer, int64_t deadline_ms)
 void loop_post(struct loop *loop, struct job *job)
 {
     (void)pthread_mutex_lock(&loop->posted_lock);
-    bool was_empty = loop->posted == NULL;
-    job->next = loop->posted;
-    loop->posted = job;
+    job->next = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+    atomic_store_explicit(&loop->posted, job, memory_order_relaxed);
     /* Under the lock: once the job has run, the loop and its kernel may be gone. */
-    if (was_empty)
+    if (job->next == NULL)
         loop->kernel->ops->interrupt(loop->kernel);
     (void)pthread_mutex_unlock(&loop->posted_lock);
 }

@@ -36,7 +36,7 @@ struct loop *loop_current(void);
 int64_t loop_now_ms(void);
 int64_t loop_now_us(void);
 
-/* Wall clock, seconds and microseconds since 1970, read once a turn. */
+/* Wall clock, microseconds since 1970. That it was set is seen within 10 ms. */
 int64_t loop_wall_us(void);
 
 /* The deadline that lies `timeout_ms` ahead. */

@@ -40,7 +40,8 @@ struct loop {
     struct kernel *kernel;
     void *context;
     int64_t now_us;
-    int64_t wall_us;
+    int64_t wall_ahead_us; /* of now_us */
+    int64_t wall_due_us;   /* when it is read again */
     struct wheel wheel;
     struct list ready; /* fibers that go on in this turn */
     struct list tasks; /* struct task */
@@ -51,7 +52,7 @@ struct loop {
     uint32_t slots_count;
     uint32_t slots_free; /* index + 1 of the first free one; 0: none */
     pthread_mutex_t posted_lock;
-    struct job *posted; /* newest first */
+    _Atomic(struct job *) posted; /* newest first; written under the lock */
     atomic_bool stopping;
 };
 
