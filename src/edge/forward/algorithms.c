@@ -53,6 +53,8 @@ static void draw_two(const struct balancer *balancer, struct prng *prng, struct 
 
 static struct member *pick_least_of_two(struct balancer *balancer, const struct choice *choice)
 {
+    if (balancer->eligible_count == 1)
+        return balancer->eligible[0];
     struct member *a, *b;
     draw_two(balancer, choice->prng, &a, &b);
     return member_is_busier(a, b) ? b : a;
@@ -92,6 +94,8 @@ static uint64_t cost_of(const struct member *member, int64_t now_ms)
 
 static struct member *pick_soonest_of_two(struct balancer *balancer, const struct choice *choice)
 {
+    if (balancer->eligible_count == 1)
+        return balancer->eligible[0];
     struct member *a, *b;
     draw_two(balancer, choice->prng, &a, &b);
     unsigned __int128 cost_a = (unsigned __int128)cost_of(a, choice->now_ms) * b->weight;
