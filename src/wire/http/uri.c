@@ -238,16 +238,23 @@ ptrdiff_t uri_decode(struct slice s, char *out)
 /* Digits without a leading zero, up to 65535. */
 static int parse_port(struct slice digits, unsigned *ret_port)
 {
-    uint64_t port;
-    if (digits.len > PORT_DIGITS_MAX || slice_parse_u64(digits, &port) < 0 || port > 65535 ||
-        digits.at[0] == '0')
+    unsigned port = 0;
+    if (digits.len > PORT_DIGITS_MAX || digits.at[0] == '0')
         return -EBADMSG;
-    *ret_port = (unsigned)port;
+    for (size_t i = 0; i < digits.len; i++) {
+        if (!ascii_is_digit(digits.at[i]))
+            return -EBADMSG;
+        port = port * 10 + (unsigned)(digits.at[i] - '0');
+    }
+    if (port > 65535)
+        return -EBADMSG;
+    *ret_port = port;
     return 0;
 }
 
-/* "[v6]" up to and with its bracket. Returns its length, or -EBADMSG. */
-static ptrdiff_t ipv6_length(struct slice authority)
+/* "[v6]" up to and with its bracket. Returns its length, or -EBADMSG. Not inlined: names shall not
+ * pay for its room. */
+static __attribute__((noinline)) ptrdiff_t ipv6_length(struct slice authority)
 {
     ptrdiff_t bracket = slice_find(authority, ']');
     char text[INET6_ADDRSTRLEN];
@@ -265,14 +272,14 @@ static ptrdiff_t ipv6_length(struct slice authority)
 static ptrdiff_t name_length(struct slice authority)
 {
     size_t i = 0;
-    char before = '.';
-    for (; i < authority.len && authority.at[i] != ':'; i++) {
-        char c = authority.at[i];
-        if (!char_is(c, CHAR_HOST) || (c == '.' && before == '.'))
-            return -EBADMSG;
-        before = c;
+    bool was_dot = true, has_empty = false;
+    for (; i < authority.len && char_is(authority.at[i], CHAR_HOST); i++) {
+        bool is_dot = authority.at[i] == '.';
+        has_empty |= is_dot && was_dot;
+        was_dot = is_dot;
     }
-    return i == 0 ? -EBADMSG : (ptrdiff_t)i;
+    bool is_ended = i == authority.len || authority.at[i] == ':';
+    return i == 0 || has_empty || !is_ended ? -EBADMSG : (ptrdiff_t)i;
 }
 
 int uri_parse_authority(struct slice authority, struct slice *ret_host, unsigned *ret_port)
@@ -305,8 +312,11 @@ int uri_split_authority(struct slice authority, char *out, struct slice *ret_hos
     struct slice host;
     if (uri_parse_authority(authority, &host, ret_port) < 0)
         return -EBADMSG;
+    bool has_capitals = false;
     for (size_t i = 0; i < host.len; i++)
+        has_capitals |= host.at[i] >= 'A' && host.at[i] <= 'Z';
+    for (size_t i = 0; has_capitals && i < host.len; i++)
         out[i] = ascii_lower(host.at[i]);
-    *ret_host = slice_of(out, host.len);
+    *ret_host = has_capitals ? slice_of(out, host.len) : host;
     return 0;
 }

@@ -49,7 +49,7 @@ bool uri_is_query(struct slice query);
  */
 int uri_parse_authority(struct slice authority, struct slice *ret_host, unsigned *ret_port);
 
-/* The same, with the host lower-cased into `out` (room for authority.len). */
+/* The same, with the host in lower case: as it stands, or in `out` (room for authority.len). */
 int uri_split_authority(struct slice authority, char *out, struct slice *ret_host,
                         unsigned *ret_port);
 
