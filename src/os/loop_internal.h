@@ -73,6 +73,17 @@ void fiber_resume(struct fiber *fiber);
 /* The fiber whose `link` this is. */
 struct fiber *fiber_of_link(struct list *link);
 
+/* Asks for memory that will be needed soon; it need not be there. */
+static inline void prefetch(const void *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch((const char *)at + i);
+}
+
+/* Of what these touch first. */
+void fiber_prefetch(const struct fiber *fiber);
+void io_prefetch(const struct loop *loop, uint64_t tag);
+
 void fiber_pool_init(struct loop *loop);
 void fiber_pool_finish(struct loop *loop);
 
