@@ -6,6 +6,7 @@
 #include "base/writer.h"
 #include "os/lock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct series_table {
     struct map all;                      /* key → struct series, owned */
     struct series *others[SERIES_KINDS]; /* owned */
     unsigned counts[SERIES_KINDS];
+    unsigned unheld[SERIES_KINDS]; /* of `all` those without a reference */
     unsigned workers;
     atomic_ullong merged;
 };
@@ -147,23 +149,40 @@ void series_sum(const struct series *series, struct series_cell *ret_sum)
     series_add(series, ret_sum);
 }
 
+/* Under the lock, as the next one. */
+static void hold(struct series *series)
+{
+    struct series_table *table = series->table;
+    if (series->references++ == 0 && series != table->others[series->kind])
+        table->unheld[series->kind]--;
+}
+
+static void let_go(struct series *series)
+{
+    struct series_table *table = series->table;
+    if (--series->references == 0 && series != table->others[series->kind])
+        table->unheld[series->kind]++;
+}
+
 /* Under the lock: what nobody holds goes, and what it had counted is not lost. */
 static bool make_room(struct series_table *table, enum series_kind kind)
 {
     size_t cursor = 0;
     const struct map_entry *entry;
     struct series *unused = NULL;
+    if (table->unheld[kind] == 0)
+        return false;
     while (unused == NULL && (entry = map_next(&table->all, &cursor)) != NULL) {
         struct series *series = entry->value;
         if (series->references == 0 && series->kind == kind)
             unused = series;
     }
-    if (unused == NULL)
-        return false;
+    assert(unused != NULL);
     series_add(unused, cell_of(table->others[kind], table->workers));
     (void)map_remove(&table->all, unused->key);
     memory_free(unused);
     table->counts[kind]--;
+    table->unheld[kind]--;
     return true;
 }
 
@@ -182,6 +201,7 @@ static struct series *add(struct series_table *table, enum series_kind kind, str
         return NULL;
     }
     table->counts[kind]++;
+    table->unheld[kind]++;
     return series;
 }
 
@@ -198,7 +218,7 @@ struct series *series_take(struct series_table *table, enum series_kind kind, st
         atomic_fetch_add(&table->merged, 1);
         series = table->others[kind];
     }
-    series->references++;
+    hold(series);
     lock_release(&table->lock);
     return series;
 }
@@ -209,7 +229,7 @@ void series_release(struct series *series)
         return;
     struct series_table *table = series->table;
     lock_take(&table->lock);
-    series->references--;
+    let_go(series);
     lock_release(&table->lock);
 }
 
@@ -307,7 +327,7 @@ static bool is_used(const struct series *series)
 
 static void list_one(struct series_list *list, struct series *series)
 {
-    series->references++;
+    hold(series);
     list->at[list->count++] = series;
 }
 
