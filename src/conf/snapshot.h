@@ -118,21 +118,22 @@ struct conf_query_match {
  * sources, and each of the fields and query parameters (one that is repeated holds when one of its
  * values does).
  */
+/* The numbers come first: each request reads all of them, and most are 0. */
 struct conf_match {
-    struct conf_pattern *paths;
     unsigned paths_count;
-    struct slice *methods; /* "GET" also matches HEAD */
     unsigned methods_count;
-    struct conf_field_match *fields;
     unsigned fields_count;
-    struct slice *hosts; /* lower case, without port; "*.x" for all below "x" */
     unsigned hosts_count;
-    struct conf_query_match *query;
     unsigned query_count;
-    struct network *sources; /* where the client's address lies */
     unsigned sources_count;
-    struct conf_pattern *client_subjects; /* of a verified client certificate (RFC 2253) */
     unsigned client_subjects_count;
+    struct conf_pattern *paths;
+    struct slice *methods; /* "GET" also matches HEAD */
+    struct conf_field_match *fields;
+    struct slice *hosts; /* lower case, without port; "*.x" for all below "x" */
+    struct conf_query_match *query;
+    struct network *sources;              /* where the client's address lies */
+    struct conf_pattern *client_subjects; /* of a verified client certificate (RFC 2253) */
 };
 
 enum conf_action_kind {
@@ -230,11 +231,11 @@ enum conf_retry_cause {
 };
 
 struct conf_retries {
-    unsigned max;    /* further tries after the first */
-    unsigned causes; /* enum conf_retry_cause */
-    unsigned *on;    /* the same, one by one; none: the default */
-    unsigned on_count;
+    unsigned max;       /* further tries after the first */
+    unsigned causes;    /* enum conf_retry_cause */
     int64_t timeout_ms; /* of each try, to the head of its response; 0: the rule's alone */
+    unsigned *on;       /* the causes, one by one; none: the default */
+    unsigned on_count;
 };
 
 /* Copies of requests for another group. */
@@ -244,23 +245,29 @@ struct conf_mirror {
     unsigned sample; /* hundredths of a percent */
 };
 
+/*
+ * Among many sites a request finds its rule in no cache. What is read for each request comes first
+ * and fills two lines of it; what only some rules have is read for those alone.
+ */
 struct conf_rule {
     struct conf_place place;
     unsigned number; /* from 1, within its site */
-    struct conf_match match;
     enum conf_action_kind action;
+    unsigned gate;     /* from 1 within the snapshot: it has policies; 0: none */
+    bool has_filters;  /* responses pass some, the site's among them; or the request is changed */
+    bool has_rewrite;  /* strip_prefix or rewrite */
+    uint64_t body_max; /* of a request; UINT64_MAX for no limit */
+    struct conf_timeouts timeouts;
+    struct conf_retries retries;
+    struct conf_match match;
     union {
         struct conf_forward forward;
         struct conf_files files;
         struct conf_redirect redirect;
         struct conf_respond respond;
     };
-    struct conf_timeouts timeouts;
-    struct conf_retries retries;
     struct conf_mirror mirror; /* of a forward */
-    uint64_t body_max;         /* of a request; UINT64_MAX for no limit */
     /* The path that the action gets. */
-    bool has_rewrite;          /* either of these */
     struct slice strip_prefix; /* "/api", no slash at its end, in normal form; empty: nothing */
     struct slice rewrite;      /* may hold {host} {path} {query}; empty: the path as it is */
     struct conf_header_edits request_headers; /* over the site's */
@@ -271,33 +278,32 @@ struct conf_rule {
     struct conf_concurrency concurrency;
     struct conf_basic_auth basic_auth;
     struct conf_auth auth;
-    bool has_filters; /* responses pass some, the site's among them; or the request is changed */
-    unsigned gate;    /* from 1 within the snapshot: it has policies; 0: none */
 };
 
+/* What is read for each request comes first, as in a rule. */
 struct conf_site {
     struct conf_place place;
     struct slice name;
-    struct slice *domains; /* lower case; "*.x" for a wildcard, "*" for all */
+    struct conf_rule *rules;
+    unsigned rules_count;
+    bool has_filters;
+    bool passes_ambiguous_paths;
+    bool needs_client_certificate;     /* plain requests are refused */
+    bool redirects_https;              /* plain requests, once there is a certificate */
+    const struct conf_listener *https; /* to there; NULL: a proxy in front has it */
+    struct slice *domains;             /* lower case; "*.x" for a wildcard, "*" for all */
     unsigned domains_count;
     struct conf_listener **listeners; /* where it answers; at least one */
     unsigned listeners_count;
-    struct conf_rule *rules;
-    unsigned rules_count;
     struct conf_header_edits request_headers; /* before the rule's */
     struct conf_header_edits response_headers;
     struct conf_cors cors; /* of what no rule matches */
     struct conf_error_pages errors;
     struct conf_identity *identities; /* what it shows where there is TLS */
     unsigned identities_count;
-    bool needs_client_certificate;     /* plain requests are refused */
-    bool redirects_https;              /* plain requests, once there is a certificate */
-    const struct conf_listener *https; /* to there; NULL: a proxy in front has it */
     struct conf_redirect https_redirect;
     struct conf_hsts hsts;
     struct conf_header_edits hsts_edits; /* what that is of responses by TLS */
-    bool has_filters;
-    bool passes_ambiguous_paths;
 };
 
 enum conf_balance {

@@ -112,23 +112,22 @@ static __attribute__((noinline)) void refuse_unmatched(struct exchange *exchange
 }
 
 /* Where a request counts that no site, or no rule of its site, is for. */
-static struct series *series_without_rule(const struct exchange *exchange,
-                                          const struct router_site *site)
+static struct series *series_without_rule(const struct exchange *exchange, struct router_site *site)
 {
     struct edge *edge = edge_worker_current()->edge;
     return site == NULL ? series_of(&edge->no_site, edge->series, SERIES_RULE, SLICE("(none)"), 0,
                                     (struct slice){0})
-                        : series_of(site->series, edge->series, SERIES_RULE, exchange->notes.site,
+                        : series_of(&site->series, edge->series, SERIES_RULE, exchange->notes.site,
                                     0, (struct slice){0});
 }
 
 static void begin_count(struct exchange *exchange, const struct worker_listener *listener,
-                        const struct route *route)
+                        struct route *route)
 {
     const struct edge_worker *worker = edge_worker_current();
     exchange->notes.series =
         LIKELY(route != NULL)
-            ? series_of(route->series, worker->edge->series, SERIES_RULE, route->site->name,
+            ? series_of(&route->series, worker->edge->series, SERIES_RULE, route->site->name,
                         route->rule->number, (struct slice){0})
             : series_without_rule(exchange, router_find_site(&listener->view->plane->router,
                                                              listener->index, exchange->host));
@@ -167,7 +166,7 @@ void edge_handle(struct exchange *exchange)
     if (UNLIKELY(view->plane->snapshot->has_client_auth) &&
         !door_admit(exchange, view, listener->index))
         return;
-    const struct route *route = router_find(&view->plane->router, listener->index, exchange, &site);
+    struct route *route = router_find(&view->plane->router, listener->index, exchange, &site);
     if (site != NULL)
         exchange->notes.site = site->name;
     begin_count(exchange, listener, route);

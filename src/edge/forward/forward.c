@@ -293,9 +293,11 @@ static void add_cookie(struct own_cookies *cookies, const struct conf_sticky *st
 static void choose_group(struct attempt *attempt, const struct route *route,
                          const struct view *view)
 {
-    const struct conf_forward *forward = &attempt->rule->forward;
-    unsigned share = LIKELY(forward->shares_count == 1) ? 0 : choose_share(attempt);
-    unsigned number = route->groups[share];
+    unsigned number = route->group;
+    if (UNLIKELY(route->groups != NULL)) {
+        number = route->groups[choose_share(attempt)];
+        add_cookie(&attempt->cookies, &attempt->rule->forward.sticky);
+    }
     /* The balancer may follow newer settings by now; those of the view stay as long as it does. */
     const struct conf_group *group = view->plane->groups[number].conf;
     const struct conf_sticky *sticky = &group->sticky;
@@ -303,7 +305,6 @@ static void choose_group(struct attempt *attempt, const struct route *route,
     attempt->group = group;
     attempt->wants_latency = balancer_wants_latency(attempt->balancer);
     attempt->exchange->notes.group = group->name;
-    add_cookie(&attempt->cookies, &forward->sticky);
     add_cookie(&attempt->cookies, sticky);
     attempt->own.is_there =
         sticky->enabled && sticky_read(attempt->exchange, sticky, &attempt->own.token);
@@ -333,7 +334,7 @@ void forward_run(struct exchange *exchange, const struct route *route, struct vi
         exchange_respond_error(exchange, 413, "the request's body is larger than body_max");
         return;
     }
-    bool is_mirrored = UNLIKELY(rule->mirror.enabled) && mirror_draws(&rule->mirror);
+    bool is_mirrored = UNLIKELY(route->mirror > 0) && mirror_draws(&rule->mirror);
     attempt.kept.is_wanted = is_mirrored && may_be_kept(exchange);
     balancer_pay_in(attempt.balancer);
     enum verdict verdict = try_members(&attempt);

@@ -161,7 +161,7 @@ void mirror_send(const struct exchange *exchange, const struct route *route, str
                  const struct kept_body *kept, const struct own_cookies *cookies)
 {
     struct edge_worker *worker = edge_worker_current();
-    struct balancer *balancer = &view->balancers[route->mirror]->balancer;
+    struct balancer *balancer = &view->balancers[route->mirror - 1]->balancer;
     struct mirror *mirror = NULL;
     if (can_be_copied(exchange, kept) && worker->mirrors_count < MIRRORS_MAX)
         mirror = make_mirror(exchange, balancer->conf, kept, cookies);

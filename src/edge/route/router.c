@@ -19,11 +19,15 @@ static unsigned group_index(const struct snapshot *snapshot, struct map *groups,
 static bool add_groups(struct route *route, const struct snapshot *snapshot, struct map *groups)
 {
     const struct conf_forward *forward = &route->rule->forward;
+    if (route->rule->mirror.enabled)
+        route->mirror = group_index(snapshot, groups, route->rule->mirror.group) + 1;
+    if (forward->shares_count == 1) {
+        route->group = group_index(snapshot, groups, forward->shares[0].group);
+        return true;
+    }
     route->groups = memory_alloc_array(forward->shares_count, sizeof *route->groups);
     for (unsigned i = 0; route->groups != NULL && i < forward->shares_count; i++)
         route->groups[i] = group_index(snapshot, groups, forward->shares[i].group);
-    if (route->rule->mirror.enabled)
-        route->mirror = group_index(snapshot, groups, route->rule->mirror.group);
     return route->groups != NULL;
 }
 
@@ -63,12 +67,11 @@ static int add_site(struct router *router, const struct snapshot *snapshot, stru
     struct router_site *site = &router->sites[router->sites_count++];
     site->site = conf;
     site->routes = routes;
-    site->series = &router->series[router->series_count++];
     for (unsigned i = 0; i < conf->rules_count; i++) {
         const struct conf_rule *rule = &conf->rules[i];
         struct route *route = &site->routes[site->routes_count++];
-        *route = (struct route){
-            .site = conf, .rule = rule, .series = &router->series[router->series_count++]};
+        route->site = conf;
+        route->rule = rule;
         if (rule->action == CONF_ACTION_FORWARD && !add_groups(route, snapshot, groups))
             return -ENOMEM;
     }
@@ -85,9 +88,7 @@ static int add_sites(struct router *router, const struct snapshot *snapshot, str
         routes_count += snapshot->sites[i].rules_count;
     router->sites = memory_alloc_array(snapshot->sites_count + 1, sizeof *router->sites);
     router->routes = memory_alloc_array(routes_count + 1, sizeof *router->routes);
-    router->series =
-        memory_alloc_array(routes_count + snapshot->sites_count + 1, sizeof *router->series);
-    if (router->sites == NULL || router->routes == NULL || router->series == NULL)
+    if (router->sites == NULL || router->routes == NULL)
         return -ENOMEM;
     struct route *routes = router->routes;
     int rc = 0;
@@ -127,19 +128,19 @@ int router_init(struct router *router, const struct snapshot *snapshot, struct h
     return rc;
 }
 
-static void free_routes(struct router_site *site)
+static void free_site(struct router_site *site)
 {
-    for (unsigned i = 0; i < site->routes_count; i++)
+    for (unsigned i = 0; i < site->routes_count; i++) {
         memory_free(site->routes[i].groups);
+        series_release(atomic_load(&site->routes[i].series));
+    }
+    series_release(atomic_load(&site->series));
 }
 
 void router_finish(struct router *router)
 {
     for (unsigned i = 0; router->sites != NULL && i < router->sites_count; i++)
-        free_routes(&router->sites[i]);
-    for (unsigned i = 0; i < router->series_count; i++)
-        series_release(atomic_load(&router->series[i]));
-    memory_free(router->series);
+        free_site(&router->sites[i]);
     memory_free(router->sites);
     memory_free(router->routes);
     index_finish(&router->index);
@@ -177,8 +178,8 @@ static uint32_t try_all(const struct router_site *site, struct match_subject *su
     return i;
 }
 
-const struct route *router_find(const struct router *router, size_t listener,
-                                const struct exchange *exchange, const struct conf_site **ret_site)
+struct route *router_find(const struct router *router, size_t listener,
+                          const struct exchange *exchange, const struct conf_site **ret_site)
 {
     const struct router_site *site = find_site(&router->listeners[listener], exchange->host);
     *ret_site = site == NULL ? NULL : site->site;
@@ -191,8 +192,8 @@ const struct route *router_find(const struct router *router, size_t listener,
     return found < site->routes_count ? &site->routes[found] : NULL;
 }
 
-const struct router_site *router_find_site(const struct router *router, size_t listener,
-                                           struct slice host)
+struct router_site *router_find_site(const struct router *router, size_t listener,
+                                     struct slice host)
 {
     return find_site(&router->listeners[listener], host);
 }

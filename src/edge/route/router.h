@@ -18,17 +18,19 @@ struct exchange;
 struct route {
     const struct conf_site *site;
     const struct conf_rule *rule;
-    unsigned mirror;  /* index of its group, where the rule has one */
-    unsigned *groups; /* owned; of a forward: indexes into the snapshot's groups, by its shares */
-    series_slot *series; /* one of the router's; filled by the first request */
+    series_slot series; /* filled by the first request */
+    /* Of a forward, indexes into the snapshot's groups: */
+    unsigned group;   /* the only one */
+    unsigned mirror;  /* that of copies, from 1; 0: none */
+    unsigned *groups; /* owned; by its shares, where there are several; else NULL */
 };
 
 struct router_site {
     const struct conf_site *site;
     struct route *routes; /* part of the router's; in the file's order */
     unsigned routes_count;
-    uint32_t root;       /* in the index; 0: the rules are tried one after another */
-    series_slot *series; /* of requests that no rule matched; one of the router's */
+    uint32_t root;      /* in the index; 0: the rules are tried one after another */
+    series_slot series; /* of requests that no rule matched */
 };
 
 /* Who answers to which host at one listener. */
@@ -45,8 +47,6 @@ struct router {
     struct router_site *sites; /* owned */
     unsigned sites_count;
     struct route *routes; /* owned; of all sites */
-    series_slot *series;  /* owned; one a site and one a rule */
-    unsigned series_count;
     struct route_index index;
 };
 
@@ -61,9 +61,9 @@ void router_finish(struct router *router);
  * The first rule of the host's site at the listener (an index) that matches, or NULL. *ret_site
  * (may become NULL) is the site that was found, even when none of its rules matched.
  */
-const struct route *router_find(const struct router *router, size_t listener,
-                                const struct exchange *exchange, const struct conf_site **ret_site);
+struct route *router_find(const struct router *router, size_t listener,
+                          const struct exchange *exchange, const struct conf_site **ret_site);
 
 /* The site that a host meets at a listener, or NULL. */
-const struct router_site *router_find_site(const struct router *router, size_t listener,
-                                           struct slice host);
+struct router_site *router_find_site(const struct router *router, size_t listener,
+                                     struct slice host);

@@ -183,7 +183,7 @@ static void a_rule_that_forwards_knows_its_group(void **state)
         const struct route *route = &site->routes[i];
         assert_ptr_equal(route->rule, &site->site->rules[i]);
         if (groups[i] != NULL)
-            assert_true(slice_equal(fixture->snapshot->groups[route->groups[0]].name,
+            assert_true(slice_equal(fixture->snapshot->groups[route->group].name,
                                     slice_of_cstr(groups[i])));
     }
 }
