@@ -128,7 +128,7 @@ struct exchange_notes {
     struct slice user;           /* who it is, once a password was checked */
     struct slice client_subject; /* of a certificate that was verified; of the exchange's arena */
     struct exchange_trace trace;
-    struct exchange_try tried[EXCHANGE_TRIES_MAX];
+    struct exchange_try tried[EXCHANGE_TRIES_MAX]; /* each written before it is told */
 };
 
 struct exchange {
@@ -163,7 +163,6 @@ struct exchange {
     unsigned status;         /* 0 until decided */
     uint64_t request_bytes;  /* of body, received */
     uint64_t response_bytes; /* of body, sent */
-    struct exchange_notes notes;
     void *held; /* by the layer above, from its handler to its log function; NULL at first */
 
     struct slice upstream_host; /* the Host that targets get; a NULL start: the client's */
@@ -184,6 +183,8 @@ struct exchange {
     uint64_t response_left; /* of BODY_LENGTH */
     bool keep_alive;
     bool continue_sent;
+
+    struct exchange_notes notes; /* the last: its tries are no part of what begins as 0 */
 };
 
 /*

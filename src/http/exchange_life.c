@@ -65,18 +65,18 @@ int exchange_normalise(struct exchange *exchange, struct h1_refusal *ret_refusal
 void exchange_open(struct exchange *exchange, struct session *session,
                    const struct exchange_ops *ops, void *memory)
 {
-    *exchange = (struct exchange){
-        .ops = ops,
-        .session = session,
-        .server = session->server,
-        .client = slice_of(session->client, session->client_len),
-        .is_secure = session->io.layer != NULL, /* its listener may have changed since */
-        .id = prng_next(&worker_current()->prng),
-        .started_us = loop_now_us(),
-        .timeout_idle_ms = session->server->idle_timeout_ms,
-        .body_max = session->server->body_max,
-        .request = {.version_major = 1, .version_minor = 1},
-    };
+    /* Without the tries: seven lines of the cache, of which a request writes one. */
+    memset(exchange, 0, offsetof(struct exchange, notes.tried));
+    exchange->ops = ops;
+    exchange->session = session;
+    exchange->server = session->server;
+    exchange->client = slice_of(session->client, session->client_len);
+    exchange->is_secure = session->io.layer != NULL; /* its listener may have changed since */
+    exchange->id = prng_next(&worker_current()->prng);
+    exchange->started_us = loop_now_us();
+    exchange->timeout_idle_ms = session->server->idle_timeout_ms;
+    exchange->body_max = session->server->body_max;
+    exchange->request.version_major = exchange->request.version_minor = 1;
     arena_init(&exchange->arena, memory, EXCHANGE_ARENA_BYTES, ARENA_BYTES_MAX);
 }
 
