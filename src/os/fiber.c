@@ -34,7 +34,7 @@
 #define STACK_HOT_BYTES 2048
 
 /* Idle stacks beyond this many give their pages back. */
-#define IDLE_WARM_MAX 512
+#define IDLE_WARM_MAX 1024
 
 #if !defined(MADV_GUARD_INSTALL)
 #define MADV_GUARD_INSTALL 102
