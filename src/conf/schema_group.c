@@ -6,7 +6,8 @@
 
 static const struct schema_word balance_words[] = {
     {"least_requests", CONF_BALANCE_LEAST_REQUESTS, false,
-     "of two targets taken at random the one with fewer open requests"},
+     "of two targets taken at random the one with fewer open requests, which count several times "
+     "at a slow one"},
     {"round_robin", CONF_BALANCE_ROUND_ROBIN, false, "one after the other, by their weights"},
     {"random", CONF_BALANCE_RANDOM, false, "any of them, by their weights"},
     {"peak_ewma", CONF_BALANCE_PEAK_EWMA, false,

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/forward/ewma.h"
+#include "edge/forward/pace.h"
 
 #define RANDOM_DRAWS 4
 
@@ -51,13 +52,27 @@ static void draw_two(const struct balancer *balancer, struct prng *prng, struct 
     *ret_b = balancer->eligible[second];
 }
 
+/*
+ * Where one of them is four times as slow, or more, its requests count several times, this one
+ * among them: else a slow target would be given one whenever it has ended its own.
+ */
+static bool is_worse(const struct member *a, const struct member *b, int64_t now_ms)
+{
+    int slower = pace_compare(&a->target->pace, &b->target->pace, now_ms);
+    if (LIKELY(slower == 0))
+        return member_is_busier(a, b);
+    uint64_t cost_a = (load_of(a) + a->weight) * b->weight;
+    uint64_t cost_b = (load_of(b) + b->weight) * a->weight;
+    return slower > 0 ? cost_a << slower > cost_b : cost_a > cost_b << -slower;
+}
+
 static struct member *pick_least_of_two(struct balancer *balancer, const struct choice *choice)
 {
     if (balancer->eligible_count == 1)
         return balancer->eligible[0];
     struct member *a, *b;
     draw_two(balancer, choice->prng, &a, &b);
-    return member_is_busier(a, b) ? b : a;
+    return is_worse(a, b, choice->now_ms) ? b : a;
 }
 
 /* Smooth: each gains its weight, the one ahead is taken and pays the sum. */
@@ -142,11 +157,11 @@ static struct member *pick_on_ring(struct balancer *balancer, const struct choic
 }
 
 static const struct balancer_ops all[] = {
-    {CONF_BALANCE_LEAST_REQUESTS, pick_least_of_two, false, false},
-    {CONF_BALANCE_ROUND_ROBIN, pick_in_turn, false, false},
-    {CONF_BALANCE_RANDOM, pick_any, false, false},
-    {CONF_BALANCE_PEAK_EWMA, pick_soonest_of_two, false, true},
-    {CONF_BALANCE_RING_HASH, pick_on_ring, true, false},
+    {CONF_BALANCE_LEAST_REQUESTS, pick_least_of_two, .uses_pace = true},
+    {CONF_BALANCE_ROUND_ROBIN, pick_in_turn},
+    {CONF_BALANCE_RANDOM, pick_any},
+    {CONF_BALANCE_PEAK_EWMA, pick_soonest_of_two, .uses_latency = true},
+    {CONF_BALANCE_RING_HASH, pick_on_ring, .uses_ring = true},
 };
 
 const struct balancer_ops *balancer_ops_of(enum conf_balance algorithm)

@@ -9,7 +9,8 @@ struct balancer_ops {
      * caller's to replace; NULL leaves the choice to it. */
     struct member *(*pick)(struct balancer *balancer, const struct choice *choice);
     bool uses_ring;
-    bool uses_latency;
+    bool uses_latency; /* target->latency is kept */
+    bool uses_pace;    /* target->pace is kept */
 };
 
 const struct balancer_ops *balancer_ops_of(enum conf_balance algorithm);

@@ -38,7 +38,7 @@ struct attempt {
     struct kept_body kept;
     struct response_head response;
     int64_t began_us, answered_us; /* of this try; 0: no response's head yet */
-    bool wants_latency;
+    bool wants_latency, wants_pace;
     struct own_cookies cookies;
     struct had split, own;  /* what the client's cookies say: of the group, and of the target */
     unsigned retry_after_s; /* to tell the client; 0: nothing */

@@ -289,6 +289,11 @@ bool balancer_wants_latency(const struct balancer *balancer)
     return balancer->ops->uses_latency;
 }
 
+bool balancer_wants_pace(const struct balancer *balancer)
+{
+    return balancer->ops->uses_pace && balancer->eligible_count > 1;
+}
+
 /* The least busy of those that nothing speaks against; else of the new ones; else of the suspect
  * ones; never one that was tried, or is full. */
 static struct member *pick_other(const struct balancer *balancer, const struct choice *choice)

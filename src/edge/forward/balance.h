@@ -90,8 +90,9 @@ bool balancer_has_room(const struct balancer *balancer);
 bool balancer_passes_over(const struct balancer *balancer, const struct member *member,
                           const struct choice *choice);
 
-/* Does anybody want to know how long targets take to answer? */
+/* Does anybody want to know how long targets take to answer, or how quick they can be? */
 bool balancer_wants_latency(const struct balancer *balancer);
+bool balancer_wants_pace(const struct balancer *balancer);
 
 /*
  * Could the target be picked now? The answer for a person is static: why not, or what stands before

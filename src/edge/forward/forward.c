@@ -11,6 +11,7 @@
 #include "edge/forward/ejection.h"
 #include "edge/forward/ewma.h"
 #include "edge/forward/mirror.h"
+#include "edge/forward/pace.h"
 #include "edge/forward/response.h"
 #include "edge/forward/slot.h"
 #include "edge/forward/sticky.h"
@@ -154,6 +155,13 @@ static void observe_latency(const struct attempt *attempt, enum verdict verdict)
                  (uint64_t)(latency_us > least_us ? latency_us : least_us), loop_now_ms());
 }
 
+static void observe_pace(const struct attempt *attempt)
+{
+    if (attempt->answered_us != 0 && attempt->response.status < 400)
+        pace_observe(&attempt->member->target->pace,
+                     (uint64_t)(attempt->answered_us - attempt->began_us), loop_now_ms());
+}
+
 /* What the try says about the target, for its ejection. */
 static void record_result(const struct attempt *attempt, enum verdict verdict)
 {
@@ -196,6 +204,8 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
         verdict = response_relay(attempt);
     if (attempt->wants_latency)
         observe_latency(attempt, verdict);
+    if (attempt->wants_pace)
+        observe_pace(attempt);
     if (UNLIKELY(attempt->balancer->conf->ejection.enabled))
         record_result(attempt, verdict);
     release_connection(attempt, verdict);
@@ -304,6 +314,7 @@ static void choose_group(struct attempt *attempt, const struct route *route,
     attempt->balancer = &view->balancers[number]->balancer;
     attempt->group = group;
     attempt->wants_latency = balancer_wants_latency(attempt->balancer);
+    attempt->wants_pace = balancer_wants_pace(attempt->balancer);
     attempt->exchange->notes.group = group->name;
     add_cookie(&attempt->cookies, sticky);
     attempt->own.is_there =

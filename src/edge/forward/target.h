@@ -39,6 +39,7 @@ struct target {
     atomic_ullong failures;    /* connects and responses that failed */
     series_slot series;        /* filled by the first try */
     atomic_ullong latency;     /* of late, by ewma.h */
+    atomic_ullong pace;        /* by pace.h */
     atomic_llong warm_from_ms; /* when it became healthy beside others; TARGET_WARM: long ago */
     atomic_bool is_ejected;    /* this and those below are ejection.c's */
     atomic_uint ejections;     /* in all */
