@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "os/random.h"
+#include "os/sanitizer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +25,31 @@ struct kernel_real {
     int epoll_fd;
     int event_fd;
 };
+
+/*
+ * The calls of each request. Where a program has threads libc's own are points of cancellation, and
+ * mark that around each of them; a loop's thread is never cancelled. Sanitizers want to see libc's.
+ */
+#if defined(WEIR_ASAN) || defined(WEIR_TSAN)
+#define epoll_wait_plainly              epoll_wait
+#define receive_plainly(fd, bytes, len) recv((fd), (bytes), (len), 0)
+#define send_plainly(fd, bytes, len)    send((fd), (bytes), (len), MSG_NOSIGNAL)
+#else
+static int epoll_wait_plainly(int epoll_fd, struct epoll_event *events, int max, int timeout_ms)
+{
+    return (int)syscall(SYS_epoll_pwait, epoll_fd, events, max, timeout_ms, NULL, (size_t)0);
+}
+
+static ssize_t receive_plainly(int fd, void *bytes, size_t len)
+{
+    return syscall(SYS_recvfrom, fd, bytes, len, 0, NULL, NULL);
+}
+
+static ssize_t send_plainly(int fd, const void *bytes, size_t len)
+{
+    return syscall(SYS_sendto, fd, bytes, len, MSG_NOSIGNAL, NULL, (socklen_t)0);
+}
+#endif
 
 static struct kernel_real *real(struct kernel *kernel)
 {
@@ -88,7 +115,7 @@ static int real_wait(struct kernel *kernel, struct kernel_event *events, int max
     struct kernel_real *self = real(kernel);
     UNINITIALISED struct epoll_event got[256];
     int room = max < (int)COUNT_OF(got) ? max : (int)COUNT_OF(got);
-    int count = epoll_wait(self->epoll_fd, got, room, wait_ms(deadline_us));
+    int count = epoll_wait_plainly(self->epoll_fd, got, room, wait_ms(deadline_us));
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     int stored = 0;
@@ -262,7 +289,7 @@ static ssize_t real_receive(struct kernel *kernel, int fd, void *bytes, size_t l
     (void)kernel;
     ssize_t got;
     do {
-        got = recv(fd, bytes, len, 0);
+        got = receive_plainly(fd, bytes, len);
     } while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
 }
@@ -273,7 +300,7 @@ static ssize_t real_send(struct kernel *kernel, int fd, const struct iovec *part
     ssize_t put;
     do {
         if (parts_count == 1) {
-            put = send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+            put = send_plainly(fd, parts->iov_base, parts->iov_len);
         } else {
             struct msghdr message = {0};
             message.msg_iov = (struct iovec *)(uintptr_t)parts;
