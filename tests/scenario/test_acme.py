@@ -300,6 +300,12 @@ def test_a_refusal_of_the_authority_is_told_in_its_words(weir, place):
         edge.wait_for_log(f"the authority does not find that {NAME} is ours: ")
         wait.until(lambda: state_of(edge)["phase"] == "failing", "the failure in the state")
         assert authority.orders() == 1
+        wait.until(lambda: state_of(edge)["failures"] >= 2, "another failure", deadline_s=30)
+        assert edge.stop() == 0
+        waits_until, orders = state_of(edge)["next_try"], authority.orders()
+        edge.start()
+        assert weir.run("status", "-f", edge.file).code == 0
+        assert state_of(edge)["next_try"] == waits_until and authority.orders() == orders
 
 
 def test_a_name_without_an_address_is_told(weir, place):

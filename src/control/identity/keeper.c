@@ -179,7 +179,7 @@ static void succeed(struct kept *kept)
     kept->report.phase = REPORT_GOOD;
     kept->report.failures = 0;
     kept->report.next_try_s = 0;
-    kept->report.is_asked_to_wait = false;
+    kept->report.is_asked_to_wait = kept->report.is_refused = false;
     kept->is_revoked = false;
     kept->report.error[0] = kept->told[0] = '\0';
     write_date(kept->report.not_after_s, ends);
@@ -194,11 +194,11 @@ static void fail(struct kept *kept, int rc, int64_t retry_after_s, const struct 
 {
     struct prng prng;
     struct report_entry *report = &kept->report;
-    bool is_refusal = rc == -EPROTO;
     random_seed(&prng);
+    report->is_refused = rc == -EPROTO || rc == -EAGAIN || retry_after_s > 0;
     report->failures++;
-    int64_t wait_s =
-        schedule_retry_s(is_refusal ? &retry_refused : &retry_soon, report->failures, &prng);
+    int64_t wait_s = schedule_retry_s(report->is_refused ? &retry_refused : &retry_soon,
+                                      report->failures, &prng);
     report->is_asked_to_wait = retry_after_s > wait_s;
     report->next_try_s = now_s() + (retry_after_s > wait_s ? retry_after_s : wait_s);
     report->phase = REPORT_FAILING;

@@ -39,6 +39,8 @@ static void put_entry(struct json_writer *json, const struct report_entry *entry
     put_time(json, "renew_from", entry->renew_from_s);
     put_time(json, "next_try", entry->next_try_s);
     json_put_u64(json, "failures", entry->failures);
+    if (entry->is_refused)
+        json_put_bool(json, "refused", true);
     if (entry->is_asked_to_wait)
         json_put_bool(json, "asked_to_wait", true);
     if (entry->error[0] != '\0')
@@ -87,12 +89,14 @@ void report_recall(const struct vault *vault, struct report_entry *entry)
         return;
     JSON_FOR_EACH(json_get(document, SLICE("certificates")), each)
     {
-        if (!slice_equal(json_get_text(each, SLICE("id")), entry->id))
+        if (!slice_equal(json_get_text(each, SLICE("id")), entry->id) ||
+            !json_get_bool(each, SLICE("refused"), false))
             continue;
         struct slice error = json_get_text(each, SLICE("error"));
         int64_t failures = json_get_integer(each, SLICE("failures"), 0);
         entry->failures = failures > 0 && failures < 1000 ? (unsigned)failures : 0;
         entry->next_try_s = json_get_integer(each, SLICE("next_try"), 0);
+        entry->is_refused = true;
         entry->is_asked_to_wait = json_get_bool(each, SLICE("asked_to_wait"), false);
         (void)snprintf(entry->error, sizeof entry->error, "%.*s", SLICE_ARG(error));
     }

@@ -4,7 +4,8 @@
  *
  *   {"certificates": [{"id", "source": "acme" or "internal", "names": […], "phase": "good",
  *     "waiting" (to be made, or made again), "ordering" or "failing", "not_before", "not_after",
- *     "renew_from", "next_try", "failures", "error", "asked_to_wait"}]}
+ *     "renew_from", "next_try", "failures", "error", "refused",
+ *     "asked_to_wait"}]}
  *
  * Times are seconds since 1970; what does not apply is left out.
  */
@@ -30,6 +31,7 @@ struct report_entry {
     int64_t renew_from_s;
     int64_t next_try_s;    /* 0: nothing is to be tried */
     unsigned failures;     /* in a row */
+    bool is_refused;       /* by the authority: each try counts against us there */
     bool is_asked_to_wait; /* by the authority: nobody's wish makes it earlier */
     char error[REPORT_ERROR_BYTES];
 };
@@ -38,6 +40,7 @@ struct report_entry {
 int report_write(const struct vault *vault, const struct report_entry *const *entries,
                  unsigned count);
 
-/* Fills failures, next try and error of the entry with that id, as they were written last. What
- * cannot be read is as if it were not there. */
+/* Fills failures, next try and error of the entry with that id, as they were written last: of what
+ * an authority refused, for what went wrong here may have been mended meanwhile. What cannot be
+ * read is as if it were not there. */
 void report_recall(const struct vault *vault, struct report_entry *entry);

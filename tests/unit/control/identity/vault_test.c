@@ -141,6 +141,7 @@ static void failures_are_remembered(void **state)
                                .phase = REPORT_FAILING,
                                .next_try_s = 1800000000,
                                .failures = 3,
+                               .is_refused = true,
                                .is_asked_to_wait = true,
                                .error = "it says \"no\""};
     const struct report_entry *entries[] = {&one};
@@ -154,6 +155,12 @@ static void failures_are_remembered(void **state)
     assert_true(again.is_asked_to_wait);
     assert_string_equal(again.error, one.error);
     assert_int_equal(other.failures, 0);
+    one.is_refused = false;
+    again = (struct report_entry){.id = one.id};
+    assert_int_equal(report_write(&vault, entries, 1), 0);
+    report_recall(&vault, &again);
+    assert_int_equal(again.failures, 0);
+    assert_int_equal(again.next_try_s, 0);
     assert_int_equal(vault_write(&vault, SLICE("state"), ".json", SLICE("{\"certif")), 0);
     again.failures = 0;
     report_recall(&vault, &again);
