@@ -82,8 +82,8 @@ void tls_tickets_rotate(struct tls_tickets *tickets, int64_t now_s)
 {
     struct ticket_key next;
     CRYPTO_THREAD_write_lock(tickets->lock);
-    if (tickets->made_s == 0)
-        tickets->made_s = now_s;
+    if (tickets->made_s == 0 || now_s < tickets->made_s)
+        tickets->made_s = now_s; /* the clock was wrong, and may have been by years */
     bool is_due = now_s - tickets->made_s >= ROTATE_S;
     if (now_s - tickets->made_s >= 2 * (int64_t)ROTATE_S)
         tickets->keys[0].is_there = false; /* too old to open anything */

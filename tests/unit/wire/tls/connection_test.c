@@ -399,6 +399,26 @@ static void tickets_open_for_a_day(void **state)
     SSL_CTX_free(context);
 }
 
+/* The clock was ten years ahead for a while: keys do not stay for as long. */
+static void keys_of_tickets_age_by_any_clock(void **state)
+{
+    (void)state;
+    const int64_t day_s = 24 * 3600, ahead_s = 3650 * day_s;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    tls_tickets_rotate(tickets, ahead_s);
+    SSL_SESSION *session = visit(context, "a.example", NULL);
+    finish();
+    for (int hours = 0; hours <= 48; hours++)
+        tls_tickets_rotate(tickets, 10 * day_s + hours * 3600);
+    SSL_SESSION *next = visit(context, "a.example", session);
+    assert_int_equal(server.result, 1);
+    assert_false(tls_connection_was_resumed(server.connection));
+    finish();
+    SSL_SESSION_free(next);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(context);
+}
+
 static void the_certificate_fits_the_client(void **state)
 {
     (void)state;
@@ -549,6 +569,7 @@ int main(void)
         cmocka_unit_test(sessions_resume_at_their_own_site_alone),
         cmocka_unit_test(keys_are_not_made_without_end),
         cmocka_unit_test(tickets_open_for_a_day),
+        cmocka_unit_test(keys_of_tickets_age_by_any_clock),
         cmocka_unit_test(the_certificate_fits_the_client),
         cmocka_unit_test(modern_is_1_3_alone),
         cmocka_unit_test(clients_show_certificates),
