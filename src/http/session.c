@@ -55,11 +55,12 @@ static void start_fiber(struct session *session)
     }
 }
 
-/* What has come is a whole head, or will never be one. Only a connection's first can be HTTP/2's.
- */
+/* What has come is a whole head, or will never be one. Only a plain connection's first can be
+ * HTTP/2's: by TLS, ALPN has decided (RFC 9113 §3.2). */
 static void begin_request(struct session *session)
 {
-    if (UNLIKELY(!session->has_served && h2_is_preface(inflow_bytes(&session->inflow))))
+    if (UNLIKELY(!session->has_served && session->io.layer == NULL &&
+                 h2_is_preface(inflow_bytes(&session->inflow))))
         h2_begin(session);
     else
         start_fiber(session);

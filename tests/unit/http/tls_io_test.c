@@ -12,7 +12,7 @@ static struct made made;
 static struct tls_identity *identity;
 static struct tls_tickets *tickets;
 static struct tls_listener *listener;
-static struct tls_client *tls_client;
+static struct tls_client *tls_client, *h2_client;
 
 static struct io far_end;
 static int accepted;
@@ -34,7 +34,7 @@ static void make_contexts(void)
                      0);
     const struct tls_identity_settings settings = {.certificates = &certificate,
                                                    .certificates_count = 1,
-                                                   .alpn = TLS_ALPN_HTTP1,
+                                                   .alpn = TLS_ALPN_HTTP2,
                                                    .name = SLICE("a")};
     assert_int_equal(tls_identity_create(&settings, &identity, NULL), 0);
     tls_certificate_unref(certificate);
@@ -44,6 +44,9 @@ static void make_contexts(void)
     const struct tls_client_settings client_settings = {
         .is_verified = true, .authorities_pem = slice_of_cstr(made.chain), .has_http1 = true};
     assert_int_equal(tls_client_create(&client_settings, &tls_client, NULL), 0);
+    const struct tls_client_settings h2_settings = {
+        .is_verified = true, .authorities_pem = slice_of_cstr(made.chain), .has_h2 = true};
+    assert_int_equal(tls_client_create(&h2_settings, &h2_client, NULL), 0);
 }
 
 static int make(void **state)
@@ -57,6 +60,7 @@ static int away(void **state)
 {
     (void)state;
     tls_client_unref(tls_client);
+    tls_client_unref(h2_client);
     tls_listener_unref(listener);
     tls_tickets_unref(tickets);
     tls_identity_unref(identity);
@@ -118,15 +122,20 @@ static int end(void **state)
     return world_end();
 }
 
-static struct client *connect_by_tls(void)
+static struct client *connect_as(struct tls_client *settings)
 {
     const char *why = NULL;
     struct client *client = client_open();
-    assert_int_equal(tls_io_connect(&client->io, tls_client, SLICE("a.example")), 0);
+    assert_int_equal(tls_io_connect(&client->io, settings, SLICE("a.example")), 0);
     int rc = tls_io_handshake_wait(&client->io, loop_deadline(ENOUGH_MS), &why);
     if (rc < 0)
         fail_msg("handshake: %d %s", rc, why == NULL ? "" : why);
     return client;
+}
+
+static struct client *connect_by_tls(void)
+{
+    return connect_as(tls_client);
 }
 
 static void accept_main(void *arg)
@@ -348,12 +357,29 @@ static void slow_last_h2(bool is_plain)
     begin_server();
     server.handle = answer_large;
     server.tls = is_plain ? NULL : listener;
-    struct client *client = is_plain ? client_open() : connect_by_tls();
+    struct client *client = is_plain ? client_open() : connect_as(h2_client);
     say_bytes(client, H2_HELLO H2_GET, sizeof H2_HELLO H2_GET - 1);
     assert_int_equal(fiber_sleep(10), 0);
     assert_int_equal(sessions_drain(true), 1);
     assert_int_equal(fiber_sleep(10000), 0);
     expect_large(client);
+}
+
+/* Where ALPN has chosen HTTP/1.1 the preface is no beginning. */
+static void preface(void)
+{
+    begin_server();
+    struct client *client = connect_by_tls();
+    say_bytes(client, H2_HELLO H2_GET, sizeof H2_HELLO H2_GET - 1);
+    expect_heard(client, "HTTP/1.1 505 ");
+    assert_int_equal(world.worker.counters.h2_connections, 0);
+    io_close(&client->io);
+}
+
+static void by_tls_alpn_alone_chooses_http2(void **state)
+{
+    (void)state;
+    world_run(preface);
 }
 
 static void slow_lasts(void)
@@ -591,6 +617,7 @@ int main(void)
         NARROW(the_last_answer_waits_for_a_slow_reader),
         NARROW(the_last_answer_waits_only_so_long),
         TEST(an_idle_connection_of_http2_ends),
+        TEST(by_tls_alpn_alone_chooses_http2),
         TEST(answers_of_http2_that_nobody_takes_leave_others_their_blocks),
         WIDE(one_connection_of_http2_leaves_others_their_turn),
     };
