@@ -222,7 +222,9 @@ static void put_head(struct page *page, const struct json *story)
                   SLICE_ARG(time_text(page, number_of(story, "duration_us"))),
                   number_of(story, "request_bytes"), number_of(story, "response_bytes")));
     put_fact(page, "trace", text_of(story, "trace_id"));
-    put_fact(page, "client", text_of(story, "client"));
+    put_fact(page, "client",
+             form(page, "%.*s by %.*s", SLICE_ARG(text_of(story, "client")),
+                  SLICE_ARG(text_of(story, "protocol"))));
 }
 
 /* Of a listener with protocol tcp: who had it, for how long, and why it did not end by itself. */

@@ -408,7 +408,7 @@ def test_the_preface_may_come_byte_by_byte(edge):
 def test_a_connection_of_http1_cannot_become_one_of_http2(edge):
     with http2.Connection(edge.port, greets=False) as client:
         client.send(b"GET / HTTP/1.1\r\nHost: test.localhost\r\n\r\n" + PREFACE + http2.settings())
-        text = client._socket.makefile("rb").read()
+        text = client.rest()
         assert text.startswith(b"HTTP/1.1 200 ") and b"HTTP/1.1 505 " in text
 
 

@@ -200,6 +200,7 @@ static size_t write_record(char *memory, const struct exchange *exchange, int64_
         .duration_us = duration_us < 0 ? 0 : (uint64_t)duration_us,
         .request_bytes = exchange->request_bytes,
         .response_bytes = exchange->response_bytes,
+        .protocol = http_version_name(&exchange->request).at,
         .action = notes->action,
         .rule = notes->rule,
         .rule_line = notes->rule_line,

@@ -51,7 +51,8 @@ struct decision {
     uint64_t duration_us;
     uint64_t request_bytes;
     uint64_t response_bytes;
-    const char *action; /* static; NULL: no rule */
+    const char *protocol; /* static, as "HTTP/1.1" */
+    const char *action;   /* static; NULL: no rule */
     uint32_t rule;      /* 0: none */
     uint32_t rule_line;
     uint16_t tries;

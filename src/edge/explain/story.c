@@ -257,6 +257,7 @@ static void write_request(struct json_writer *json, const struct decision *decis
     json_put_text(json, "path", decision_text(decision, DECISION_PATH));
     json_put_bool(json, "path_cut", decision->is_path_cut);
     write_traffic(json, decision);
+    json_put_text(json, "protocol", slice_of_cstr(decision->protocol));
 }
 
 void story_write(struct json_writer *json, const struct edge *edge, const struct decision *decision)

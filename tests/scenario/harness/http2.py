@@ -2,6 +2,7 @@
 A client of HTTP/2 that sends exactly the frames it is given, well formed or not. Answers come as
 Frame objects; the header lists in them are decoded.
 """
+import collections
 import dataclasses
 import socket
 import struct
@@ -134,6 +135,7 @@ class Connection:
         self._decoder.max_header_list_size = 1 << 20
         self.settings = {}
         self.seen = []          # frames that `responses` has passed over
+        self.windows = collections.defaultdict(lambda: 65535)   # what we may send, by stream
         if greets:
             self.send(PREFACE + settings(**own_settings))
             self.read_until(lambda got: got.type == SETTINGS and not got.flags & ACK)
@@ -148,6 +150,17 @@ class Connection:
 
     def close(self):
         self._socket.close()
+
+    def half_close(self):
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def patience(self, seconds):
+        """How long to wait for the next byte."""
+        self._socket.settimeout(seconds)
+
+    def rest(self):
+        """All bytes until the server closes."""
+        return self._socket.makefile("rb").read()
 
     def send(self, *frames):
         """All in one packet, if they fit. What the server no longer takes is passed over."""
@@ -190,9 +203,21 @@ class Connection:
                 got.fields = tuple((name, value) for name, value in
                                    self._decoder.decode(self._block))
                 self._block = b""
+        if kind == WINDOW_UPDATE:
+            self.windows[got.stream] += struct.unpack(">I", payload)[0]
         if kind == SETTINGS and not flags & ACK:
             self.settings.update(struct.iter_unpack(">HI", payload))
         return got
+
+    def send_data(self, stream, content, ends=True):
+        """A part of it, as much as windows allow: how many bytes."""
+        part = min(16384, len(content), self.windows[0], self.windows[stream])
+        if part > 0:
+            self.windows[0] -= part
+            self.windows[stream] -= part
+            self.send(frame(DATA, END_STREAM if ends and part == len(content) else 0, stream,
+                            content[:part]))
+        return part
 
     def read_until(self, condition):
         """The first frame for which the condition holds; those before it are passed over."""
