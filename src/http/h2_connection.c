@@ -99,6 +99,7 @@ static bool let_out(struct h2_connection *connection)
         }
         connection->start += (uint32_t)put;
         connection->turn_bytes += (uint32_t)put;
+        connection->moved += (uint64_t)put;
         connection->moved_ms = loop_now_ms();
     }
     connection->start = connection->end = 0;
@@ -265,6 +266,8 @@ static void await_next(struct h2_connection *connection)
         await(connection, H2_WAIT_LEAVING, connection->is_leaving, LEAVE_MS);
     else if (unit != 0)
         await(connection, H2_WAIT_HEAD, unit, server->head_timeout_ms);
+    else if (connection->start < connection->end)
+        await(connection, H2_WAIT_ROOM, connection->moved, server->idle_timeout_ms);
     else if (connection->streams_count == 0)
         await_request(connection, server->idle_timeout_ms);
     else

@@ -10,6 +10,7 @@
 enum h2_wait {
     H2_WAIT_NOTHING, /* streams are under way; their fibers have time-outs of their own */
     H2_WAIT_HEAD,    /* the preface, or the rest of a header block */
+    H2_WAIT_ROOM,    /* what is to leave does not */
     H2_WAIT_REQUEST, /* idle */
     H2_WAIT_LAST,    /* the last answers are to leave */
     H2_WAIT_LEAVING, /* the client is to see them, and leave */
@@ -33,7 +34,8 @@ struct h2_connection {
     uint32_t turn_bytes; /* that have left since the last turn's end */
     struct task turn;    /* at a turn's end: lets go what was collected, and looks what is next */
     struct timer drain;
-    int64_t moved_ms; /* when bytes left last */
+    uint64_t moved;   /* bytes that have left */
+    int64_t moved_ms; /* and when */
     bool is_over;     /* nothing is read or written any more; the engine is not asked again */
     bool is_leaving;  /* all was said: only the client's end is awaited */
     bool has_ended;   /* the client's half has */

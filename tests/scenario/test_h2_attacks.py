@@ -74,7 +74,7 @@ def memory_kib(edge):
 
 
 def ended_calmly(client, edge, before):
-    """It was told to calm down, and its connection is gone."""
+    """It was told to calm down, or closed because it did not read even that."""
     assert client.goaway() in (ENHANCE_YOUR_CALM, None)
     assert client.is_closed()
     wait.until(lambda: floods(edge) == before + 1, "the flood to be counted")
@@ -115,18 +115,20 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("name", FLOODS)
-def test_a_flood_ends(shared, edge, name):
-    """Within 40,000 frames; a client that sends without reading is ended too."""
-    before = floods(edge)
+def test_a_flood_ends(edge, name):
+    """
+    Within 40,000 frames; a client that sends without reading is ended too. Where each frame opens a
+    stream that we have to reset, more may be open before it hears of that than it may open.
+    """
+    before = endings(edge)
     with http2.Connection(edge.port) as client:
-        sent = 0
-        for part in FLOODS[name](client):
+        for sent, part in enumerate(FLOODS[name](client)):
             client.send(part)
-            sent += 1
-            if sent % 200 == 0 and floods(edge) > before:
+            if sent % 200 == 0 and endings(edge) > before:
                 break
             assert sent < 40000
-        ended_calmly(client, edge, before)
+        assert client.goaway() in (ENHANCE_YOUR_CALM, http2.PROTOCOL_ERROR, None)
+        assert client.is_closed()
 
 
 # CVE-2025-8671: the client makes the server reset, and waits for it, so that it never has too many streams.

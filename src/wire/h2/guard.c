@@ -16,10 +16,10 @@
 #define COST_PING       10
 #define COST_UNKNOWN    10
 #define COST_PRIORITY   5
-#define COST_WINDOW     2
+#define COST_WINDOW     1
 #define COST_SMALL      1 /* DATA of a few bytes */
 #define EARN_RESPONSE   60
-#define EARN_BYTES_EACH 1024 /* body bytes for 1 */
+#define EARN_BYTES_EACH 256 /* body bytes for 1 */
 
 #define SMALL_BYTES 64
 
@@ -36,7 +36,7 @@ static void earn(struct h2_guard *guard, uint64_t credit)
 
 void h2_guard_earn_bytes(struct h2_guard *guard, size_t bytes)
 {
-    earn(guard, bytes / EARN_BYTES_EACH + 1);
+    earn(guard, bytes / EARN_BYTES_EACH);
 }
 
 void h2_guard_earn_response(struct h2_guard *guard)

@@ -25,7 +25,7 @@ struct h2_guard {
     uint32_t block_stream; /* and whose it is */
     uint32_t block_bytes;
     uint32_t payload_left;
-    uint32_t depends_on; /* of PRIORITY, as far as it has come */
+    uint32_t depends_on;   /* of PRIORITY, as far as it has come */
     struct h2_frame frame; /* whose payload comes in */
     uint32_t last_stream;  /* the highest one of the client */
     uint64_t opened[H2_STREAMS_KNOWN / 64];

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "wire/h2/lines.h"
+#include "wire/h2/memory.h"
 
 #include <errno.h>
 
@@ -20,6 +21,7 @@
 
 struct h2_session {
     nghttp2_session *engine; /* owned */
+    struct h2_memory memory; /* its */
     const struct h2_session_ops *ops;
     void *owner;
     struct h2_guard guard;
@@ -36,6 +38,12 @@ struct h2_session {
 static struct h2_stream *stream_of(nghttp2_session *engine, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(engine, id);
+}
+
+/* Without memory for something it is not to be trusted any more: the connection ends. */
+static bool has_failed(const struct h2_session *session)
+{
+    return UNLIKELY(session->memory.has_failed);
 }
 
 /* What comes in. */
@@ -261,30 +269,6 @@ static int gave_frame(nghttp2_session *engine, const nghttp2_frame *frame, void 
 
 /* Life. */
 
-static void *engine_alloc(size_t bytes, void *unused)
-{
-    (void)unused;
-    return memory_alloc_raw(bytes);
-}
-
-static void engine_free(void *at, void *unused)
-{
-    (void)unused;
-    memory_free(at);
-}
-
-static void *engine_alloc_array(size_t count, size_t bytes_each, void *unused)
-{
-    (void)unused;
-    return memory_alloc_array(count, bytes_each);
-}
-
-static void *engine_resize(void *at, size_t bytes, void *unused)
-{
-    (void)unused;
-    return memory_resize(at, bytes);
-}
-
 static int make_callbacks(nghttp2_session_callbacks **ret_callbacks)
 {
     nghttp2_session_callbacks *callbacks;
@@ -324,7 +308,7 @@ static int make_engine(struct h2_session *session)
 {
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
-    nghttp2_mem memory = {NULL, engine_alloc, engine_free, engine_alloc_array, engine_resize};
+    nghttp2_mem memory = h2_memory_functions(&session->memory);
     int rc = make_callbacks(&callbacks);
     if (rc == 0)
         rc = make_options(&option);
@@ -364,6 +348,7 @@ int h2_session_create(const struct h2_session_ops *ops, void *owner, int64_t now
     session->now_ms = now_ms;
     session->preface_left = sizeof H2_PREFACE - 1;
     h2_guard_init(&session->guard, now_ms);
+    h2_memory_init(&session->memory);
     int rc = make_engine(session);
     if (rc == 0)
         rc = greet(session);
@@ -379,13 +364,16 @@ void h2_session_destroy(struct h2_session *session)
 {
     if (session == NULL)
         return;
-    nghttp2_session_del(session->engine);
+    if (!session->memory.has_failed)
+        nghttp2_session_del(session->engine);
+    h2_memory_finish(&session->memory);
     memory_free(session);
 }
 
 void h2_session_end(struct h2_session *session, enum h2_error error)
 {
-    (void)nghttp2_session_terminate_session(session->engine, error);
+    if (!has_failed(session))
+        (void)nghttp2_session_terminate_session(session->engine, error);
 }
 
 /* The engine gave up: on a header list without end, or on answers that the client does not read. */
@@ -412,6 +400,8 @@ int h2_session_take(struct h2_session *session, struct slice bytes, int64_t now_
     size_t passed = h2_guard_pass(&session->guard, frames, now_ms, &refusal);
     ssize_t rc =
         nghttp2_session_mem_recv(session->engine, (const uint8_t *)bytes.at, preface + passed);
+    if (has_failed(session))
+        return -ENOMEM;
     if (rc < 0)
         return judge(session, rc);
     if (passed == frames.len &&
@@ -436,6 +426,8 @@ static bool put_held(struct h2_session *session)
 static int fill(struct h2_session *session)
 {
     while (session->held.len == 0 || put_held(session)) {
+        if (has_failed(session))
+            return -ENOMEM;
         const uint8_t *bytes;
         ssize_t len = nghttp2_session_mem_send(session->engine, &bytes);
         if (len == NGHTTP2_ERR_NOMEM)
@@ -464,7 +456,8 @@ ptrdiff_t h2_session_give(struct h2_session *session, char *room, size_t len)
 
 bool h2_session_wants_write(const struct h2_session *session)
 {
-    return session->held.len > 0 || nghttp2_session_want_write(session->engine) != 0;
+    return session->held.len > 0 || has_failed(session) ||
+           nghttp2_session_want_write(session->engine) != 0;
 }
 
 bool h2_session_wants_read(const struct h2_session *session)
@@ -489,7 +482,7 @@ static int as_errno(int rc)
 int h2_session_respond(struct h2_session *session, struct h2_stream *stream, struct slice head)
 {
     UNINITIALISED nghttp2_nv lines[H2_LINES_MAX];
-    int count = h2_lines_of_response(head, lines);
+    int count = has_failed(session) ? -ENOMEM : h2_lines_of_response(head, lines);
     if (count < 0)
         return count;
     bool has_body = stream->out.len > 0 || !stream->out_ends || stream->trailers != NULL;
@@ -504,7 +497,7 @@ int h2_session_respond_interim(struct h2_session *session, struct h2_stream *str
                                struct slice head)
 {
     UNINITIALISED nghttp2_nv lines[H2_LINES_MAX];
-    int count = h2_lines_of_response(head, lines);
+    int count = has_failed(session) ? -ENOMEM : h2_lines_of_response(head, lines);
     if (count < 0)
         return count;
     /* Nobody waits for it to be given: it is copied. */
@@ -517,6 +510,8 @@ int h2_session_respond_interim(struct h2_session *session, struct h2_stream *str
 
 int h2_session_resume(struct h2_session *session, struct h2_stream *stream)
 {
+    if (has_failed(session))
+        return -ENOMEM;
     if (!stream->is_deferred)
         return 0;
     stream->is_deferred = false;
@@ -528,11 +523,14 @@ void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum
     stream->out = (struct slice){0};
     stream->out_ends = false;
     stream->trailers = NULL;
-    reset_stream(session, (int32_t)stream->id, error);
+    if (!has_failed(session))
+        reset_stream(session, (int32_t)stream->id, error);
 }
 
 void h2_session_consume(struct h2_session *session, const struct h2_stream *stream, size_t len)
 {
+    if (has_failed(session))
+        return;
     if (stream != NULL)
         (void)nghttp2_session_consume(session->engine, (int32_t)stream->id, len);
     else
@@ -548,11 +546,14 @@ bool h2_session_is_stalled(const struct h2_session *session, const struct h2_str
 
 void h2_session_announce_end(struct h2_session *session)
 {
-    (void)nghttp2_submit_shutdown_notice(session->engine);
+    if (!has_failed(session))
+        (void)nghttp2_submit_shutdown_notice(session->engine);
 }
 
 void h2_session_finish(struct h2_session *session, enum h2_error error)
 {
+    if (has_failed(session))
+        return;
     int32_t last = nghttp2_session_get_last_proc_stream_id(session->engine);
     (void)nghttp2_submit_goaway(session->engine, NGHTTP2_FLAG_NONE, last, error, NULL, 0);
 }

@@ -1,0 +1,24 @@
+/*
+ * The memory of one nghttp2 session. nghttp2 1.52 frees things twice where an allocation fails in
+ * its middle; so each block is kept in a list, and a session that has met a failure is given up
+ * with all its blocks, without nghttp2's doing.
+ */
+#pragma once
+
+#include "base/list.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdbool.h>
+
+struct h2_memory {
+    struct list blocks;
+    bool has_failed;
+};
+
+void h2_memory_init(struct h2_memory *memory);
+
+/* Functions for nghttp2 that allocate here. */
+nghttp2_mem h2_memory_functions(struct h2_memory *memory);
+
+/* Frees all that is left. */
+void h2_memory_finish(struct h2_memory *memory);
