@@ -44,19 +44,16 @@ int h2_tunnel_ask(struct exchange *exchange, struct stream *stream,
         *ret_malformed = (struct h2_malformed){501, "a protocol that is not websocket"};
         return -EBADMSG;
     }
-    struct field *fields =
-        arena_alloc_array(&exchange->arena, request->fields.count + 2, sizeof *fields);
+    struct field *fields = request->fields.at;
     char *key = arena_alloc(&exchange->arena, 24);
-    if (fields == NULL || key == NULL)
+    if (key == NULL)
         return -ENOMEM;
     make_key(key);
-    memcpy(fields, request->fields.at, request->fields.count * sizeof *fields);
-    request->fields.at = fields;
+    _Static_assert(H2_FIELDS_SPARE >= 2, "there is room for two");
     fields[request->fields.count++] =
         (struct field){SLICE("Upgrade"), SLICE("websocket"), FIELD_UPGRADE};
     fields[request->fields.count++] =
         (struct field){SLICE("Sec-WebSocket-Key"), slice_of(key, 24), FIELD_OTHER};
-    request->fields.max = request->fields.count;
     request->method = METHOD_GET;
     request->method_name = SLICE("GET");
     request->framing = (struct framing){.kind = BODY_NONE};

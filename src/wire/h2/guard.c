@@ -230,8 +230,10 @@ size_t h2_guard_pass(struct h2_guard *guard, struct slice bytes, int64_t now_ms,
         guard->frame = h2_frame_unpack(guard->head);
         guard->payload_left = guard->frame.len;
         guard->units += guard->frame.type != H2_CONTINUATION ? 1 : 0;
-        if (!check(guard, &guard->frame, now_ms, ret_refusal))
+        if (!check(guard, &guard->frame, now_ms, ret_refusal)) {
+            guard->payload_left = 0;
             return start;
+        }
     }
     return bytes.len;
 }

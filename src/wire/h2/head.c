@@ -278,10 +278,11 @@ int h2_head_parse(const struct h2_head *head, struct arena *arena, bool has_ende
     *request = (struct request_head){.version_major = 2, .keep_alive = true};
     if (head->status != 0)
         return refuse(ret_malformed, head->status, head->why);
-    struct field *fields = arena_alloc(arena, head->head_count * sizeof *fields);
+    unsigned max = head->head_count + H2_FIELDS_SPARE;
+    struct field *fields = arena_alloc(arena, max * sizeof *fields);
     if (fields == NULL)
         return -ENOMEM;
-    request->fields = (struct fields){fields, 0, head->head_count};
+    request->fields = (struct fields){fields, 0, max};
     read_lines(head, 0, head->head_count, &request->fields);
     if (head->cookies > 1 && join_cookies(&request->fields, arena) < 0)
         return -ENOMEM;

@@ -62,10 +62,11 @@ void h2_head_extend(struct h2_head *head, void *memory, size_t len);
 void h2_head_seal(struct h2_head *head);
 
 /*
- * The request, as h1_parse_request gives it, with its fields in the arena; slices point into the
- * head's memory and the arena. `has_ended`: no body follows. A body of unknown length is
- * BODY_CHUNKED. 0, -ENOMEM, or -EBADMSG with what to answer.
+ * The request, as h1_parse_request gives it, with its fields in the arena and room for
+ * H2_FIELDS_SPARE more; slices point into the head's memory and the arena. `has_ended`: no body
+ * follows. A body of unknown length is BODY_CHUNKED. 0, -ENOMEM, or -EBADMSG with what to answer.
  */
+#define H2_FIELDS_SPARE 2
 int h2_head_parse(const struct h2_head *head, struct arena *arena, bool has_ended,
                   struct request_head *ret_head, struct h2_malformed *ret_malformed);
 
