@@ -53,7 +53,7 @@ struct decision {
     uint64_t response_bytes;
     const char *protocol; /* static, as "HTTP/1.1" */
     const char *action;   /* static; NULL: no rule */
-    uint32_t rule;      /* 0: none */
+    uint32_t rule;        /* 0: none */
     uint32_t rule_line;
     uint16_t tries;
     bool is_retry_denied;
