@@ -78,7 +78,7 @@ int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
     }
 }
 
-static void free_head(struct exchange *exchange)
+void exchange_free_head(struct exchange *exchange)
 {
     block_give(exchange->head.start, BLOCK_LARGE);
     exchange->head.start = NULL;
@@ -190,7 +190,7 @@ static int end_head(struct exchange *exchange)
 /* What came of a part that was handed to the version of HTTP, and the head before it. */
 static int settle_part(struct exchange *exchange, int rc, size_t body_bytes, bool more)
 {
-    free_head(exchange);
+    exchange_free_head(exchange);
     if (rc < 0) {
         fail(exchange);
         return rc;
@@ -415,7 +415,7 @@ int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uin
 
 void exchange_break(struct exchange *exchange)
 {
-    free_head(exchange);
+    exchange_free_head(exchange);
     fail(exchange);
 }
 

@@ -90,13 +90,16 @@ static bool stands_still(const struct stream *stream)
 }
 
 /* Waits for the client's windows and the connection's own room. */
-static int await_given(struct stream *stream, int64_t timeout_ms)
+static int await_given(struct exchange *exchange, struct stream *stream)
 {
+    int64_t timeout_ms = exchange->timeout_idle_ms;
     struct h2_connection *connection = stream->connection;
     int64_t deadline_ms = loop_deadline(timeout_ms);
     size_t left = stream->h2.out.len;
     for (;;) {
         int64_t look_ms = loop_deadline(STILL_MS);
+        if (stream->h2.heads_left == 0)
+            exchange_free_head(exchange);
         stream->writing = fiber_current();
         int rc = fiber_wait(look_ms < deadline_ms ? look_ms : deadline_ms);
         stream->writing = NULL;
@@ -152,7 +155,7 @@ static int give(struct exchange *exchange, struct slice data, bool more,
     if (rc == 0) {
         h2_collect(connection);
         h2_queue_turn(connection);
-        rc = is_given(stream) ? 0 : await_given(stream, exchange->timeout_idle_ms);
+        rc = is_given(stream) ? 0 : await_given(exchange, stream);
     }
     if (rc < 0)
         forget(stream, rc);

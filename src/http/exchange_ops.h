@@ -46,6 +46,9 @@ static inline bool exchange_has_head(const struct exchange *exchange)
     return exchange->head.start != NULL;
 }
 
+/* Its block is not held while the body waits for the client. */
+void exchange_free_head(struct exchange *exchange);
+
 /* Memory of an exchange that comes with its fiber's stack; more is taken from the heap. */
 #define EXCHANGE_ARENA_BYTES 1024
 

@@ -341,7 +341,8 @@ static struct h2_connection *create(struct session *session)
     list_init(&connection->starting);
     task_init(&connection->turn, end_turn);
     timer_init(&connection->drain, end_notice);
-    if (h2_session_create(&h2_stream_ops, connection, loop_now_ms(), &connection->engine) < 0) {
+    if (h2_session_create(&h2_stream_ops, connection, &worker_current()->h2_pool, loop_now_ms(),
+                          &connection->engine) < 0) {
         memory_free(connection);
         return NULL;
     }

@@ -17,6 +17,7 @@ void worker_init(struct worker *worker, unsigned number, uint64_t seed, size_t b
 {
     *worker = (struct worker){.number = number, .block_bytes_max = block_bytes_max, .date_s = -1};
     prng_init(&worker->prng, seed);
+    h2_pool_init(&worker->h2_pool);
     list_init(&worker->sessions);
     list_init(&worker->relays);
     loop_set_context(loop_current(), worker);
@@ -31,6 +32,7 @@ void worker_finish(struct worker *worker)
             memory_free(block);
         }
     }
+    h2_pool_finish(&worker->h2_pool);
     loop_set_context(loop_current(), NULL);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "wire/h2/pool.h"
 #include "wire/http/date.h"
 #include "wire/http/message.h"
 
@@ -112,6 +113,7 @@ struct worker {
     size_t block_bytes_max;
     int64_t date_s;
     char date[HTTP_DATE_BYTES];
+    struct h2_pool h2_pool;
     struct list sessions;
     struct list relays;
     struct field fields[HTTP_FIELDS_MAX]; /* room for a parser; not kept over a wait */

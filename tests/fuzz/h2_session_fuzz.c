@@ -212,7 +212,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     memset(&world, 0, sizeof world);
     world.step = 1U << (bytes[0] % 8 * 2);
     world.answer = bytes[1];
-    CHECK(h2_session_create(&ops, NULL, 0, &world.session) == 0);
+    struct h2_pool pool;
+    h2_pool_init(&pool);
+    CHECK(h2_session_create(&ops, NULL, &pool, 0, &world.session) == 0);
     int rc = h2_session_take(world.session, SLICE(H2_PREFACE), 0);
     struct slice rest = slice_of((const char *)bytes + 2, len - 2);
     for (int64_t now_ms = 0; rc == 0 && rest.len > 0 && h2_session_wants_read(world.session);
@@ -226,6 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     }
     drain();
     h2_session_destroy(world.session);
+    h2_pool_finish(&pool);
     for (unsigned i = 0; i < world.count; i++) {
         memory_free(world.streams[i]->more);
         memory_free(world.streams[i]);

@@ -42,7 +42,7 @@ static nghttp2_nv pair(struct slice name, struct slice value, uint8_t flags)
                         value.len, flags};
 }
 
-int h2_lines_of_response(struct slice head, nghttp2_nv ret_lines[static H2_LINES_MAX])
+int h2_lines_of_response(struct slice head, nghttp2_nv *ret_lines, int max)
 {
     enum { STATUS_AT = 9, STATUS_LEN = 3 }; /* behind "HTTP/1.1 " */
     char *at = (char *)(uintptr_t)head.at, *end = at + head.len;
@@ -64,7 +64,7 @@ int h2_lines_of_response(struct slice head, nghttp2_nv ret_lines[static H2_LINES
         at = line_end + 2;
         if (is_dropped(name))
             continue;
-        if (count == H2_LINES_MAX)
+        if (count == max)
             return -E2BIG;
         ret_lines[count++] = pair(name, value, flags_of(name));
     }

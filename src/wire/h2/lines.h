@@ -14,9 +14,10 @@
 
 /*
  * `head` is a status line and field lines, up to the empty one; it is ours, and well formed. 101,
- * the answer to an upgrade, becomes 200 (RFC 8441 §5). Returns their count, or -E2BIG.
+ * the answer to an upgrade, becomes 200 (RFC 8441 §5). Returns their count, or -E2BIG for more than
+ * `max`; it may then be tried again.
  */
-int h2_lines_of_response(struct slice head, nghttp2_nv ret_lines[static H2_LINES_MAX]);
+int h2_lines_of_response(struct slice head, nghttp2_nv *ret_lines, int max);
 
 /* The same of fields, for trailers; their names may have capitals, which nghttp2's copy loses. */
 int h2_lines_of_fields(const struct fields *fields, nghttp2_nv ret_lines[static H2_LINES_MAX]);

@@ -19,6 +19,8 @@
 
 #define DATA_BYTES_MAX 16384
 
+#define USUAL_LINES 24
+
 struct h2_session {
     nghttp2_session *engine; /* owned */
     struct h2_memory memory; /* its */
@@ -337,8 +339,8 @@ static int greet(struct h2_session *session)
     return rc == 0 ? 0 : -ENOMEM;
 }
 
-int h2_session_create(const struct h2_session_ops *ops, void *owner, int64_t now_ms,
-                      struct h2_session **ret_session)
+int h2_session_create(const struct h2_session_ops *ops, void *owner, struct h2_pool *pool,
+                      int64_t now_ms, struct h2_session **ret_session)
 {
     struct h2_session *session = NEW(struct h2_session);
     if (session == NULL)
@@ -348,7 +350,7 @@ int h2_session_create(const struct h2_session_ops *ops, void *owner, int64_t now
     session->now_ms = now_ms;
     session->preface_left = sizeof H2_PREFACE - 1;
     h2_guard_init(&session->guard, now_ms);
-    h2_memory_init(&session->memory);
+    h2_memory_init(&session->memory, pool);
     int rc = make_engine(session);
     if (rc == 0)
         rc = greet(session);
@@ -479,25 +481,42 @@ static int as_errno(int rc)
     return rc == 0 ? 0 : rc == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
 }
 
-int h2_session_respond(struct h2_session *session, struct h2_stream *stream, struct slice head)
+static int submit(struct h2_session *session, struct h2_stream *stream, const nghttp2_nv *lines,
+                  size_t count)
 {
-    UNINITIALISED nghttp2_nv lines[H2_LINES_MAX];
-    int count = has_failed(session) ? -ENOMEM : h2_lines_of_response(head, lines);
-    if (count < 0)
-        return count;
     bool has_body = stream->out.len > 0 || !stream->out_ends || stream->trailers != NULL;
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = next_data};
     stream->has_responded = true;
     stream->heads_left++;
-    return as_errno(nghttp2_submit_response(session->engine, (int32_t)stream->id, lines,
-                                            (size_t)count, has_body ? &body : NULL));
+    return as_errno(nghttp2_submit_response(session->engine, (int32_t)stream->id, lines, count,
+                                            has_body ? &body : NULL));
+}
+
+static __attribute__((noinline)) int respond_with_many(struct h2_session *session,
+                                                       struct h2_stream *stream, struct slice head)
+{
+    UNINITIALISED nghttp2_nv lines[H2_LINES_MAX];
+    int count = h2_lines_of_response(head, lines, COUNT_OF(lines));
+    return count < 0 ? count : submit(session, stream, lines, (size_t)count);
+}
+
+/* Nearly all heads are small: the stack of a fiber is not to be touched as deep as others need. */
+int h2_session_respond(struct h2_session *session, struct h2_stream *stream, struct slice head)
+{
+    UNINITIALISED nghttp2_nv lines[USUAL_LINES];
+    if (has_failed(session))
+        return -ENOMEM;
+    int count = h2_lines_of_response(head, lines, COUNT_OF(lines));
+    if (UNLIKELY(count == -E2BIG))
+        return respond_with_many(session, stream, head);
+    return submit(session, stream, lines, (size_t)count);
 }
 
 int h2_session_respond_interim(struct h2_session *session, struct h2_stream *stream,
                                struct slice head)
 {
     UNINITIALISED nghttp2_nv lines[H2_LINES_MAX];
-    int count = has_failed(session) ? -ENOMEM : h2_lines_of_response(head, lines);
+    int count = has_failed(session) ? -ENOMEM : h2_lines_of_response(head, lines, COUNT_OF(lines));
     if (count < 0)
         return count;
     /* Nobody waits for it to be given: it is copied. */

@@ -10,6 +10,7 @@
 
 #include "wire/h2/guard.h"
 #include "wire/h2/head.h"
+#include "wire/h2/pool.h"
 
 /* What we tell clients in our SETTINGS. */
 #define H2_STREAMS_MAX             128
@@ -53,9 +54,9 @@ struct h2_session_ops {
     void (*fail)(void *owner, uint32_t error);
 };
 
-/* 0 or -ENOMEM. Our SETTINGS are the first thing to be given. */
-int h2_session_create(const struct h2_session_ops *ops, void *owner, int64_t now_ms,
-                      struct h2_session **ret_session);
+/* `pool` is borrowed. 0 or -ENOMEM. Our SETTINGS are the first thing to be given. */
+int h2_session_create(const struct h2_session_ops *ops, void *owner, struct h2_pool *pool,
+                      int64_t now_ms, struct h2_session **ret_session);
 
 /* Streams that are left are the owner's to end. NULL is fine. */
 void h2_session_destroy(struct h2_session *session);
