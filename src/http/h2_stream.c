@@ -24,13 +24,14 @@ static void drop_buffer(struct h2_buffer *buffer)
 static void destroy(struct stream *stream)
 {
     struct h2_connection *connection = stream->connection;
-    size_t unused = stream->in.len + stream->lent.len;
+    size_t unused = stream->in_len + stream->lent.len;
     /* What nobody has looked at is not to narrow the connection's window. */
     if (unused > 0 && h2_is_live(connection))
         h2_session_consume(connection->engine, NULL, unused);
     list_remove(&stream->link);
     list_remove(&stream->starting);
-    drop_buffer(&stream->in);
+    for (int i = 0; i < H2_BUFFERS_MAX; i++)
+        drop_buffer(&stream->in[i]);
     drop_buffer(&stream->lent);
     block_give(stream->head_block, BLOCK_LARGE);
     block_give((char *)stream, BLOCK_SMALL);
@@ -105,25 +106,56 @@ void h2_start_streams(struct h2_connection *connection)
 
 /* The body. */
 
-/* Behind what is there: windows keep it from being more than a large block. */
-static int append(struct h2_buffer *buffer, struct slice bytes)
+static struct h2_buffer *in_at(struct stream *stream, unsigned number)
 {
-    size_t len = buffer->len + bytes.len;
-    if (len > BLOCK_LARGE_BYTES)
+    return &stream->in[(stream->in_first + number) % H2_BUFFERS_MAX];
+}
+
+static int take_buffer(struct h2_buffer *buffer, enum block_size size)
+{
+    char *block = block_take(size);
+    if (block == NULL)
         return -ENOMEM;
-    if (buffer->block == NULL || len > block_bytes((enum block_size)buffer->size)) {
+    if (buffer->len > 0)
+        memcpy(block, buffer->block, buffer->len);
+    block_give(buffer->block, (enum block_size)buffer->size);
+    buffer->block = block;
+    buffer->size = (uint8_t)size;
+    return 0;
+}
+
+/* The last buffer with room in it. A small one grows before there is another. */
+static struct h2_buffer *make_room(struct stream *stream, size_t len)
+{
+    struct h2_buffer *last = stream->in_count > 0 ? in_at(stream, stream->in_count - 1U) : NULL;
+    if (last == NULL || last->len == BLOCK_LARGE_BYTES) {
+        if (stream->in_count == H2_BUFFERS_MAX)
+            return NULL;
+        last = in_at(stream, stream->in_count);
         enum block_size size = len > BLOCK_SMALL_BYTES ? BLOCK_LARGE : BLOCK_SMALL;
-        char *block = block_take(size);
-        if (block == NULL)
-            return -ENOMEM;
-        if (buffer->len > 0)
-            memcpy(block, buffer->block, buffer->len);
-        block_give(buffer->block, (enum block_size)buffer->size);
-        buffer->block = block;
-        buffer->size = (uint8_t)size;
+        if (take_buffer(last, size) < 0)
+            return NULL;
+        stream->in_count++;
+    } else if (last->size == BLOCK_SMALL && last->len + len > BLOCK_SMALL_BYTES &&
+               take_buffer(last, BLOCK_LARGE) < 0) {
+        return NULL;
     }
-    memcpy(buffer->block + buffer->len, bytes.at, bytes.len);
-    buffer->len = (uint32_t)len;
+    return last;
+}
+
+static int append(struct stream *stream, struct slice bytes)
+{
+    while (bytes.len > 0) {
+        struct h2_buffer *last = make_room(stream, bytes.len);
+        if (last == NULL)
+            return -ENOMEM;
+        struct slice part =
+            slice_first(bytes, block_bytes((enum block_size)last->size) - last->len);
+        memcpy(last->block + last->len, part.at, part.len);
+        last->len += (uint32_t)part.len;
+        stream->in_len += (uint32_t)part.len;
+        bytes = slice_from(bytes, part.len);
+    }
     return 0;
 }
 
@@ -139,7 +171,7 @@ static int take_data(void *owner, struct h2_stream *h2, struct slice bytes)
 {
     struct stream *stream = stream_of(h2);
     (void)owner;
-    int rc = append(&stream->in, bytes);
+    int rc = append(stream, bytes);
     wake_reader(stream);
     return rc;
 }
@@ -150,24 +182,39 @@ static void end_request(void *owner, struct h2_stream *h2)
     wake_reader(stream_of(h2));
 }
 
-int stream_try_body(struct stream *stream, struct slice *ret_data)
+/* What a handler has looked at: the client may send as much again, or more where it is much. */
+static void use_up(struct stream *stream)
 {
     struct h2_connection *connection = stream->connection;
-    size_t used = stream->lent.len;
+    size_t len = stream->lent.len;
     drop_buffer(&stream->lent);
-    if (used > 0 && h2_is_live(connection)) {
-        h2_session_consume(connection->engine, stream->is_closed ? NULL : &stream->h2, used);
-        h2_queue_turn(connection);
-    }
-    if (stream->in.len > 0) {
-        stream->lent = stream->in;
-        stream->in = (struct h2_buffer){0};
+    if (len == 0 || !h2_is_live(connection))
+        return;
+    bool was_narrow = stream->used < H2_STREAM_WINDOW_BYTES / 2;
+    stream->used += len;
+    h2_session_consume(connection->engine, stream->is_closed ? NULL : &stream->h2, len);
+    if (was_narrow && stream->used >= H2_STREAM_WINDOW_BYTES / 2 && !stream->is_closed &&
+        !stream->h2.has_ended)
+        h2_session_widen(connection->engine, &stream->h2);
+    h2_queue_turn(connection);
+}
+
+int stream_try_body(struct stream *stream, struct slice *ret_data)
+{
+    use_up(stream);
+    if (stream->in_count > 0) {
+        struct h2_buffer *first = in_at(stream, 0);
+        stream->lent = *first;
+        *first = (struct h2_buffer){0};
+        stream->in_first = (uint8_t)((stream->in_first + 1U) % H2_BUFFERS_MAX);
+        stream->in_count--;
+        stream->in_len -= stream->lent.len;
         *ret_data = slice_of(stream->lent.block, stream->lent.len);
         return 1;
     }
     if (stream->h2.has_ended)
         return 0;
-    return stream->is_closed || connection->has_ended ? -ECONNRESET : -EAGAIN;
+    return stream->is_closed || stream->connection->has_ended ? -ECONNRESET : -EAGAIN;
 }
 
 /* The response. */
@@ -241,15 +288,15 @@ static void settle_framing(const struct stream *stream, struct framing *framing)
     const struct h2_head *head = &stream->h2.head;
     if (!stream->h2.has_ended || framing->kind != BODY_CHUNKED || head->count > head->head_count)
         return;
-    framing->has_content_length = stream->in.len > 0;
-    framing->content_length = stream->in.len;
-    framing->kind = stream->in.len > 0 ? BODY_LENGTH : BODY_NONE;
+    framing->has_content_length = stream->in_len > 0;
+    framing->content_length = stream->in_len;
+    framing->kind = stream->in_len > 0 ? BODY_LENGTH : BODY_NONE;
 }
 
 static int read_request(struct exchange *exchange, struct stream *stream)
 {
     struct h2_malformed malformed = {0};
-    bool has_no_body = stream->h2.has_ended && stream->in.len == 0 &&
+    bool has_no_body = stream->h2.has_ended && stream->in_len == 0 &&
                        stream->h2.head.count == stream->h2.head.head_count;
     int rc = h2_head_parse(&stream->h2.head, &exchange->arena, has_no_body, &exchange->request,
                            &malformed);

@@ -556,6 +556,13 @@ void h2_session_consume(struct h2_session *session, const struct h2_stream *stre
         (void)nghttp2_session_consume_connection(session->engine, len);
 }
 
+void h2_session_widen(struct h2_session *session, const struct h2_stream *stream)
+{
+    if (!has_failed(session))
+        (void)nghttp2_session_set_local_window_size(session->engine, NGHTTP2_FLAG_NONE,
+                                                    (int32_t)stream->id, H2_WIDE_WINDOW_BYTES);
+}
+
 bool h2_session_is_stalled(const struct h2_session *session, const struct h2_stream *stream)
 {
     return nghttp2_session_get_stream_remote_window_size(session->engine, (int32_t)stream->id) <=

@@ -16,7 +16,10 @@
 #define H2_STREAMS_MAX             128
 #define H2_STREAM_WINDOW_BYTES     65535
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
-#define H2_TABLE_BYTES             4096
+
+/* The window of a stream whose body turns out to be large, and is read. */
+#define H2_WIDE_WINDOW_BYTES (256 * 1024)
+#define H2_TABLE_BYTES       4096
 
 struct h2_session;
 
@@ -98,6 +101,9 @@ void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum
 /* These bytes of a body have been used up: the client may send as many more. `stream` is NULL when
  * it is over. */
 void h2_session_consume(struct h2_session *session, const struct h2_stream *stream, size_t len);
+
+/* From now on the client may send H2_WIDE_WINDOW_BYTES before they are used up. */
+void h2_session_widen(struct h2_session *session, const struct h2_stream *stream);
 
 /* May the client's windows be what a stream waits for? */
 bool h2_session_is_stalled(const struct h2_session *session, const struct h2_stream *stream);

@@ -508,18 +508,36 @@ static void a_large_answer_goes_through_windows(void **state)
     world_run(much_both_ways);
 }
 
+/* How much was allowed on a stream, or with 0 the connection, so far. */
+static size_t allowed(const struct client *client, uint32_t stream)
+{
+    struct h2_frame frame;
+    struct slice payload;
+    size_t bytes = 65535;
+    for (size_t at = 0; next_frame(client, &at, &frame, &payload);) {
+        if (frame.type == H2_WINDOW_UPDATE && frame.stream == stream)
+            bytes += number_at(payload, 0);
+    }
+    return bytes;
+}
+
+#define UPLOAD_PARTS 60
+
 static void upload(void)
 {
     struct client *client = open_h2(65535);
     say_frame(client, H2_HEADERS, H2_FLAG_END_HEADERS, 1, POST_BLOCK);
-    for (int i = 0; i < 30; i++) {
-        while (i >= 3 && count_of(client, H2_WINDOW_UPDATE, 1) < (unsigned)(i - 2) / 2)
+    for (size_t i = 1; i <= UPLOAD_PARTS; i++) {
+        while (allowed(client, 1) < i * 16384 || allowed(client, 0) < i * 16384)
             assert_int_equal(hear(client), 1);
-        say_frame(client, H2_DATA, i == 29 ? H2_FLAG_END_STREAM : 0, 1, slice_of(large, 16384));
+        say_frame(client, H2_DATA, i == UPLOAD_PARTS ? H2_FLAG_END_STREAM : 0, 1,
+                  slice_of(large, 16384));
     }
     hear_until_ended(client, 1);
     assert_int_equal(seen.error, 0);
-    assert_int_equal(seen.request_bytes, 30 * 16384);
+    assert_int_equal(seen.request_bytes, UPLOAD_PARTS * 16384);
+    /* Much that is read gets a wider window. */
+    assert_true(allowed(client, 1) >= UPLOAD_PARTS * 16384 + 128 * 1024);
     io_close(&client->io);
 }
 
