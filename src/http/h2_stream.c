@@ -295,28 +295,25 @@ static void settle_framing(const struct stream *stream, struct framing *framing)
 
 static int read_request(struct exchange *exchange, struct stream *stream)
 {
-    struct h2_malformed malformed = {0};
+    struct h1_refusal refusal = {0};
     bool has_no_body = stream->h2.has_ended && stream->in_len == 0 &&
                        stream->h2.head.count == stream->h2.head.head_count;
     int rc = h2_head_parse(&stream->h2.head, &exchange->arena, has_no_body, &exchange->request,
-                           &malformed);
+                           &refusal);
     if (rc == 0)
         settle_framing(stream, &exchange->request.framing);
     if (rc == 0 && UNLIKELY(stream->h2.head.pseudo[H2_PROTOCOL].at != NULL))
-        rc = h2_tunnel_ask(exchange, stream, &malformed);
-    if (rc == 0) {
-        struct h1_refusal refusal = {0};
+        rc = h2_tunnel_ask(exchange, stream, &refusal);
+    if (rc == 0)
         rc = exchange_normalise(exchange, &refusal);
-        malformed = (struct h2_malformed){refusal.status, refusal.text};
-    }
     if (rc == 0) {
         if (UNLIKELY(exchange->server->trusted_count > 0))
             trust_apply(exchange);
         return 0;
     }
     if (rc == -ENOMEM)
-        malformed = (struct h2_malformed){503, "out of memory for this request"};
-    exchange_refuse_request(exchange, malformed.status, malformed.why);
+        refusal = (struct h1_refusal){503, "out of memory for this request"};
+    exchange_refuse_request(exchange, refusal.status, refusal.text);
     return -EBADMSG;
 }
 

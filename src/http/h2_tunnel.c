@@ -36,12 +36,11 @@ static void make_key(char ret_key[static 24])
     memcpy(ret_key + 21, "A==", 3); /* 128 bits: the last digit holds two, here none */
 }
 
-int h2_tunnel_ask(struct exchange *exchange, struct stream *stream,
-                  struct h2_malformed *ret_malformed)
+int h2_tunnel_ask(struct exchange *exchange, struct stream *stream, struct h1_refusal *ret_refusal)
 {
     struct request_head *request = &exchange->request;
     if (request->method != METHOD_CONNECT || !h2_head_wants_websocket(&stream->h2.head)) {
-        *ret_malformed = (struct h2_malformed){501, "a protocol that is not websocket"};
+        *ret_refusal = (struct h1_refusal){501, "a protocol that is not websocket"};
         return -EBADMSG;
     }
     struct field *fields = request->fields.at;

@@ -16,8 +16,7 @@ struct stream;
  * Makes the request of an extended CONNECT into a GET that wants an upgrade, with a key of our own.
  * 0, -ENOMEM, or -EBADMSG with what to answer.
  */
-int h2_tunnel_ask(struct exchange *exchange, struct stream *stream,
-                  struct h2_malformed *ret_malformed);
+int h2_tunnel_ask(struct exchange *exchange, struct stream *stream, struct h1_refusal *ret_refusal);
 
 /* Joins them, once 101 was answered: as relay_start. */
 int h2_tunnel_start(struct stream *stream, struct io *target, struct inflow *from_target,

@@ -60,7 +60,7 @@ static void check_request(const struct h2_head *head, bool has_ended)
 {
     struct arena arena;
     struct request_head request;
-    struct h2_malformed malformed = {0};
+    struct h1_refusal malformed = {0};
     arena_init(&arena, NULL, 0, 1 << 20);
     int rc = h2_head_parse(head, &arena, has_ended, &request, &malformed);
     if (rc == 0) {
@@ -75,7 +75,7 @@ static void check_request(const struct h2_head *head, bool has_ended)
                   request.fields.at[i].id == FIELD_PROXY_AUTHENTICATE);
         }
     } else {
-        CHECK(malformed.status >= 400 && malformed.status < 600 && malformed.why != NULL);
+        CHECK(malformed.status >= 400 && malformed.status < 600 && malformed.text != NULL);
     }
     arena_finish(&arena);
 }

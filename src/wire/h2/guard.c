@@ -92,9 +92,9 @@ static uint32_t cost_of(const struct h2_frame *frame)
     }
 }
 
-static bool refuse(struct h2_refusal *ret_refusal, enum h2_error error, const char *why)
+static bool refuse(enum h2_error *ret_error, enum h2_error error)
 {
-    *ret_refusal = (struct h2_refusal){error, error == H2_ENHANCE_YOUR_CALM, why};
+    *ret_error = error;
     return false;
 }
 
@@ -141,7 +141,7 @@ static void open_stream(struct h2_guard *guard, uint32_t stream)
  * have reset may have been under way.
  */
 static bool check_stream(struct h2_guard *guard, const struct h2_frame *frame,
-                         struct h2_refusal *ret_refusal)
+                         enum h2_error *ret_error)
 {
     uint32_t stream = frame->stream;
     bool is_message = frame->type == H2_DATA || frame->type == H2_HEADERS;
@@ -150,9 +150,9 @@ static bool check_stream(struct h2_guard *guard, const struct h2_frame *frame,
     if (!is_known(guard, stream))
         return true;
     if (is_message && !has_bit(guard->opened, stream))
-        return refuse(ret_refusal, H2_PROTOCOL_ERROR, "a stream that was passed over");
+        return refuse(ret_error, H2_PROTOCOL_ERROR); /* a stream that was passed over */
     if (is_message && has_bit(guard->ended, stream))
-        return refuse(ret_refusal, H2_STREAM_CLOSED, "a frame behind the end of its stream");
+        return refuse(ret_error, H2_STREAM_CLOSED); /* a frame behind the end of its stream */
     bool ends = is_message && (frame->flags & H2_FLAG_END_STREAM) != 0;
     if (ends || frame->type == H2_RST_STREAM)
         set_bit(guard->ended, stream);
@@ -160,19 +160,19 @@ static bool check_stream(struct h2_guard *guard, const struct h2_frame *frame,
 }
 
 static bool check_block(struct h2_guard *guard, const struct h2_frame *frame,
-                        struct h2_refusal *ret_refusal)
+                        enum h2_error *ret_error)
 {
     bool goes_on = guard->block_frames > 0;
     bool is_next = frame->type == H2_CONTINUATION && frame->stream == guard->block_stream;
     if (goes_on != (frame->type == H2_CONTINUATION) || (goes_on && !is_next))
-        return refuse(ret_refusal, H2_PROTOCOL_ERROR, "CONTINUATION out of place");
+        return refuse(ret_error, H2_PROTOCOL_ERROR); /* CONTINUATION out of place */
     if (!goes_on && frame->type != H2_HEADERS)
         return true;
     guard->block_bytes = goes_on ? guard->block_bytes + frame->len : frame->len;
     guard->block_frames++;
     guard->block_stream = frame->stream;
     if (guard->block_frames > H2_BLOCK_FRAMES_MAX || guard->block_bytes > H2_BLOCK_BYTES_MAX)
-        return refuse(ret_refusal, H2_ENHANCE_YOUR_CALM, "a header block without end");
+        return refuse(ret_error, H2_ENHANCE_YOUR_CALM); /* a header block without end */
     if ((frame->flags & H2_FLAG_END_HEADERS) != 0)
         guard->block_frames = 0;
     return true;
@@ -180,8 +180,7 @@ static bool check_block(struct h2_guard *guard, const struct h2_frame *frame,
 
 /* A PRIORITY's bytes as they come. It is not obeyed (RFC 9113 §5.3.2), but what cannot be is an
  * error, which nghttp2 does not look for once priorities of that kind are off. */
-static bool check_priority(struct h2_guard *guard, struct slice bytes,
-                           struct h2_refusal *ret_refusal)
+static bool check_priority(struct h2_guard *guard, struct slice bytes, enum h2_error *ret_error)
 {
     const struct h2_frame *frame = &guard->frame;
     uint32_t seen = frame->len - guard->payload_left;
@@ -189,25 +188,25 @@ static bool check_priority(struct h2_guard *guard, struct slice bytes,
         guard->depends_on = guard->depends_on << 8 | (uint8_t)bytes.at[i];
     bool is_known = seen < 4 && seen + bytes.len >= 4;
     if (is_known && (guard->depends_on & INT32_MAX) == frame->stream)
-        return refuse(ret_refusal, H2_PROTOCOL_ERROR, "a stream that depends on itself");
+        return refuse(ret_error, H2_PROTOCOL_ERROR); /* a stream that depends on itself */
     return true;
 }
 
 static bool check(struct h2_guard *guard, const struct h2_frame *frame, int64_t now_ms,
-                  struct h2_refusal *ret_refusal)
+                  enum h2_error *ret_error)
 {
     uint32_t cost = cost_of(frame);
     if (frame->type == H2_PRIORITY && frame->stream == 0)
-        return refuse(ret_refusal, H2_PROTOCOL_ERROR, "PRIORITY on stream 0");
-    if (!check_block(guard, frame, ret_refusal) || !check_stream(guard, frame, ret_refusal))
+        return refuse(ret_error, H2_PROTOCOL_ERROR); /* PRIORITY on stream 0 */
+    if (!check_block(guard, frame, ret_error) || !check_stream(guard, frame, ret_error))
         return false;
     if (cost > 0 && !charge(guard, cost, now_ms))
-        return refuse(ret_refusal, H2_ENHANCE_YOUR_CALM, "a flood of frames");
+        return refuse(ret_error, H2_ENHANCE_YOUR_CALM); /* a flood of frames */
     return true;
 }
 
 size_t h2_guard_pass(struct h2_guard *guard, struct slice bytes, int64_t now_ms,
-                     struct h2_refusal *ret_refusal)
+                     enum h2_error *ret_error)
 {
     size_t at = 0;
     while (at < bytes.len) {
@@ -215,7 +214,7 @@ size_t h2_guard_pass(struct h2_guard *guard, struct slice bytes, int64_t now_ms,
             size_t part =
                 bytes.len - at < guard->payload_left ? bytes.len - at : guard->payload_left;
             if (UNLIKELY(guard->frame.type == H2_PRIORITY) &&
-                !check_priority(guard, slice_of(bytes.at + at, part), ret_refusal))
+                !check_priority(guard, slice_of(bytes.at + at, part), ret_error))
                 return at;
             guard->payload_left -= (uint32_t)part;
             at += part;
@@ -230,7 +229,7 @@ size_t h2_guard_pass(struct h2_guard *guard, struct slice bytes, int64_t now_ms,
         guard->frame = h2_frame_unpack(guard->head);
         guard->payload_left = guard->frame.len;
         guard->units += guard->frame.type != H2_CONTINUATION ? 1 : 0;
-        if (!check(guard, &guard->frame, now_ms, ret_refusal)) {
+        if (!check(guard, &guard->frame, now_ms, ret_error)) {
             guard->payload_left = 0;
             return start;
         }

@@ -35,21 +35,14 @@ struct h2_guard {
     int64_t credited_ms;
 };
 
-/* Why a connection has to end. */
-struct h2_refusal {
-    enum h2_error error;
-    bool is_flood;
-    const char *why; /* a constant */
-};
-
 void h2_guard_init(struct h2_guard *guard, int64_t now_ms);
 
 /*
  * Looks at the next bytes behind the client's preface. Returns how many of them may be taken: all,
- * or with *ret_refusal those before a frame that ends the connection.
+ * or with *ret_error those before a frame that ends the connection.
  */
 size_t h2_guard_pass(struct h2_guard *guard, struct slice bytes, int64_t now_ms,
-                     struct h2_refusal *ret_refusal);
+                     enum h2_error *ret_error);
 
 /* The client has taken that much of responses' bodies; a response whole. */
 void h2_guard_earn_bytes(struct h2_guard *guard, size_t bytes);

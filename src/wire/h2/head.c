@@ -120,9 +120,9 @@ static void read_lines(const struct h2_head *head, unsigned from, unsigned to,
     }
 }
 
-static int refuse(struct h2_malformed *ret_malformed, unsigned status, const char *why)
+static int refuse(struct h1_refusal *ret_refusal, unsigned status, const char *why)
 {
-    *ret_malformed = (struct h2_malformed){status, why};
+    *ret_refusal = (struct h1_refusal){status, why};
     return -EBADMSG;
 }
 
@@ -159,16 +159,16 @@ static int join_cookies(struct fields *fields, struct arena *arena)
     return 0;
 }
 
-static int parse_path(struct request_head *head, struct h2_malformed *ret_malformed)
+static int parse_path(struct request_head *head, struct h1_refusal *ret_refusal)
 {
     struct slice path = head->target;
     if (path.len == 0 || !chars_are(path, CHAR_TARGET))
-        return refuse(ret_malformed, 400, "bad target");
+        return refuse(ret_refusal, 400, "bad target");
     if (path.len > HTTP_URI_BYTES_MAX)
-        return refuse(ret_malformed, 414, "target too long");
+        return refuse(ret_refusal, 414, "target too long");
     if (path.at[0] != '/') {
         if (!slice_equal(path, SLICE("*")) || head->method != METHOD_OPTIONS)
-            return refuse(ret_malformed, 400, "bad target");
+            return refuse(ret_refusal, 400, "bad target");
         head->form = TARGET_ASTERISK;
         head->path = path;
         return 0;
@@ -182,7 +182,7 @@ static int parse_path(struct request_head *head, struct h2_malformed *ret_malfor
 
 /* :authority is what Host was; where both are, they say the same (RFC 9113 §8.3.1). */
 static int parse_authority(struct request_head *head, struct slice authority,
-                           struct h2_malformed *ret_malformed)
+                           struct h1_refusal *ret_refusal)
 {
     struct slice host;
     unsigned port, hosts = 0;
@@ -190,22 +190,22 @@ static int parse_authority(struct request_head *head, struct slice authority,
         if (head->fields.at[i].id != FIELD_HOST)
             continue;
         if (++hosts > 1)
-            return refuse(ret_malformed, 400, "repeated Host");
+            return refuse(ret_refusal, 400, "repeated Host");
         if (authority.len == 0)
             authority = head->fields.at[i].value;
         else if (!slice_equal_nocase(authority, head->fields.at[i].value))
-            return refuse(ret_malformed, 400, "Host is not the authority");
+            return refuse(ret_refusal, 400, "Host is not the authority");
     }
     if (authority.len == 0)
-        return refuse(ret_malformed, 400, "no authority");
+        return refuse(ret_refusal, 400, "no authority");
     if (uri_parse_authority(authority, &host, &port) < 0)
-        return refuse(ret_malformed, 400, "bad authority");
+        return refuse(ret_refusal, 400, "bad authority");
     head->authority = authority;
     return 0;
 }
 
 static int parse_target(const struct h2_head *head, struct request_head *request,
-                        struct h2_malformed *ret_malformed)
+                        struct h1_refusal *ret_refusal)
 {
     struct slice scheme = head->pseudo[H2_SCHEME];
     bool is_plain_connect =
@@ -213,30 +213,30 @@ static int parse_target(const struct h2_head *head, struct request_head *request
     if (is_plain_connect) {
         request->form = TARGET_AUTHORITY;
         request->target = head->pseudo[H2_AUTHORITY];
-        return parse_authority(request, request->target, ret_malformed);
+        return parse_authority(request, request->target, ret_refusal);
     }
     if (!slice_equal_nocase(scheme, SLICE("http")) && !slice_equal_nocase(scheme, SLICE("https")))
-        return refuse(ret_malformed, 400, "a scheme that is not HTTP's");
+        return refuse(ret_refusal, 400, "a scheme that is not HTTP's");
     request->target = head->pseudo[H2_PATH];
-    int rc = parse_path(request, ret_malformed);
-    return rc < 0 ? rc : parse_authority(request, head->pseudo[H2_AUTHORITY], ret_malformed);
+    int rc = parse_path(request, ret_refusal);
+    return rc < 0 ? rc : parse_authority(request, head->pseudo[H2_AUTHORITY], ret_refusal);
 }
 
 static int parse_method(const struct h2_head *head, struct request_head *request,
-                        struct h2_malformed *ret_malformed)
+                        struct h1_refusal *ret_refusal)
 {
     struct slice method = head->pseudo[H2_METHOD];
     if (!http_is_token(method))
-        return refuse(ret_malformed, 400, "bad method");
+        return refuse(ret_refusal, 400, "bad method");
     if (method.len > HTTP_METHOD_BYTES_MAX)
-        return refuse(ret_malformed, 501, "method too long");
+        return refuse(ret_refusal, 501, "method too long");
     request->method = http_method_of(method);
     request->method_name = method;
     return 0;
 }
 
 static int parse_framing(struct request_head *request, bool has_ended,
-                         struct h2_malformed *ret_malformed)
+                         struct h1_refusal *ret_refusal)
 {
     struct framing *framing = &request->framing;
     const struct field *length = NULL;
@@ -244,7 +244,7 @@ static int parse_framing(struct request_head *request, bool has_ended,
         if (request->fields.at[i].id != FIELD_CONTENT_LENGTH)
             continue;
         if (length != NULL)
-            return refuse(ret_malformed, 400, "repeated Content-Length");
+            return refuse(ret_refusal, 400, "repeated Content-Length");
         length = &request->fields.at[i];
     }
     framing->kind = has_ended ? BODY_NONE : BODY_CHUNKED;
@@ -252,32 +252,32 @@ static int parse_framing(struct request_head *request, bool has_ended,
         return 0;
     if (slice_parse_u64(length->value, &framing->content_length) < 0 ||
         framing->content_length > INT64_MAX)
-        return refuse(ret_malformed, 400, "bad Content-Length");
+        return refuse(ret_refusal, 400, "bad Content-Length");
     if (has_ended && framing->content_length > 0)
-        return refuse(ret_malformed, 400, "a body that is not as long as told");
+        return refuse(ret_refusal, 400, "a body that is not as long as told");
     framing->has_content_length = true;
     framing->kind = framing->content_length > 0 ? BODY_LENGTH : BODY_NONE;
     return 0;
 }
 
-static int parse_expectation(struct request_head *request, struct h2_malformed *ret_malformed)
+static int parse_expectation(struct request_head *request, struct h1_refusal *ret_refusal)
 {
     struct slice value = fields_value(&request->fields, FIELD_EXPECT);
     if (value.at == NULL)
         return 0;
     if (!slice_equal_nocase(value, SLICE("100-continue")))
-        return refuse(ret_malformed, 417, "unknown expectation");
+        return refuse(ret_refusal, 417, "unknown expectation");
     request->expects_continue = request->framing.kind != BODY_NONE;
     return 0;
 }
 
 int h2_head_parse(const struct h2_head *head, struct arena *arena, bool has_ended,
-                  struct request_head *ret_head, struct h2_malformed *ret_malformed)
+                  struct request_head *ret_head, struct h1_refusal *ret_refusal)
 {
     struct request_head *request = ret_head;
     *request = (struct request_head){.version_major = 2, .keep_alive = true};
     if (head->status != 0)
-        return refuse(ret_malformed, head->status, head->why);
+        return refuse(ret_refusal, head->status, head->why);
     unsigned max = head->head_count + H2_FIELDS_SPARE;
     struct field *fields = arena_alloc(arena, max * sizeof *fields);
     if (fields == NULL)
@@ -286,14 +286,14 @@ int h2_head_parse(const struct h2_head *head, struct arena *arena, bool has_ende
     read_lines(head, 0, head->head_count, &request->fields);
     if (head->cookies > 1 && join_cookies(&request->fields, arena) < 0)
         return -ENOMEM;
-    int rc = parse_method(head, request, ret_malformed);
+    int rc = parse_method(head, request, ret_refusal);
     if (rc == 0)
-        rc = parse_target(head, request, ret_malformed);
+        rc = parse_target(head, request, ret_refusal);
     if (rc == 0)
-        rc = parse_framing(request, has_ended, ret_malformed);
+        rc = parse_framing(request, has_ended, ret_refusal);
     if (rc == 0 && request->form == TARGET_AUTHORITY && request->framing.kind == BODY_LENGTH)
-        rc = refuse(ret_malformed, 400, "CONNECT with a body");
-    return rc < 0 ? rc : parse_expectation(request, ret_malformed);
+        rc = refuse(ret_refusal, 400, "CONNECT with a body");
+    return rc < 0 ? rc : parse_expectation(request, ret_refusal);
 }
 
 void h2_head_trailers(const struct h2_head *head, struct fields *ret_fields)

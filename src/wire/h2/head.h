@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/writer.h"
-#include "wire/http/message.h"
+#include "wire/h1/head.h"
 
 enum h2_pseudo { H2_METHOD, H2_SCHEME, H2_AUTHORITY, H2_PATH, H2_PROTOCOL, H2_PSEUDOS };
 
@@ -40,12 +40,6 @@ struct h2_head {
     struct h2_line lines[HTTP_FIELDS_MAX];
 };
 
-/* Why a request is answered with an error, as h1_refusal. */
-struct h2_malformed {
-    unsigned status;
-    const char *why;
-};
-
 void h2_head_init(struct h2_head *head, void *memory, size_t len);
 
 /*
@@ -68,7 +62,7 @@ void h2_head_seal(struct h2_head *head);
  */
 #define H2_FIELDS_SPARE 2
 int h2_head_parse(const struct h2_head *head, struct arena *arena, bool has_ended,
-                  struct request_head *ret_head, struct h2_malformed *ret_malformed);
+                  struct request_head *ret_head, struct h1_refusal *ret_refusal);
 
 /* The trailers, without those that may not come so late; ret_fields->at and max are the caller's.
  */

@@ -393,13 +393,13 @@ static int judge(struct h2_session *session, ssize_t rc)
 
 int h2_session_take(struct h2_session *session, struct slice bytes, int64_t now_ms)
 {
-    struct h2_refusal refusal;
+    enum h2_error error = H2_NO_ERROR;
     session->now_ms = now_ms;
     size_t preface =
         session->preface_left < bytes.len ? session->preface_left : (unsigned)bytes.len;
     session->preface_left -= (unsigned)preface;
     struct slice frames = slice_from(bytes, preface);
-    size_t passed = h2_guard_pass(&session->guard, frames, now_ms, &refusal);
+    size_t passed = h2_guard_pass(&session->guard, frames, now_ms, &error);
     ssize_t rc =
         nghttp2_session_mem_recv(session->engine, (const uint8_t *)bytes.at, preface + passed);
     if (has_failed(session))
@@ -410,8 +410,8 @@ int h2_session_take(struct h2_session *session, struct slice bytes, int64_t now_
         nghttp2_session_get_outbound_queue_size(session->engine) <= FRAMES_MAX)
         return 0;
     if (passed == frames.len)
-        refusal.error = H2_ENHANCE_YOUR_CALM;
-    h2_session_end(session, refusal.error);
+        error = H2_ENHANCE_YOUR_CALM;
+    h2_session_end(session, error);
     return -EPROTO;
 }
 
@@ -486,7 +486,6 @@ static int submit(struct h2_session *session, struct h2_stream *stream, const ng
 {
     bool has_body = stream->out.len > 0 || !stream->out_ends || stream->trailers != NULL;
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = next_data};
-    stream->has_responded = true;
     stream->heads_left++;
     return as_errno(nghttp2_submit_response(session->engine, (int32_t)stream->id, lines, count,
                                             has_body ? &body : NULL));

@@ -30,7 +30,6 @@ struct h2_stream {
     struct slice out;              /* borrowed until it was taken */
     bool out_ends;                 /* the body ends with it */
     const struct fields *trailers; /* borrowed likewise, or NULL */
-    bool has_responded;            /* a final head was submitted */
     uint8_t heads_left;            /* of responses, submitted and not yet given */
     bool is_deferred;              /* nothing to send, and nghttp2 knows */
     bool has_ended;                /* the client has sent all of the request */

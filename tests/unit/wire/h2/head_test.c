@@ -14,14 +14,14 @@ static char memory[4096], more[H2_HEAD_BYTES];
 static struct h2_head head;
 static struct arena arena;
 static struct request_head request;
-static struct h2_malformed malformed;
+static struct h1_refusal malformed;
 
 static int begin(void **state)
 {
     (void)state;
     h2_head_init(&head, memory, sizeof memory);
     arena_init(&arena, NULL, 0, 1 << 20);
-    malformed = (struct h2_malformed){0};
+    malformed = (struct h1_refusal){0};
     return 0;
 }
 
