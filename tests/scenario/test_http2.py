@@ -152,6 +152,35 @@ def test_a_large_upload(weir, backends, tmp_path):
     assert answer.text == str(len(content))
 
 
+def test_padding_does_not_use_up_windows(weir, backends):
+    target = backends.serve(lambda request, _: Response(str(len(request.body)).encode()))
+    edge = weir.proxy(target)
+    with http2.Connection(edge.port) as client:
+        client.send(client.headers(1, POST, ends=False))
+        padded = b"\xff" + b"x" + bytes(255)
+        for _ in range(10000):
+            while min(client.windows[0], client.windows[1]) < len(padded):
+                client.await_type(WINDOW_UPDATE)
+            client.windows[0] -= len(padded)
+            client.windows[1] -= len(padded)
+            client.send(frame(DATA, http2.PADDED, 1, padded))
+        client.send(frame(DATA, END_STREAM, 1))
+        assert client.response().body == b"10000"
+
+
+def test_bodies_that_nobody_wants_do_not_use_up_windows(weir, backends):
+    """Neither what comes behind an answer, nor behind a reset, is kept from the connection's window."""
+    edge = weir.proxy(backends.serve(lambda *_: Response(b"enough"), reads_body=False))
+    with http2.Connection(edge.port) as client:
+        for stream in range(1, 201, 2):
+            client.send(client.headers(stream, POST, ends=False))
+            while client.windows[0] < 16384:
+                client.await_type(WINDOW_UPDATE, 0)
+            client.send_data(stream, bytes(16384), ends=False)
+            client.send(http2.reset(stream) if stream % 4 == 1 else frame(DATA, END_STREAM, stream))
+        assert client.ask(201).body == b"enough"
+
+
 def test_a_body_of_unknown_length_goes_on_in_chunks(weir, backends):
     target = backends.echo()
     edge = weir.proxy(target)
