@@ -90,6 +90,10 @@ def still_alive(client):
     assert client.is_alive()
 
 
+def closes(client):
+    assert client.is_closed()
+
+
 PROTOCOL = connection_error(http2.PROTOCOL_ERROR)
 SIZE = connection_error(http2.FRAME_SIZE_ERROR)
 CLOSED = connection_error(http2.STREAM_CLOSED)
@@ -148,6 +152,8 @@ CASES = {
     "4.2 DATA over the maximum": (frames("P", frame(DATA, END_STREAM, 1, bytes(16385))),
                                   stream_error(http2.FRAME_SIZE_ERROR)),
     "4.2 HEADERS over the maximum": (frames(frame(HEADERS, END_HEADERS | END_STREAM, 1, bytes(16385))), SIZE),
+    "4.2 HEADERS far over the maximum": (frames(frame(HEADERS, END_HEADERS | END_STREAM, 1, bytes(99999))), SIZE),
+    "4.2 a frame that nobody knows over the maximum": (frames(frame(0xbb, 0, 0, bytes(16385))), SIZE),
     # 4.3 Field Section Compression and Decompression
     "4.3 a header block that cannot be decoded": (frames(frame(HEADERS, END_HEADERS | END_STREAM, 1, b"@")),
                                                   COMPRESSION),
@@ -282,6 +288,7 @@ CASES = {
     # 7 Error Codes
     "7 an unknown error code in GOAWAY": (frames("H", http2.goaway(0, 0xff)), lambda client:
                                           client.read_until(lambda got: got.ends_stream)),
+    "7 an unknown error code in GOAWAY, and nothing under way": (frames(http2.goaway(0, 0xff)), closes),
     "7 an unknown error code in RST_STREAM": (frames("P", reset(1, 0xff)), still_alive),
     # 8.1 HTTP Message Framing
     "8.1 a second HEADERS that does not end the stream":

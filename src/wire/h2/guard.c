@@ -196,6 +196,8 @@ static bool check(struct h2_guard *guard, const struct h2_frame *frame, int64_t 
                   enum h2_error *ret_error)
 {
     uint32_t cost = cost_of(frame);
+    if (frame->len > H2_FRAME_BYTES_MAX)
+        return refuse(ret_error, H2_FRAME_SIZE_ERROR);
     if (frame->type == H2_PRIORITY && frame->stream == 0)
         return refuse(ret_error, H2_PROTOCOL_ERROR); /* PRIORITY on stream 0 */
     if (!check_block(guard, frame, ret_error) || !check_stream(guard, frame, ret_error))

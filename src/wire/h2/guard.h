@@ -11,6 +11,9 @@
 
 #include "wire/h2/frame.h"
 
+/* We let clients send no larger payloads (SETTINGS_MAX_FRAME_SIZE, the least there is). */
+#define H2_FRAME_BYTES_MAX 16384
+
 /* Of a header block, as it is sent: compressed (RFC 9113 §10.5.1). */
 #define H2_BLOCK_BYTES_MAX  65536
 #define H2_BLOCK_FRAMES_MAX 10

@@ -152,8 +152,14 @@ static void header_blocks_have_bounds(void **state)
     assert_false(passes(H2_CONTINUATION, H2_FLAG_END_HEADERS, 1, 1));
     assert_int_equal(error, H2_ENHANCE_YOUR_CALM);
     begin(NULL);
-    assert_true(passes(H2_HEADERS, 0, 1, H2_BLOCK_BYTES_MAX));
+    assert_true(passes(H2_HEADERS, 0, 1, H2_FRAME_BYTES_MAX));
+    for (size_t bytes = H2_FRAME_BYTES_MAX; bytes < H2_BLOCK_BYTES_MAX; bytes += H2_FRAME_BYTES_MAX)
+        assert_true(passes(H2_CONTINUATION, 0, 1, H2_FRAME_BYTES_MAX));
     assert_false(passes(H2_CONTINUATION, 0, 1, 1));
+    assert_int_equal(error, H2_ENHANCE_YOUR_CALM);
+    begin(NULL);
+    assert_false(passes(H2_HEADERS, 0, 1, H2_FRAME_BYTES_MAX + 1));
+    assert_int_equal(error, H2_FRAME_SIZE_ERROR);
 }
 
 static void priorities_that_cannot_be_are_refused(void **state)
