@@ -260,10 +260,11 @@ static void await_next(struct h2_connection *connection)
     const struct server *server = connection->session->server;
     uint64_t unit = h2_session_unit(connection->engine);
     bool takes_more = h2_session_wants_read(connection->engine);
-    if (!connection->is_leaving && !takes_more && !connection->is_refused && has_unsent(connection))
-        await(connection, H2_WAIT_LAST, 0, server->idle_timeout_ms);
-    else if (connection->is_leaving || !takes_more)
+    if (connection->is_leaving || connection->is_refused ||
+        (!takes_more && !has_unsent(connection)))
         await(connection, H2_WAIT_LEAVING, connection->is_leaving, LEAVE_MS);
+    else if (!takes_more)
+        await(connection, H2_WAIT_LAST, connection->moved, server->idle_timeout_ms);
     else if (unit != 0)
         await(connection, H2_WAIT_HEAD, unit, server->head_timeout_ms);
     else if (connection->start < connection->end)
@@ -319,13 +320,14 @@ void h2_timed_out(struct session *session)
     hold(connection);
     if (wait == H2_WAIT_HEAD) {
         counter_add(&worker_current()->counters.head_timeouts, 1);
+        connection->is_refused = true;
+    }
+    if (wait == H2_WAIT_HEAD || wait == H2_WAIT_REQUEST) {
         h2_session_end(connection->engine, H2_NO_ERROR);
-    } else if (wait == H2_WAIT_REQUEST) {
-        h2_session_end(connection->engine, H2_NO_ERROR);
+        h2_queue_turn(connection);
     } else {
         end(connection);
     }
-    h2_queue_turn(connection);
     let_go(connection);
 }
 

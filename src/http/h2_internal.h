@@ -39,7 +39,7 @@ struct h2_connection {
     bool is_over;     /* nothing is read or written any more; the engine is not asked again */
     bool is_leaving;  /* all was said: only the client's end is awaited */
     bool has_ended;   /* the client's half has */
-    bool is_refused;  /* for what the client has sent */
+    bool is_refused;  /* for what the client has sent, or has not in time: it is not waited for */
 };
 
 /* All but the last are full: windows keep a body from needing more of them. */

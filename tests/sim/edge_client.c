@@ -2,6 +2,7 @@
 #include "edge_client.h"
 
 #include "base/memory.h"
+#include "edge_h2.h"
 #include "edge_host.h"
 #include "edge_peer.h"
 #include "runner.h"
@@ -83,8 +84,7 @@ int client_send(struct clients *clients, struct peer *peer, const struct request
     return send_as(clients, peer, request, false, false);
 }
 
-static void judge_status(const struct clients *clients, const struct request *request,
-                         unsigned status)
+void client_judge(const struct clients *clients, const struct request *request, unsigned status)
 {
     CHECK(status == 200 || status == 502 || status == 503 || status == 504 || status == 408);
     CHECK(status != 408 || clients->weather == WEATHER_NETWORK);
@@ -105,7 +105,7 @@ int client_receive(struct clients *clients, struct peer *peer, const struct requ
         CHECK(clients->weather == WEATHER_NETWORK);
         return 0;
     }
-    judge_status(clients, request, head.status);
+    client_judge(clients, request, head.status);
     bool is_from_target = head.status == 200;
     rc = peer_read_body(peer, &head, is_from_target ? request->id : PEER_ANY, &len);
     if (rc < 0) {
@@ -196,8 +196,12 @@ static void connect_and_ask(struct clients *clients)
 static void client_main(void *arg)
 {
     struct clients *clients = arg;
-    for (int i = 0; i < CONNECTIONS; i++)
-        connect_and_ask(clients);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        if (draw(clients, 30))
+            clients_ask_by_h2(clients);
+        else
+            connect_and_ask(clients);
+    }
     clients->left--;
 }
 

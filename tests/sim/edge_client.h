@@ -33,6 +33,9 @@ unsigned clients_ask(struct clients *clients, uint16_t port, struct request *req
 struct peer;
 int client_send(struct clients *clients, struct peer *peer, const struct request *request);
 
+/* Is this an answer that it may get? */
+void client_judge(const struct clients *clients, const struct request *request, unsigned status);
+
 /* Reads and judges its answer. The status; 0: none; negative: cut inside. */
 int client_receive(struct clients *clients, struct peer *peer, const struct request *request,
                    bool *ret_closes);

@@ -11,7 +11,7 @@
 
 #define PART_BYTES 700
 
-static char byte_at(uint32_t id, size_t at)
+char peer_byte_at(uint32_t id, size_t at)
 {
     return (char)(at * 31 + at / 257 + id * 7);
 }
@@ -118,7 +118,7 @@ static ssize_t take(struct peer *peer, uint32_t id, size_t at, size_t max)
         return rc;
     size_t len = peer->end - peer->start < max ? peer->end - peer->start : max;
     for (size_t i = 0; i < len && id != PEER_ANY; i++)
-        CHECK(peer->bytes[peer->start + i] == byte_at(id, at + i));
+        CHECK(peer->bytes[peer->start + i] == peer_byte_at(id, at + i));
     peer->start += len;
     return (ssize_t)len;
 }
@@ -197,7 +197,7 @@ int peer_write_body(struct peer *peer, uint32_t id, enum peer_framing framing, s
         if (framing == PEER_CHUNKED)
             used = (size_t)snprintf(bytes, sizeof bytes, "%zx\r\n", part);
         for (size_t i = 0; i < part; i++)
-            bytes[used++] = byte_at(id, from + i);
+            bytes[used++] = peer_byte_at(id, from + i);
         if (framing == PEER_CHUNKED) {
             bytes[used++] = '\r';
             bytes[used++] = '\n';

@@ -26,6 +26,9 @@ struct peer_head {
     bool closes;
 };
 
+/* Of the body of request `id`. */
+char peer_byte_at(uint32_t id, size_t at);
+
 /* 0 or the error; on failure it is closed. */
 int peer_connect(struct peer *peer, const char *ip, uint16_t port);
 
