@@ -407,7 +407,7 @@ enum conf_log_format { CONF_LOG_OFF, CONF_LOG_JSON, CONF_LOG_COMBINED };
     row(METHOD, "method", "as received")                                                           \
     row(HOST, "host", "as the client named it, with its port")                                     \
     row(PATH, "path", "the target as received, with its query, before anything is normalised")     \
-    row(PROTOCOL, "protocol", "`HTTP/1.1` or `HTTP/1.0`")                                          \
+    row(PROTOCOL, "protocol", "`HTTP/1.1`, `HTTP/1.0` or `HTTP/2.0`")                              \
     row(STATUS, "status", "of the response; 499: the client left before there was one")            \
     row(BYTES, "bytes", "of the response's body, as sent")                                         \
     row(REQUEST_BYTES, "request_bytes", "of the request's body, as received")                      \
