@@ -267,6 +267,18 @@ static bool cannot_be_asked_for(struct naming *naming, const struct named *domai
     return is_wildcard;
 }
 
+/* "*.localhost" stands for a whole top-level name: OpenSSL and browsers believe no such wildcard.
+ */
+static void warn_of_wide(struct naming *naming, const struct named *domain)
+{
+    const struct slice name = domain->name;
+    if (slice_starts_with(name, SLICE("*.")) && slice_find(slice_from(name, 2), '.') < 0)
+        reading_warning(naming->linking->reading, domain->place,
+                        "clients believe no certificate for \"%.*s\", a wildcard right below a "
+                        "top-level name; name the hosts, or put a label between: *.dev.%.*s",
+                        SLICE_ARG(name), SLICE_ARG(slice_from(name, 2)));
+}
+
 /* The names that `source` is for, and not another one. */
 static void add_names_of(struct naming *naming, enum conf_tls_source source)
 {
@@ -278,6 +290,8 @@ static void add_names_of(struct naming *naming, enum conf_tls_source source)
         enum conf_tls_source own = wanted != CONF_TLS_AUTO        ? wanted
                                    : public_name_is(domain->name) ? CONF_TLS_ACME
                                                                   : CONF_TLS_INTERNAL;
+        if (own == source && source == CONF_TLS_INTERNAL)
+            warn_of_wide(naming, domain);
         if (own == source && !(source == CONF_TLS_ACME && cannot_be_asked_for(naming, domain)))
             add_name(naming, source, domain->name);
     }

@@ -92,6 +92,19 @@ static void names_are_parted_by_who_can_certify_them(void **state)
     snapshot_unref(snapshot);
 }
 
+static void a_wildcard_that_nobody_believes_is_told(void **state)
+{
+    (void)state;
+    struct snapshot *snapshot =
+        parse_good("listeners: { a: { address: \":443\", tls: internal } }\n"
+                   "sites:\n"
+                   "  s: { domains: [\"*.dev.localhost\"], respond: 200 }\n"
+                   "  t: { domains: [\"*.localhost\"], respond: 200 }\n");
+    assert_int_equal(snapshot->warnings_count, 1);
+    assert_int_equal(snapshot->warnings[0].place.line, 4);
+    snapshot_unref(snapshot);
+}
+
 static void equal_sets_of_names_are_one_certificate(void **state)
 {
     (void)state;
@@ -223,6 +236,7 @@ int main(void)
         cmocka_unit_test(names_are_public_or_not),
         cmocka_unit_test(by_default_http_and_https_listen_for_sites_with_names),
         cmocka_unit_test(names_are_parted_by_who_can_certify_them),
+        cmocka_unit_test(a_wildcard_that_nobody_believes_is_told),
         cmocka_unit_test(equal_sets_of_names_are_one_certificate),
         cmocka_unit_test(a_site_without_names_gets_one_for_this_machine),
         cmocka_unit_test(a_site_says_more_than_its_listener),
