@@ -155,11 +155,55 @@ static void managed_ones_are_gathered_when_they_are_there(void **state)
     snapshot_unref(snapshot);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    SCOPED(buffer_finish) struct buffer text;
+    char file[128];
+    struct snapshot *snapshot = NULL;
+    struct conf_errors errors, warnings;
+    buffer_init(&text, 4096);
+    (void)snprintf(file, sizeof file, "%s/weir.yaml", folder);
+    assert_int_equal(
+        buffer_append(&text,
+                      SLICE("listeners: { l: { address: \":443\", tls: auto } }\n"
+                            "sites: { a: { domains: [a.org, c.org], respond: 200,\n"
+                            "  tls: { certificates: [b.pem, { certificate: a.pem, key: a.key "
+                            "}, none.pem], client_auth: ca.pem } } }\n"
+                            "target_groups: { g: { targets: \"h:1\", tls: { ca: ca.pem, "
+                            "certificate: b.pem } } }\n")),
+        0);
+    conf_errors_init(&errors);
+    assert_int_equal(snapshot_parse(slice_of_cstr(file), buffer_slice(&text), &snapshot, &errors),
+                     0);
+    conf_errors_finish(&errors);
+    int rc = -ENOMEM;
+    for (long nth = 1; rc == -ENOMEM; nth++) {
+        SCOPED(bundle_finish) struct bundle bundle;
+        bundle_init(&bundle);
+        conf_errors_init(&errors);
+        conf_errors_init(&warnings);
+        memory_fail_from(nth);
+        rc = credentials_gather(snapshot, folder, &bundle, &errors);
+        if (rc == -EINVAL) {
+            int judged =
+                credentials_check(snapshot, &bundle, (int64_t)time(NULL), &errors, &warnings);
+            rc = judged == -ENOMEM ? judged : rc;
+        }
+        memory_fail_from(0);
+        assert_true(rc == -EINVAL || rc == -ENOMEM);
+        conf_errors_finish(&errors);
+        conf_errors_finish(&warnings);
+    }
+    snapshot_unref(snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_is_told_with_its_line),
         cmocka_unit_test(managed_ones_are_gathered_when_they_are_there),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -230,6 +230,41 @@ static void connections_are_routed_by_name_or_decrypted(void **state)
     snapshot_unref(snapshot);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    static const char file[] =
+        "listeners:\n"
+        "  a: { address: \":443\", tls: auto }\n"
+        "  b: { address: \":444\", tls: { certificates: [a.pem, { certificate: b.pem, key: k }] } "
+        "}\n"
+        "  c: { address: \":445\", protocol: tcp, tls: internal, forward: g }\n"
+        "  d: { address: \":446\", protocol: tcp, sni: { x.org: g, \"*.y.org\": g } }\n"
+        "  e: \":80\"\n"
+        "sites:\n"
+        "  s: { domains: [a.org, \"*.a.org\", \"*\", a.localhost], respond: 200, hsts: true,\n"
+        "       redirect_https: true, tls: { client_auth: ca.pem } }\n"
+        "  t: { domains: b.org, respond: 200, tls: off }\n"
+        "target_groups: { g: { targets: \"127.0.0.1:1\", protocol: tcp } }\n"
+        "email: a@b.org\n"
+        "acme: { key: rsa }\n";
+    struct snapshot *snapshot = NULL;
+    int rc = -ENOMEM;
+    for (long nth = 1; rc != 0; nth++) {
+        struct conf_errors errors;
+        conf_errors_init(&errors);
+        memory_fail_from(nth);
+        rc = snapshot_parse(SLICE("weir.yaml"), slice_of_cstr(file), &snapshot, &errors);
+        memory_fail_from(0);
+        assert_true(rc == 0 || rc == -ENOMEM);
+        assert_int_equal(errors.count, 0);
+        assert_true((snapshot != NULL) == (rc == 0));
+        conf_errors_finish(&errors);
+    }
+    assert_int_equal(snapshot->warnings_count, 1);
+    snapshot_unref(snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_site_says_more_than_its_listener),
         cmocka_unit_test(many_names_are_several_certificates),
         cmocka_unit_test(connections_are_routed_by_name_or_decrypted),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
