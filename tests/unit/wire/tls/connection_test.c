@@ -428,7 +428,7 @@ static void the_certificate_fits_the_client(void **state)
     } cases[] = {{"ECDSA+SHA256", EVP_PKEY_EC}, {"RSA-PSS+SHA256", EVP_PKEY_RSA}};
     for (unsigned i = 0; i < 2; i++) {
         SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-        SSL_CTX_set1_sigalgs_list(context, cases[i].algorithms);
+        SSL_CTX_ctrl(context, SSL_CTRL_SET_SIGALGS_LIST, 0, (void *)(uintptr_t)cases[i].algorithms);
         reset();
         SSL *ssl = plain_client(context, "b.example", NULL);
         for (int k = 0; k < 6; k++) {
