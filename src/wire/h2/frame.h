@@ -9,6 +9,9 @@
 
 #define H2_FRAME_HEAD_BYTES 9
 
+/* The window that we open for a stream whose body turns out to be large, and is read. */
+#define H2_WIDE_WINDOW_BYTES (256 * 1024)
+
 enum h2_frame_type {
     H2_DATA = 0,
     H2_HEADERS = 1,

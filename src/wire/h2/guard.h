@@ -1,6 +1,7 @@
 /*
- * Looks at the frames of a client before they are taken: what RFC 9113 forbids but nghttp2 lets
- * pass, and what is allowed but costs us more than the client. Pure; time is told by the caller.
+ * Looks at the frames of a client, or of a target, before they are taken: what RFC 9113 forbids but
+ * nghttp2 lets pass, and what is allowed but costs us more than the other side. Pure; time is told
+ * by the caller.
  *
  * A flood is anything that comes without end and moves nothing: resets, pings, settings, empty
  * frames, priorities, window updates. Each such frame costs credit, which time, and the bytes and
@@ -24,6 +25,7 @@
 struct h2_guard {
     uint8_t head[H2_FRAME_HEAD_BYTES];
     uint8_t head_len;
+    bool is_target;        /* streams are ours: it opens none */
     uint8_t block_frames;  /* of the header block that comes in; 0: none does */
     uint32_t block_stream; /* and whose it is */
     uint32_t block_bytes;
@@ -47,7 +49,8 @@ void h2_guard_init(struct h2_guard *guard, int64_t now_ms);
 size_t h2_guard_pass(struct h2_guard *guard, struct slice bytes, int64_t now_ms,
                      enum h2_error *ret_error);
 
-/* The client has taken that much of responses' bodies; a response whole. */
+/* The client has taken that much of responses' bodies; a response whole. Of a target: so much went
+ * either way; a request was sent. */
 void h2_guard_earn_bytes(struct h2_guard *guard, size_t bytes);
 void h2_guard_earn_response(struct h2_guard *guard);
 

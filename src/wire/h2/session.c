@@ -2,8 +2,8 @@
 #include "wire/h2/session.h"
 
 #include "base/cleanup.h"
+#include "wire/h2/engine.h"
 #include "wire/h2/lines.h"
-#include "wire/h2/memory.h"
 
 #include <errno.h>
 
@@ -13,11 +13,6 @@
 /* So many frames besides DATA may wait to be given: streams have a handful each. A client that
  * provokes more than that at a time does not read what it is answered. */
 #define FRAMES_MAX (16 * H2_STREAMS_MAX)
-
-/* Less room than this is not filled with a part of a frame. */
-#define PART_BYTES_MIN 1024
-
-#define DATA_BYTES_MAX 16384
 
 #define USUAL_LINES 24
 
@@ -29,12 +24,11 @@ struct h2_session {
     struct h2_guard guard;
     int64_t now_ms; /* as far as we were told */
     unsigned preface_left;
-    bool has_settings;     /* the client's first */
-    bool is_excessive;     /* a header list was */
-    bool is_flooded;       /* it made us reset too much */
-    unsigned refused;      /* streams for which we had no room, not yet told */
-    char *room, *room_end; /* while h2_session_give runs */
-    struct slice held;     /* of a frame that did not fit; nghttp2's until the next is asked for */
+    bool has_settings; /* the client's first */
+    bool is_excessive; /* a header list was */
+    bool is_flooded;   /* it made us reset too much */
+    unsigned refused;  /* streams for which we had no room, not yet told */
+    struct h2_output output;
 };
 
 static struct h2_stream *stream_of(nghttp2_session *engine, int32_t id)
@@ -164,16 +158,8 @@ static ssize_t data_length(nghttp2_session *engine, uint8_t frame_type, int32_t 
                            void *user_data)
 {
     const struct h2_session *session = user_data;
-    size_t room = (size_t)(session->room_end - session->room);
-    size_t len = DATA_BYTES_MAX < frame_bytes_max ? DATA_BYTES_MAX : frame_bytes_max;
     (void)engine, (void)frame_type, (void)id;
-    if (len > (size_t)session_window)
-        len = (size_t)session_window;
-    if (len > (size_t)stream_window)
-        len = (size_t)stream_window;
-    if (room >= PART_BYTES_MIN + H2_FRAME_HEAD_BYTES && len > room - H2_FRAME_HEAD_BYTES)
-        len = room - H2_FRAME_HEAD_BYTES;
-    return (ssize_t)len;
+    return h2_output_data_length(&session->output, session_window, stream_window, frame_bytes_max);
 }
 
 static int submit_trailers(struct h2_session *session, const struct h2_stream *stream)
@@ -207,12 +193,6 @@ static ssize_t next_data(nghttp2_session *engine, int32_t id, uint8_t *buffer, s
     return (ssize_t)stream->out.len;
 }
 
-static void put(struct h2_session *session, const void *bytes, size_t len)
-{
-    memcpy(session->room, bytes, len);
-    session->room += len;
-}
-
 /* A DATA frame, copied from where the body lies to where it leaves from. */
 static int give_data(nghttp2_session *engine, nghttp2_frame *frame, const uint8_t *head, size_t len,
                      nghttp2_data_source *source, void *user_data)
@@ -223,11 +203,8 @@ static int give_data(nghttp2_session *engine, nghttp2_frame *frame, const uint8_
     /* It was reset while its frame waited for room: the frame is dropped. */
     if (stream->out.len < len)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if ((size_t)(session->room_end - session->room) < H2_FRAME_HEAD_BYTES + len)
+    if (!h2_output_put_data(&session->output, head, slice_first(stream->out, len)))
         return NGHTTP2_ERR_WOULDBLOCK;
-    put(session, head, H2_FRAME_HEAD_BYTES);
-    if (len > 0)
-        put(session, stream->out.at, len);
     stream->out = slice_from(stream->out, len);
     h2_guard_earn_bytes(&session->guard, len);
     session->ops->given(session->owner, stream);
@@ -415,50 +392,22 @@ int h2_session_take(struct h2_session *session, struct slice bytes, int64_t now_
     return -EPROTO;
 }
 
-/* False: it did not fit. */
-static bool put_held(struct h2_session *session)
-{
-    size_t room = (size_t)(session->room_end - session->room);
-    struct slice part = slice_first(session->held, room);
-    put(session, part.at, part.len);
-    session->held = slice_from(session->held, part.len);
-    return session->held.len == 0;
-}
-
-static int fill(struct h2_session *session)
-{
-    while (session->held.len == 0 || put_held(session)) {
-        if (has_failed(session))
-            return -ENOMEM;
-        const uint8_t *bytes;
-        ssize_t len = nghttp2_session_mem_send(session->engine, &bytes);
-        if (len == NGHTTP2_ERR_NOMEM)
-            return -ENOMEM;
-        if (len < 0)
-            return -EPROTO;
-        if (len == 0)
-            return 0;
-        session->held = slice_of((const char *)bytes, (size_t)len);
-    }
-    return 0;
-}
-
 ptrdiff_t h2_session_give(struct h2_session *session, char *room, size_t len)
 {
-    session->room = room;
-    session->room_end = room + len;
-    int rc = fill(session);
+    struct h2_output *output = &session->output;
+    h2_output_begin(output, room, len);
+    int rc = h2_output_fill(output, session->engine, &session->memory);
     if (rc == 0 && UNLIKELY(session->is_flooded)) {
         session->is_flooded = false;
         h2_session_end(session, H2_ENHANCE_YOUR_CALM);
-        rc = fill(session);
+        rc = h2_output_fill(output, session->engine, &session->memory);
     }
-    return rc < 0 ? rc : session->room - room;
+    return rc < 0 ? rc : output->room - room;
 }
 
 bool h2_session_wants_write(const struct h2_session *session)
 {
-    return session->held.len > 0 || has_failed(session) ||
+    return session->output.held.len > 0 || has_failed(session) ||
            nghttp2_session_want_write(session->engine) != 0;
 }
 
@@ -476,19 +425,14 @@ uint64_t h2_session_unit(const struct h2_session *session)
 
 /* Responses. */
 
-static int as_errno(int rc)
-{
-    return rc == 0 ? 0 : rc == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
-}
-
 static int submit(struct h2_session *session, struct h2_stream *stream, const nghttp2_nv *lines,
                   size_t count)
 {
     bool has_body = stream->out.len > 0 || !stream->out_ends || stream->trailers != NULL;
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = next_data};
     stream->heads_left++;
-    return as_errno(nghttp2_submit_response(session->engine, (int32_t)stream->id, lines, count,
-                                            has_body ? &body : NULL));
+    return h2_engine_errno(nghttp2_submit_response(session->engine, (int32_t)stream->id, lines,
+                                                   count, has_body ? &body : NULL));
 }
 
 static __attribute__((noinline)) int respond_with_many(struct h2_session *session,
@@ -522,8 +466,8 @@ int h2_session_respond_interim(struct h2_session *session, struct h2_stream *str
     for (int i = 0; i < count; i++)
         lines[i].flags = NGHTTP2_NV_FLAG_NONE;
     stream->heads_left++;
-    return as_errno(nghttp2_submit_headers(session->engine, NGHTTP2_FLAG_NONE, (int32_t)stream->id,
-                                           NULL, lines, (size_t)count, NULL));
+    return h2_engine_errno(nghttp2_submit_headers(
+        session->engine, NGHTTP2_FLAG_NONE, (int32_t)stream->id, NULL, lines, (size_t)count, NULL));
 }
 
 int h2_session_resume(struct h2_session *session, struct h2_stream *stream)
@@ -533,7 +477,7 @@ int h2_session_resume(struct h2_session *session, struct h2_stream *stream)
     if (!stream->is_deferred)
         return 0;
     stream->is_deferred = false;
-    return as_errno(nghttp2_session_resume_data(session->engine, (int32_t)stream->id));
+    return h2_engine_errno(nghttp2_session_resume_data(session->engine, (int32_t)stream->id));
 }
 
 void h2_session_reset(struct h2_session *session, struct h2_stream *stream, enum h2_error error)

@@ -17,9 +17,7 @@
 #define H2_STREAM_WINDOW_BYTES     65535
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
 
-/* The window of a stream whose body turns out to be large, and is read. */
-#define H2_WIDE_WINDOW_BYTES (256 * 1024)
-#define H2_TABLE_BYTES       4096
+#define H2_TABLE_BYTES 4096
 
 struct h2_session;
 

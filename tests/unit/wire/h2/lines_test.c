@@ -23,6 +23,33 @@ static void assert_line(int number, const char *name, const char *value)
     assert_true(slice_equal(slice_of((char *)line->value, line->valuelen), slice_of_cstr(value)));
 }
 
+static int convert_request(const char *head)
+{
+    size_t len = strlen(head);
+    assert_true(len < sizeof text);
+    memcpy(text, head, len);
+    return h2_lines_of_request(slice_of(text, len), SLICE("https"), lines, H2_LINES_MAX);
+}
+
+static void requests_to_targets(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        convert_request("POST /a b?c:d HTTP/1.1\r\nX-Before: 1\r\nHost: a.example:80\r\n"
+                        "Transfer-Encoding: chunked\r\nConnection: close\r\n"
+                        "TE: trailers\r\nX-After: a: b\r\n\r\n"),
+        7);
+    assert_line(0, ":method", "POST");
+    assert_line(1, ":scheme", "https");
+    assert_line(2, ":path", "/a b?c:d");
+    assert_line(3, ":authority", "a.example:80");
+    assert_line(4, "x-before", "1");
+    assert_line(5, "te", "trailers");
+    assert_line(6, "x-after", "a: b");
+    assert_int_equal(convert_request("OPTIONS * HTTP/1.1\r\nHost: \r\nTE: gzip\r\n\r\n"), 3);
+    assert_line(2, ":path", "*");
+}
+
 static void names_become_small(void **state)
 {
     (void)state;
@@ -93,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_become_small),
+        cmocka_unit_test(requests_to_targets),
         cmocka_unit_test(what_is_about_a_connection_goes),
         cmocka_unit_test(an_upgrade_is_a_success),
         cmocka_unit_test(a_head_without_fields),
