@@ -20,7 +20,7 @@ static int try_body(struct exchange *exchange, struct slice *ret_data)
 
 static bool has_news(const struct stream *stream)
 {
-    return stream->in_len > 0 || stream->h2.has_ended || stream->is_closed ||
+    return stream->inbox.len > 0 || stream->h2.has_ended || stream->is_closed ||
            stream->connection->has_ended;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http/h2.h"
+#include "http/h2_inbox.h"
 #include "http/session_internal.h"
 #include "wire/h2/session.h"
 
@@ -42,32 +43,20 @@ struct h2_connection {
     bool is_refused;  /* for what the client has sent, or has not in time: it is not waited for */
 };
 
-/* All but the last are full: windows keep a body from needing more of them. */
-#define H2_BUFFERS_MAX (H2_WIDE_WINDOW_BYTES / BLOCK_LARGE_BYTES + 1)
-
-struct h2_buffer {
-    char *block; /* owned; NULL while empty */
-    uint32_t len;
-    uint8_t size; /* enum block_size */
-};
-
 /* In a block of its own, with its request's head behind it. */
 struct stream {
     struct h2_stream h2; /* first: the engine's part */
     struct h2_connection *connection;
-    struct list link;                    /* in the connection's streams */
-    struct list starting;                /* in the connection's list of those */
-    struct fiber *fiber;                 /* borrowed; NULL before its start and after its end */
-    struct fiber *reading, *writing;     /* borrowed while they wait */
-    struct h2_tunnel *tunnel;            /* owned; NULL but after an upgrade */
-    char *head_block;                    /* owned; what the head needed besides; or NULL */
-    struct h2_buffer in[H2_BUFFERS_MAX]; /* of the body, received: a ring */
-    uint8_t in_first, in_count;
-    uint32_t in_len;       /* bytes in it */
-    struct h2_buffer lent; /* of the body what a handler looks at */
-    uint64_t used;         /* of the body what handlers have looked at */
-    bool is_closed;        /* the engine has forgotten it */
-    bool wants_tunnel;     /* an extended CONNECT */
+    struct list link;                /* in the connection's streams */
+    struct list starting;            /* in the connection's list of those */
+    struct fiber *fiber;             /* borrowed; NULL before its start and after its end */
+    struct fiber *reading, *writing; /* borrowed while they wait */
+    struct h2_tunnel *tunnel;        /* owned; NULL but after an upgrade */
+    char *head_block;                /* owned; what the head needed besides; or NULL */
+    struct h2_inbox inbox;           /* of the body */
+    uint64_t used;                   /* of the body what handlers have looked at */
+    bool is_closed;                  /* the engine has forgotten it */
+    bool wants_tunnel;               /* an extended CONNECT */
     char head[];
 };
 

@@ -15,24 +15,15 @@
 /* How long the rest of a request that was answered already may come. */
 #define SKIP_MS 2000
 
-static void drop_buffer(struct h2_buffer *buffer)
-{
-    block_give(buffer->block, (enum block_size)buffer->size);
-    *buffer = (struct h2_buffer){0};
-}
-
 static void destroy(struct stream *stream)
 {
     struct h2_connection *connection = stream->connection;
-    size_t unused = stream->in_len + stream->lent.len;
+    size_t unused = h2_inbox_drop(&stream->inbox);
     /* What nobody has looked at is not to narrow the connection's window. */
     if (unused > 0 && h2_is_live(connection))
         h2_session_consume(connection->engine, NULL, unused);
     list_remove(&stream->link);
     list_remove(&stream->starting);
-    for (int i = 0; i < H2_BUFFERS_MAX; i++)
-        drop_buffer(&stream->in[i]);
-    drop_buffer(&stream->lent);
     block_give(stream->head_block, BLOCK_LARGE);
     block_give((char *)stream, BLOCK_SMALL);
     connection->streams_count--;
@@ -106,59 +97,6 @@ void h2_start_streams(struct h2_connection *connection)
 
 /* The body. */
 
-static struct h2_buffer *in_at(struct stream *stream, unsigned number)
-{
-    return &stream->in[(stream->in_first + number) % H2_BUFFERS_MAX];
-}
-
-static int take_buffer(struct h2_buffer *buffer, enum block_size size)
-{
-    char *block = block_take(size);
-    if (block == NULL)
-        return -ENOMEM;
-    if (buffer->len > 0)
-        memcpy(block, buffer->block, buffer->len);
-    block_give(buffer->block, (enum block_size)buffer->size);
-    buffer->block = block;
-    buffer->size = (uint8_t)size;
-    return 0;
-}
-
-/* The last buffer with room in it. A small one grows before there is another. */
-static struct h2_buffer *make_room(struct stream *stream, size_t len)
-{
-    struct h2_buffer *last = stream->in_count > 0 ? in_at(stream, stream->in_count - 1U) : NULL;
-    if (last == NULL || last->len == BLOCK_LARGE_BYTES) {
-        if (stream->in_count == H2_BUFFERS_MAX)
-            return NULL;
-        last = in_at(stream, stream->in_count);
-        enum block_size size = len > BLOCK_SMALL_BYTES ? BLOCK_LARGE : BLOCK_SMALL;
-        if (take_buffer(last, size) < 0)
-            return NULL;
-        stream->in_count++;
-    } else if (last->size == BLOCK_SMALL && last->len + len > BLOCK_SMALL_BYTES &&
-               take_buffer(last, BLOCK_LARGE) < 0) {
-        return NULL;
-    }
-    return last;
-}
-
-static int append(struct stream *stream, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        struct h2_buffer *last = make_room(stream, bytes.len);
-        if (last == NULL)
-            return -ENOMEM;
-        struct slice part =
-            slice_first(bytes, block_bytes((enum block_size)last->size) - last->len);
-        memcpy(last->block + last->len, part.at, part.len);
-        last->len += (uint32_t)part.len;
-        stream->in_len += (uint32_t)part.len;
-        bytes = slice_from(bytes, part.len);
-    }
-    return 0;
-}
-
 static void wake_reader(struct stream *stream)
 {
     if (stream->reading != NULL)
@@ -171,7 +109,7 @@ static int take_data(void *owner, struct h2_stream *h2, struct slice bytes)
 {
     struct stream *stream = stream_of(h2);
     (void)owner;
-    int rc = append(stream, bytes);
+    int rc = h2_inbox_append(&stream->inbox, bytes);
     wake_reader(stream);
     return rc;
 }
@@ -186,8 +124,7 @@ static void end_request(void *owner, struct h2_stream *h2)
 static void use_up(struct stream *stream)
 {
     struct h2_connection *connection = stream->connection;
-    size_t len = stream->lent.len;
-    drop_buffer(&stream->lent);
+    size_t len = h2_inbox_use_up(&stream->inbox);
     if (len == 0 || !h2_is_live(connection))
         return;
     bool was_narrow = stream->used < H2_STREAM_WINDOW_BYTES / 2;
@@ -202,16 +139,8 @@ static void use_up(struct stream *stream)
 int stream_try_body(struct stream *stream, struct slice *ret_data)
 {
     use_up(stream);
-    if (stream->in_count > 0) {
-        struct h2_buffer *first = in_at(stream, 0);
-        stream->lent = *first;
-        *first = (struct h2_buffer){0};
-        stream->in_first = (uint8_t)((stream->in_first + 1U) % H2_BUFFERS_MAX);
-        stream->in_count--;
-        stream->in_len -= stream->lent.len;
-        *ret_data = slice_of(stream->lent.block, stream->lent.len);
+    if (h2_inbox_lend(&stream->inbox, ret_data))
         return 1;
-    }
     if (stream->h2.has_ended)
         return 0;
     return stream->is_closed || stream->connection->has_ended ? -ECONNRESET : -EAGAIN;
@@ -288,15 +217,15 @@ static void settle_framing(const struct stream *stream, struct framing *framing)
     const struct h2_head *head = &stream->h2.head;
     if (!stream->h2.has_ended || framing->kind != BODY_CHUNKED || head->count > head->head_count)
         return;
-    framing->has_content_length = stream->in_len > 0;
-    framing->content_length = stream->in_len;
-    framing->kind = stream->in_len > 0 ? BODY_LENGTH : BODY_NONE;
+    framing->has_content_length = stream->inbox.len > 0;
+    framing->content_length = stream->inbox.len;
+    framing->kind = stream->inbox.len > 0 ? BODY_LENGTH : BODY_NONE;
 }
 
 static int read_request(struct exchange *exchange, struct stream *stream)
 {
     struct h1_refusal refusal = {0};
-    bool has_no_body = stream->h2.has_ended && stream->in_len == 0 &&
+    bool has_no_body = stream->h2.has_ended && stream->inbox.len == 0 &&
                        stream->h2.head.count == stream->h2.head.head_count;
     int rc = h2_head_parse(&stream->h2.head, &exchange->arena, has_no_body, &exchange->request,
                            &refusal);
