@@ -6,6 +6,7 @@
 #include "conf/policy_checks.h"
 #include "conf/tls_checks.h"
 #include "conf/value.h"
+#include "wire/grpc/health.h"
 #include "wire/http/uri.h"
 
 #define REWRITE_LEN_MAX 1000
@@ -332,13 +333,27 @@ static void check_group_tls_beside(struct reading *reading, const struct tree_no
                       "are not sent: keep one");
 }
 
+/* What a protocol cannot have. */
+static void check_protocol(struct reading *reading, const struct tree_node *node,
+                           const struct conf_group *group)
+{
+    if (group->protocol == CONF_PROTOCOL_TCP)
+        check_tcp_group(reading, node);
+    if (group->protocol == CONF_PROTOCOL_H2)
+        refuse_beside(reading, node, "proxy_protocol",
+                      "tells of one client at the beginning of a connection, and one of HTTP/2 is "
+                      "for many clients");
+    else if (group->health.by_grpc)
+        refuse_beside(reading, tree_get(node, "health"), "grpc",
+                      "is for targets that speak HTTP/2: add `protocol: h2`");
+}
+
 void check_group(struct reading *reading, const struct tree_node *node, void *object)
 {
     const struct conf_group *group = object;
     check_line(reading, node, group);
     check_group_tls_beside(reading, node, group);
-    if (group->protocol == CONF_PROTOCOL_TCP)
-        check_tcp_group(reading, node);
+    check_protocol(reading, node, group);
 }
 
 void check_proxy_protocol(struct reading *reading, const struct tree_node *node, void *object)
@@ -354,9 +369,13 @@ void check_proxy_protocol(struct reading *reading, const struct tree_node *node,
 
 void check_health(struct reading *reading, const struct tree_node *node, void *object)
 {
-    (void)reading;
     struct conf_health *health = object;
     health->enabled = true;
+    health->by_grpc = tree_get(node, "grpc") != NULL;
+    if (health->by_grpc)
+        refuse_beside(reading, node, "path", "is asked by GET, and \"grpc\" by a call: keep one");
+    if (health->grpc.len > GRPC_HEALTH_NAME_BYTES_MAX)
+        reading_error(reading, tree_get(node, "grpc")->place, "the name is too long for a service");
     health->any_below_500 = tree_get(node, "path") == NULL;
 }
 
@@ -482,8 +501,7 @@ void check_service(struct reading *reading, const struct tree_node *node, void *
         service->group.health.enabled = true;
         service->group.health.any_below_500 = true;
     }
-    if (service->group.protocol == CONF_PROTOCOL_TCP)
-        check_tcp_group(reading, node);
+    check_protocol(reading, node, &service->group);
 }
 
 /* Only a site that is alone has all domains without saying so. */

@@ -23,7 +23,8 @@
 static const struct schema_word group_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1"},
     {"tcp", CONF_PROTOCOL_TCP, false, "anything; for listeners with that protocol"},
-    {"h2", CONF_PROTOCOL_H2, true, "HTTP/2"},
+    {"h2", CONF_PROTOCOL_H2, false,
+     "HTTP/2, as gRPC wants it: by TLS where `tls` says so, else with prior knowledge"},
     {NULL},
 };
 
@@ -31,7 +32,8 @@ static const struct schema_word service_protocols[] = {
     {"http", CONF_PROTOCOL_HTTP, false, "HTTP/1.1; rules may forward to it"},
     {"tcp", CONF_PROTOCOL_TCP, false,
      "something else, such as Redis; listeners with that protocol may forward to it"},
-    {"h2", CONF_PROTOCOL_H2, true, "HTTP/2"},
+    {"h2", CONF_PROTOCOL_H2, false,
+     "HTTP/2, as gRPC wants it: by TLS where `tls` says so, else with prior knowledge"},
     {NULL},
 };
 
@@ -129,6 +131,13 @@ static const struct schema_row timeouts_rows[] = {
      AT(struct conf_timeouts, idle_ms),
      .standard = "60s",
      .doc = "without a byte in a body, or in an upgraded connection such as a WebSocket"},
+    {.name = "grpc",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = MS_PER_D,
+     AT(struct conf_timeouts, grpc_ms),
+     .doc = "a gRPC call as a whole, whatever longer time its client allows; without it as long as "
+            "its `grpc-timeout` says"},
 };
 
 static const struct schema_struct timeouts_type = {
@@ -361,6 +370,11 @@ static const struct schema_row health_rows[] = {
      AT(struct conf_health, path),
      .standard = "/",
      .doc = "asked by GET; when it is given, 2xx and 3xx are healthy, else all below 500"},
+    {.name = "grpc",
+     .kind = SCHEMA_LINE,
+     AT(struct conf_health, grpc),
+     .doc = "with `protocol: h2`, in place of `path`: gRPC's health protocol asked about this "
+            "service, `\"\"` for the whole server; SERVING is healthy"},
     {.name = "interval",
      .kind = SCHEMA_DURATION,
      .min = 100,

@@ -54,6 +54,7 @@ struct conf_timeouts {
     int64_t connect_ms;
     int64_t response_ms; /* to the head of the response */
     int64_t idle_ms;     /* without a byte in a body, either way */
+    int64_t grpc_ms;     /* a gRPC call as a whole; 0: as its client says */
 };
 
 /* Of a tcp listener: who gets the connections to a name that the client asks for by SNI. */
@@ -343,6 +344,8 @@ struct conf_target {
 struct conf_health {
     bool enabled;
     bool any_below_500; /* no path was given: the target only has to answer, with any such status */
+    bool by_grpc;       /* gRPC's health protocol is asked in place of `path` */
+    struct slice grpc;  /* of which service; empty: the server */
     struct slice path;
     struct slice host; /* Host of the health request: the first domain of a site that forwards
                           here ("health.x" for "*.x"); empty when there is none: the address */
@@ -422,6 +425,7 @@ enum conf_log_format { CONF_LOG_OFF, CONF_LOG_JSON, CONF_LOG_COMBINED };
     row(TRIES, "tries", "how many tries it took; more than 1: others failed before")               \
     row(UPSTREAM_MS, "upstream_ms", "to the head of the target's response")                        \
     row(REASON, "reason", "why Weir itself answered with an error")                                \
+    row(GRPC_STATUS, "grpc_status", "of a gRPC call, as a number: the target's or Weir's own")     \
     row(TRACE_ID, "trace_id", "the trace it is part of, where there is `tracing`")                 \
     row(REFERER, "referer", "of the request")                                                      \
     row(USER_AGENT, "user_agent", "of the request")                                                \

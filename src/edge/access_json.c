@@ -203,6 +203,13 @@ static void put_trace_id(struct line *line, const struct key *key)
     write_char(line->out, '"');
 }
 
+static void put_grpc_status(struct line *line, const struct key *key)
+{
+    const struct exchange_notes *notes = &line->exchange->notes;
+    if (notes->has_grpc_status)
+        put_number(line, key, notes->grpc_status);
+}
+
 static void put_referer(struct line *line, const struct key *key)
 {
     struct slice value = fields_value(&line->exchange->request.fields, FIELD_REFERER);
@@ -272,6 +279,7 @@ static void (*const putters[CONF_LOG_FIELDS_COUNT])(struct line *line, const str
     [CONF_LOG_FIELD_TRIES] = put_tries,
     [CONF_LOG_FIELD_UPSTREAM_MS] = put_upstream_ms,
     [CONF_LOG_FIELD_REASON] = put_reason,
+    [CONF_LOG_FIELD_GRPC_STATUS] = put_grpc_status,
     [CONF_LOG_FIELD_TRACE_ID] = put_trace_id,
     [CONF_LOG_FIELD_REFERER] = put_referer,
     [CONF_LOG_FIELD_USER_AGENT] = put_user_agent,

@@ -7,6 +7,7 @@
 #include "edge/report.h"
 #include "edge/state.h"
 #include "edge/trace/tracer.h"
+#include "wire/grpc/grpc.h"
 
 /* A sample: its name, labels by write_label, then one of the values. */
 void metric_begin_sample(struct metric_page *page, const struct metric *metric, const char *suffix)
@@ -110,6 +111,15 @@ static void write_responses(struct metric_page *page, const struct metric *metri
         metric_begin_sample(page, metric, "");
         metric_write_label(page, "class", slice_of_cstr(response_class_name(i)));
         metric_end_sample(page, page->report->sum.responses[i]);
+    }
+}
+
+static void write_grpc_calls(struct metric_page *page, const struct metric *metric)
+{
+    for (unsigned i = 0; i < GRPC_STATUSES; i++) {
+        metric_begin_sample(page, metric, "");
+        metric_write_label(page, "grpc_status", grpc_status_name((enum grpc_status)i));
+        metric_end_sample(page, page->report->sum.grpc_calls[i]);
     }
 }
 
@@ -399,6 +409,9 @@ const struct metric metrics_table[] = {
     {"weir_responses_total", METRIC_COUNTER, "class",
      "Responses by the hundreds of their status; none: the client left before there was one.",
      write_responses, 0},
+    {"weir_grpc_calls_total", METRIC_COUNTER, "grpc_status",
+     "gRPC calls by their status, the target's or Weir's own: OK, UNAVAILABLE, and so on.",
+     write_grpc_calls, 0},
     {"weir_request_duration_seconds", METRIC_HISTOGRAM, "listener, le",
      "From a request's complete head to the last byte of its response.", write_durations, 0},
     {"weir_site_requests_total", METRIC_COUNTER, "site, class",

@@ -2,17 +2,18 @@
 #include "http/client.h"
 
 #include "base/cleanup.h"
+#include "http/h2_upstream.h"
 #include "http/tls_io.h"
 
 #include <errno.h>
-
-#define IDLE_MS_MAX 60000
 
 void client_pool_init(struct client_pool *pool, const struct address *address,
                       const struct address *other, unsigned idle_max)
 {
     *pool = (struct client_pool){.idle_max = idle_max, .address = *address, .other = *other};
     list_init(&pool->idle);
+    list_init(&pool->h2);
+    list_init(&pool->h2_waiting);
 }
 
 static void leave_pool(struct upstream *upstream)
@@ -38,6 +39,7 @@ void client_pool_finish(struct client_pool *pool)
 {
     while (!list_is_empty(&pool->idle))
         client_drop(CONTAINER_OF(pool->idle.next, struct upstream, link));
+    h2_upstream_close_all(pool);
 }
 
 static bool is_idle(const struct upstream *upstream)
@@ -137,7 +139,7 @@ void client_give_back(struct upstream *upstream)
     upstream->idle_since_ms = loop_now_ms();
     list_prepend(&pool->idle, &upstream->link);
     pool->idle_count++;
-    timer_arm(&upstream->timer, loop_deadline(IDLE_MS_MAX));
+    timer_arm(&upstream->timer, loop_deadline(CLIENT_IDLE_MS_MAX));
 }
 
 /* Receives until a head is complete: its length, or an error. */

@@ -1,5 +1,6 @@
 /*
- * Connections to targets, and the pool of idle ones that each worker keeps for each target. HTTP/1.
+ * Connections to targets, and the pool of idle ones that each worker keeps for each target. HTTP/1;
+ * those of HTTP/2 are in http/h2_upstream.h, of the same pool. Requests go by http/call.h.
  */
 #pragma once
 
@@ -7,7 +8,10 @@
 #include "os/io.h"
 #include "wire/http/message.h"
 
-/* Idle connections of one worker to one target. */
+/* A connection without a request is closed after this time. */
+#define CLIENT_IDLE_MS_MAX 60000
+
+/* Connections of one worker to one target: the idle ones. */
 struct client_pool {
     struct list idle; /* newest first */
     unsigned idle_count;
@@ -16,6 +20,13 @@ struct client_pool {
     struct address other;   /* tried where `address` refuses; len 0: none */
     struct tls_client *tls; /* borrowed, as the next; outlives the pool; NULL: plain */
     struct slice host;      /* what the target's certificate must be for */
+
+    /* Where the target speaks HTTP/2: its connections, in the order in which they take requests. */
+    bool is_h2;
+    bool is_connecting; /* one of them is being made */
+    struct list h2;
+    unsigned h2_count;
+    struct list h2_waiting; /* for a stream */
 };
 
 struct tls_client;

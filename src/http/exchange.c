@@ -480,9 +480,39 @@ void exchange_respond_error(struct exchange *exchange, unsigned status, const ch
     exchange_refuse(exchange, status, reason, (struct slice){0});
 }
 
+void exchange_note_grpc(struct exchange *exchange, enum grpc_status status)
+{
+    exchange->notes.has_grpc_status = true;
+    exchange->notes.grpc_status = (uint8_t)status;
+}
+
+/* A response that is all head, as its trailers would be ("Trailers-Only"). */
+static void refuse_grpc(struct exchange *exchange, unsigned status, const char *reason,
+                        struct slice fields)
+{
+    enum grpc_status grpc_status = grpc_status_of_http(status);
+    struct writer *head = exchange_begin(exchange, 200, (struct slice){0}, EXCHANGE_LENGTH_UNKNOWN);
+    if (head == NULL)
+        return;
+    exchange_note_grpc(exchange, grpc_status);
+    exchange_write_own_fields(head);
+    write_slice(head, fields);
+    write_literal(head, "Content-Type: application/grpc\r\nGrpc-Status: ");
+    write_u64(head, grpc_status);
+    write_literal(head, "\r\nGrpc-Message: ");
+    grpc_write_message(head, slice_of_cstr(reason == NULL ? http_status_reason(status) : reason));
+    write_literal(head, "\r\n");
+    (void)exchange_send(exchange, (struct slice){0}, false);
+}
+
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *reason,
                      struct slice fields)
 {
+    if (UNLIKELY(exchange_is_grpc(exchange))) {
+        exchange->notes.reason = reason;
+        refuse_grpc(exchange, status, reason, fields);
+        return;
+    }
     char text[256];
     struct writer body;
     writer_init(&body, text, sizeof text);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "wire/grpc/grpc.h"
 #include "wire/h1/serialise.h"
 #include "wire/http/message.h"
 
@@ -121,10 +122,12 @@ struct exchange_notes {
     struct slice group;
     struct slice target;
     unsigned tries;
-    bool is_retry_denied;        /* the budget for retries was used up */
-    int64_t upstream_us;         /* from the request's first byte to the response's head */
-    const char *reason;          /* why Weir itself answered with an error; NULL otherwise */
-    struct series *series;       /* the edge's: where it counts; borrowed until it was logged */
+    bool is_retry_denied;  /* the budget for retries was used up */
+    int64_t upstream_us;   /* from the request's first byte to the response's head */
+    const char *reason;    /* why Weir itself answered with an error; NULL otherwise */
+    struct series *series; /* the edge's: where it counts; borrowed until it was logged */
+    bool has_grpc_status;
+    uint8_t grpc_status;         /* of a gRPC call: the target's, or Weir's own */
     struct slice user;           /* who it is, once a password was checked */
     struct slice client_subject; /* of a certificate that was verified; of the exchange's arena */
     struct exchange_trace trace;
@@ -270,6 +273,16 @@ void exchange_give_up(struct exchange *exchange);
  */
 int exchange_relay(struct exchange *exchange, struct io *target, struct inflow *from_target,
                    const struct relay_terms *terms);
+
+/* Is it a call of gRPC? Errors of Weir's own are then told as gRPC tells them. */
+static inline bool exchange_is_grpc(const struct exchange *exchange)
+{
+    return exchange->request.method == METHOD_POST &&
+           grpc_is_content_type(fields_value(&exchange->request.fields, FIELD_CONTENT_TYPE));
+}
+
+/* The status of a call, for who looks at it later. */
+void exchange_note_grpc(struct exchange *exchange, enum grpc_status status);
 
 /* A whole response with a short text body. `reason` goes to the notes. */
 void exchange_respond_error(struct exchange *exchange, unsigned status, const char *reason);

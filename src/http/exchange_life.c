@@ -123,6 +123,8 @@ static void count(const struct exchange *exchange)
         return;
     counter_add(&counters->requests, 1);
     counter_add(&counters->responses[hundreds < COUNT_OF(counters->responses) ? hundreds : 0], 1);
+    if (UNLIKELY(exchange->notes.has_grpc_status))
+        counter_add(&counters->grpc_calls[exchange->notes.grpc_status], 1);
     counter_add(&counters->bytes_received, exchange->request_bytes);
     counter_add(&counters->bytes_sent, exchange->response_bytes);
 }

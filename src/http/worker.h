@@ -48,6 +48,7 @@ struct worker_counters {
     uint64_t requests;
     uint64_t requests_refused; /* not valid HTTP, or over a limit */
     uint64_t responses[6];     /* by hundreds; [0] for those that were never sent */
+    uint64_t grpc_calls[17];   /* by the status of gRPC */
     uint64_t bytes_received;   /* bodies of requests */
     uint64_t bytes_sent;       /* bodies of responses */
     uint64_t head_timeouts;

@@ -54,8 +54,12 @@ enum verdict attempt_judge_loss(struct attempt *attempt, int rc, const char *why
                             attempt_wants_retry(attempt, CONF_RETRY_TIMEOUT) ? VERDICT_RETRY_OTHER
                                                                              : VERDICT_FAILED,
                             504, "the target did not answer in time");
-    bool was_untouched =
-        attempt->upstream->is_reused && rc != -EBADMSG && attempt->exchange->state == RESPONSE_NONE;
+    /* The target has not looked at it: once on another connection, then elsewhere. */
+    if (rc == -ENOLINK && attempt_is_repeatable(attempt))
+        return attempt_fail(
+            attempt, attempt->refusals++ == 0 ? VERDICT_RETRY_SAME : VERDICT_NOT_SENT, 502, why);
+    bool was_untouched = call_is_reused(&attempt->call) && rc != -EBADMSG &&
+                         attempt->exchange->state == RESPONSE_NONE;
     if (was_untouched && attempt_is_repeatable(attempt) && attempt_is_idempotent(attempt))
         return attempt_fail(attempt, VERDICT_RETRY_SAME, 502, why);
     if (!was_untouched)

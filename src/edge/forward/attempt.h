@@ -33,14 +33,17 @@ struct attempt {
     struct member *tried[BALANCER_TRIES_MAX]; /* counted; the last one is the current one */
     unsigned tried_count, tries_max;
     struct member *member;
-    struct upstream *upstream;
+    struct call call;
     struct upload upload;
     struct kept_body kept;
     struct response_head response;
     int64_t began_us, answered_us; /* of this try; 0: no response's head yet */
     bool wants_latency, wants_pace;
+    bool is_grpc;
+    int64_t call_deadline_ms; /* of a gRPC call as a whole, however often it is tried; or never */
     struct own_cookies cookies;
     struct had split, own;  /* what the client's cookies say: of the group, and of the target */
+    unsigned refusals;      /* by the current target: it has not looked at the request */
     unsigned retry_after_s; /* to tell the client; 0: nothing */
     unsigned status;        /* to answer with when it failed */
     const char *why;
@@ -67,6 +70,15 @@ bool attempt_wants_retry(const struct attempt *attempt, enum conf_retry_cause ca
 
 /* For a while others are asked before this target. */
 void attempt_suspect(struct attempt *attempt);
+
+/* The time that is left of a call: `timeout_ms` at most. */
+static inline int64_t attempt_clamp(const struct attempt *attempt, int64_t timeout_ms)
+{
+    if (LIKELY(attempt->call_deadline_ms == FIBER_FOREVER))
+        return timeout_ms;
+    int64_t left_ms = attempt->call_deadline_ms - loop_now_ms();
+    return left_ms < timeout_ms ? left_ms : timeout_ms;
+}
 
 /* What a broken connection means for the request. */
 enum verdict attempt_judge_loss(struct attempt *attempt, int rc, const char *why);

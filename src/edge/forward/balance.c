@@ -86,14 +86,9 @@ static struct member *find_member(const struct balancer *balancer, const struct 
     return NULL;
 }
 
-static struct member *take_member(const struct balancer *balancer, struct target *target)
+static struct member *make_member(const struct balancer *balancer, struct target *target)
 {
-    struct member *member = find_member(balancer, target);
-    if (member != NULL && member->tls == balancer->tls) {
-        member->references++;
-        return member;
-    }
-    member = NEW(struct member);
+    struct member *member = NEW(struct member);
     if (member == NULL)
         return NULL;
     member->references = 1;
@@ -103,6 +98,18 @@ static struct member *take_member(const struct balancer *balancer, struct target
     if (balancer->tls != NULL)
         member->pool.tls = member->tls = tls_client_ref(balancer->tls);
     member->pool.host = target->host;
+    return member;
+}
+
+static struct member *take_member(const struct balancer *balancer, struct target *target)
+{
+    struct member *member = find_member(balancer, target);
+    if (member != NULL && member->tls == balancer->tls)
+        member->references++;
+    else
+        member = make_member(balancer, target);
+    if (member != NULL)
+        member->pool.is_h2 = balancer->conf->protocol == CONF_PROTOCOL_H2;
     return member;
 }
 

@@ -36,13 +36,10 @@ static bool is_private(const struct attempt *attempt)
 static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
 {
     struct client_pool *pool = &attempt->member->pool;
-    if (!must_be_new && !is_private(attempt))
-        attempt->upstream = client_take_idle(pool, attempt_is_idempotent(attempt) ? 0 : FRESH_MS);
-    if (attempt->upstream != NULL)
-        return VERDICT_DONE;
-    int64_t deadline_ms = loop_deadline(attempt->rule->timeouts.connect_ms);
+    int64_t deadline_ms = loop_deadline(attempt_clamp(attempt, attempt->rule->timeouts.connect_ms));
     const char *why = NULL;
-    int rc = client_connect(pool, deadline_ms, &attempt->upstream, &why);
+    int rc = call_open(&attempt->call, pool, attempt_is_idempotent(attempt) ? 0 : FRESH_MS,
+                       must_be_new || is_private(attempt), deadline_ms, &why);
     if (rc == 0)
         return VERDICT_DONE;
     if (rc == -ECANCELED)
@@ -50,12 +47,16 @@ static enum verdict obtain_connection(struct attempt *attempt, bool must_be_new)
     if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
         return attempt_fail(attempt, VERDICT_FAILED, 503,
                             "no memory or descriptor for a connection");
-    attempt_suspect(attempt);
+    if (rc != -EBUSY)
+        attempt_suspect(attempt);
     bool may_retry = (attempt->rule->retries.causes & CONF_RETRY_CONNECT) != 0;
     return attempt_fail(attempt, may_retry ? VERDICT_NOT_SENT : VERDICT_FAILED,
-                        rc == -ETIMEDOUT ? 504 : 502,
+                        rc == -ETIMEDOUT ? 504
+                        : rc == -EBUSY   ? 503
+                                         : 502,
                         why != NULL        ? why
                         : rc == -ETIMEDOUT ? "the target did not accept in time"
+                        : rc == -EBUSY     ? "as many requests are under way as the target takes"
                                            : "the target refused the connection");
 }
 
@@ -68,7 +69,7 @@ static enum verdict send_request(struct attempt *attempt)
     writer_init(&head, block, BLOCK_LARGE_BYTES);
     forward_write_request(&head, attempt->exchange, attempt->group, &attempt->cookies);
     int rc = head.overflown ? -EMSGSIZE
-                            : upload_begin(&attempt->upload, attempt->exchange, attempt->upstream,
+                            : upload_begin(&attempt->upload, attempt->exchange, &attempt->call,
                                            writer_slice(&head), attempt->rule->timeouts.idle_ms,
                                            &attempt->kept);
     block_give(block, BLOCK_LARGE);
@@ -80,23 +81,25 @@ static enum verdict send_request(struct attempt *attempt)
     return VERDICT_DONE;
 }
 
-static int64_t response_deadline(const struct conf_rule *rule)
+static int64_t response_deadline(const struct attempt *attempt)
 {
+    const struct conf_rule *rule = attempt->rule;
     int64_t timeout_ms = rule->timeouts.response_ms, try_ms = rule->retries.timeout_ms;
-    return loop_deadline(try_ms > 0 && try_ms < timeout_ms ? try_ms : timeout_ms);
+    return loop_deadline(
+        attempt_clamp(attempt, try_ms > 0 && try_ms < timeout_ms ? try_ms : timeout_ms));
 }
 
 /* The final response's head, or 101; interim ones are passed on. */
 static enum verdict read_response(struct attempt *attempt)
 {
     struct exchange *exchange = attempt->exchange;
-    int64_t deadline_ms = response_deadline(attempt->rule);
+    int64_t deadline_ms = response_deadline(attempt);
     for (;;) {
         struct response_head *response = &attempt->response;
         response->fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
         const char *why = NULL;
-        int rc = client_read_head(attempt->upstream, exchange->request.method, deadline_ms,
-                                  response, &why);
+        int rc =
+            call_read_head(&attempt->call, exchange->request.method, deadline_ms, response, &why);
         if (rc < 0)
             return attempt_judge_loss(
                 attempt, rc,
@@ -118,11 +121,10 @@ static void release_connection(struct attempt *attempt, enum verdict verdict)
 {
     bool upload_ended = upload_end(&attempt->upload);
     if (verdict == VERDICT_DONE && upload_ended && attempt->response.keep_alive &&
-        attempt->upstream != NULL && !is_private(attempt))
-        client_give_back(attempt->upstream);
+        call_is_open(&attempt->call) && !is_private(attempt))
+        call_give_back(&attempt->call);
     else
-        client_drop(attempt->upstream);
-    attempt->upstream = NULL;
+        call_drop(&attempt->call);
 }
 
 /* An answer that the rule wants another one for, while there is somebody to give it. */
@@ -191,7 +193,7 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
     enum verdict verdict = obtain_connection(attempt, must_be_new);
     if (verdict == VERDICT_DONE) {
-        notes_try_connected(attempt->exchange, attempt->upstream->is_reused);
+        notes_try_connected(attempt->exchange, call_is_reused(&attempt->call));
         verdict = send_request(attempt);
     }
     if (verdict == VERDICT_DONE)
@@ -219,6 +221,7 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 /* On one member, and where its idle connection had died on a new one. */
 static enum verdict try_fully(struct attempt *attempt)
 {
+    attempt->refusals = 0;
     enum verdict verdict = try_member(attempt, false);
     if (verdict == VERDICT_RETRY_SAME)
         verdict = try_member(attempt, true);
@@ -239,9 +242,10 @@ static void count_tries(struct attempt *attempt)
 {
     unsigned tries_max = attempt->rule->retries.max + 1;
     attempt->tries_max = tries_max < BALANCER_TRIES_MAX ? tries_max : BALANCER_TRIES_MAX;
-    /* What may be sent again is kept, as far as it is small. */
-    attempt->kept.is_wanted |=
-        tries_max > 1 && attempt_is_idempotent(attempt) && may_be_kept(attempt->exchange);
+    /* What may be sent again is kept, as far as it is small; targets of HTTP/2 refuse streams. */
+    bool may_repeat =
+        attempt_is_idempotent(attempt) || attempt->group->protocol == CONF_PROTOCOL_H2;
+    attempt->kept.is_wanted |= tries_max > 1 && may_repeat && may_be_kept(attempt->exchange);
 }
 
 static void end_tries(struct attempt *attempt)
@@ -321,6 +325,22 @@ static void choose_group(struct attempt *attempt, const struct route *route,
         sticky->enabled && sticky_read(attempt->exchange, sticky, &attempt->own.token);
 }
 
+/* A call has a deadline as a whole, which its client tells and the rule may shorten. */
+static void begin_grpc(struct attempt *attempt)
+{
+    const struct exchange *exchange = attempt->exchange;
+    const struct field *field = fields_find_name(&exchange->request.fields, SLICE("grpc-timeout"));
+    int64_t max_ms = attempt->rule->timeouts.grpc_ms, timeout_ms = INT64_MAX, client_ms;
+    attempt->is_grpc = true;
+    if (max_ms > 0)
+        timeout_ms = max_ms;
+    if (field != NULL && grpc_parse_timeout(field->value, &client_ms) == 0 &&
+        client_ms < timeout_ms)
+        timeout_ms = client_ms;
+    if (timeout_ms < INT64_MAX)
+        attempt->call_deadline_ms = exchange->started_us / 1000 + timeout_ms;
+}
+
 /* With a hint when to come again (RFC 9110 §10.2.3). */
 static void refuse_for_now(struct exchange *exchange, const struct attempt *attempt)
 {
@@ -336,8 +356,11 @@ static void refuse_for_now(struct exchange *exchange, const struct attempt *atte
 void forward_run(struct exchange *exchange, const struct route *route, struct view *view)
 {
     const struct conf_rule *rule = route->rule;
-    struct attempt attempt = {.exchange = exchange, .rule = rule};
+    struct attempt attempt = {
+        .exchange = exchange, .rule = rule, .call_deadline_ms = FIBER_FOREVER};
     choose_group(&attempt, route, view);
+    if (UNLIKELY(exchange_is_grpc(exchange)))
+        begin_grpc(&attempt);
     exchange->body_max = rule->body_max;
     if (exchange->request.framing.has_content_length &&
         exchange->request.framing.content_length > rule->body_max) {

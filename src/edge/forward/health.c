@@ -9,9 +9,11 @@
 #include "base/writer.h"
 #include "edge/forward/ejection.h"
 #include "edge/forward/target.h"
-#include "http/client.h"
+#include "http/call.h"
 #include "http/worker.h"
 #include "os/loop.h"
+#include "wire/grpc/grpc.h"
+#include "wire/grpc/health.h"
 #include "wire/tls/connection.h"
 
 #include <errno.h>
@@ -45,21 +47,49 @@ static struct slice host_of(const struct target *target)
     return slash > 0 ? slice_first(target->id, (size_t)slash) : target->id;
 }
 
-static void write_request(struct writer *writer, const struct check *check)
+static struct slice host_to_ask(const struct check *check)
 {
     const struct conf_health *health = &check->setup->conf->health;
-    struct slice host = health->host.len > 0 ? health->host : host_of(check->target);
+    return health->host.len > 0 ? health->host : host_of(check->target);
+}
+
+static void write_request(struct writer *writer, const struct check *check)
+{
     write_literal(writer, "GET ");
-    write_slice(writer, health->path);
+    write_slice(writer, check->setup->conf->health.path);
     write_literal(writer, " HTTP/1.1\r\nHost: ");
-    write_slice(writer, host);
+    write_slice(writer, host_to_ask(check));
     write_literal(writer, "\r\nX-Forwarded-Proto: https\r\nUser-Agent: weir-health\r\n"
                           "Accept: */*\r\nConnection: close\r\n\r\n");
 }
 
-static int ask(const struct check *check, struct upstream *upstream, int64_t deadline_ms,
+static void write_grpc_request(struct writer *writer, const struct check *check)
+{
+    write_literal(writer, "POST ");
+    write_slice(writer, GRPC_HEALTH_PATH);
+    write_literal(writer, " HTTP/1.1\r\nHost: ");
+    write_slice(writer, host_to_ask(check));
+    write_literal(writer, "\r\nUser-Agent: weir-health\r\nContent-Type: application/grpc\r\n"
+                          "TE: trailers\r\n\r\n");
+}
+
+static int read_head(struct call *call, enum http_method method, int64_t deadline_ms,
+                     struct response_head *ret_response)
+{
+    int rc = 0;
+    ret_response->status = 100;
+    while (rc == 0 && ret_response->status < 200) {
+        ret_response->fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
+        const char *why;
+        rc = call_read_head(call, method, deadline_ms, ret_response, &why);
+    }
+    return rc;
+}
+
+static int ask(const struct check *check, struct call *call, int64_t deadline_ms,
                unsigned *ret_status)
 {
+    static const struct framing no_body = {.kind = BODY_NONE};
     char *block = block_take(BLOCK_LARGE);
     if (block == NULL)
         return -ENOMEM;
@@ -67,17 +97,101 @@ static int ask(const struct check *check, struct upstream *upstream, int64_t dea
     writer_init(&request, block, BLOCK_LARGE_BYTES);
     proxy_write(&request, check->setup->conf->proxy_protocol, &own_connection);
     write_request(&request, check);
-    struct iovec part = {block, writer_slice(&request).len};
-    int rc = io_write_all(&upstream->io, &part, 1, deadline_ms - loop_now_ms());
+    int rc = call_begin(call, writer_slice(&request), &no_body, (struct slice){0}, false,
+                        deadline_ms - loop_now_ms());
     block_give(block, BLOCK_LARGE);
     struct response_head response = {.status = 100};
-    while (rc == 0 && response.status < 200) {
-        response.fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
-        const char *why;
-        rc = client_read_head(upstream, METHOD_GET, deadline_ms, &response, &why);
-    }
-    *ret_status = response.status;
+    if (rc == 0)
+        rc = read_head(call, METHOD_GET, deadline_ms, &response);
+    if (rc == 0)
+        *ret_status = response.status;
     return rc;
+}
+
+static int send_grpc(const struct check *check, struct call *call, int64_t deadline_ms)
+{
+    static const struct framing of_a_call = {.kind = BODY_LENGTH};
+    char *block = block_take(BLOCK_SMALL);
+    if (block == NULL)
+        return -ENOMEM;
+    struct writer head, message;
+    char body[GRPC_HEALTH_NAME_BYTES_MAX + 16];
+    writer_init(&head, block, BLOCK_SMALL_BYTES);
+    writer_init(&message, body, sizeof body);
+    write_grpc_request(&head, check);
+    grpc_health_write(&message, check->setup->conf->health.grpc);
+    int rc = call_begin(call, writer_slice(&head), &of_a_call, writer_slice(&message), false,
+                        deadline_ms - loop_now_ms());
+    block_give(block, BLOCK_SMALL);
+    return rc;
+}
+
+/* The message that is answered, whole; its length. */
+static int read_message(struct call *call, char message[static GRPC_HEALTH_ANSWER_BYTES_MAX],
+                        int64_t deadline_ms)
+{
+    size_t len = 0;
+    for (;;) {
+        struct slice data;
+        int rc = call_read_body(call, deadline_ms - loop_now_ms(), &data);
+        if (rc <= 0)
+            return rc < 0 ? rc : (int)len;
+        if (data.len > GRPC_HEALTH_ANSWER_BYTES_MAX - len)
+            return -EBADMSG;
+        memcpy(message + len, data.at, data.len);
+        len += data.len;
+    }
+}
+
+static const char *describe_grpc_status(struct check *check, const struct fields *fields)
+{
+    const struct field *field = fields_find_name(fields, SLICE("grpc-status"));
+    if (field == NULL)
+        return "the answer is not gRPC";
+    enum grpc_status status = grpc_parse_status(field->value);
+    if (status == GRPC_OK)
+        return NULL;
+    (void)snprintf(check->text, sizeof check->text, "answered %.*s to its health check",
+                   SLICE_ARG(grpc_status_name(status)));
+    return status == GRPC_UNIMPLEMENTED ? "it does not know gRPC's health protocol"
+           : status == GRPC_NOT_FOUND   ? "it does not know the service of `grpc`"
+                                        : check->text;
+}
+
+/* What is wrong with the target, or NULL; an error of the connection is -> ret_rc. */
+static const char *examine_grpc(struct check *check, struct call *call, int64_t deadline_ms,
+                                int *ret_rc)
+{
+    static const char *const words[] = {"it says UNKNOWN", NULL, "it says NOT_SERVING",
+                                        "it does not know the service of `grpc`"};
+    char message[GRPC_HEALTH_ANSWER_BYTES_MAX];
+    struct response_head response = {.status = 100};
+    int rc = send_grpc(check, call, deadline_ms);
+    if (rc == 0)
+        rc = read_head(call, METHOD_POST, deadline_ms, &response);
+    *ret_rc = rc;
+    if (rc < 0)
+        return NULL;
+    if (response.status != 200) {
+        (void)snprintf(check->text, sizeof check->text, "answered %u to a gRPC call",
+                       response.status);
+        return check->text;
+    }
+    if (fields_find_name(&response.fields, SLICE("grpc-status")) != NULL) {
+        const char *why = describe_grpc_status(check, &response.fields);
+        return why != NULL ? why : "the answer is not gRPC";
+    }
+    int len = read_message(call, message, deadline_ms);
+    *ret_rc = len < 0 ? len : 0;
+    if (len < 0)
+        return NULL;
+    struct fields trailers;
+    call_trailers(call, &trailers);
+    const char *why = describe_grpc_status(check, &trailers);
+    int status = grpc_health_parse(slice_of(message, (size_t)len));
+    if (why != NULL)
+        return why;
+    return status < 0 || status >= (int)COUNT_OF(words) ? "the answer is not gRPC" : words[status];
 }
 
 static const char *describe(int rc)
@@ -106,22 +220,28 @@ static const char *examine(struct check *check)
     const struct conf_group *conf = check->setup->conf;
     int64_t deadline_ms = loop_deadline(conf->health.timeout_ms);
     struct client_pool pool;
-    struct upstream *upstream = NULL;
+    struct call call;
     client_pool_init(&pool, &check->target->address, &check->target->other, 0);
+    pool.is_h2 = conf->protocol == CONF_PROTOCOL_H2;
     const char *why = NULL;
     /* Another one may take its place meanwhile. */
     struct tls_client *tls = check->setup->tls == NULL ? NULL : tls_client_ref(check->setup->tls);
     pool.tls = tls;
     pool.host = check->target->host;
-    int rc = client_connect(&pool, deadline_ms, &upstream, &why);
-    if (rc == 0 && conf->protocol == CONF_PROTOCOL_HTTP)
-        rc = ask(check, upstream, deadline_ms, &check->status);
-    client_drop(upstream);
+    int rc = call_open(&call, &pool, 0, true, deadline_ms, &why);
+    bool is_grpc = conf->health.by_grpc;
+    const char *found = NULL;
+    if (rc == 0 && is_grpc)
+        found = examine_grpc(check, &call, deadline_ms, &rc);
+    else if (rc == 0 && conf->protocol != CONF_PROTOCOL_TCP)
+        rc = ask(check, &call, deadline_ms, &check->status);
+    call_drop(&call);
+    client_pool_finish(&pool);
     tls_client_unref(tls);
     if (rc < 0)
         return why != NULL ? why : describe(rc);
-    if (conf->protocol == CONF_PROTOCOL_TCP || is_good(&conf->health, check->status))
-        return NULL;
+    if (is_grpc || conf->protocol == CONF_PROTOCOL_TCP || is_good(&conf->health, check->status))
+        return found;
     (void)snprintf(check->text, sizeof check->text, "answered %u to GET %.40s", check->status,
                    conf->health.path.at);
     return check->text;

@@ -24,8 +24,9 @@ struct mirror {
     enum http_method method;
     bool is_private; /* its connection begins with the client's address */
     uint64_t key;    /* for ring_hash */
-    size_t len;
-    char bytes[]; /* the whole request */
+    struct framing framing;
+    size_t head_len, body_len;
+    char bytes[]; /* the request's head, then its body */
 };
 
 bool mirror_draws(const struct conf_mirror *conf)
@@ -35,7 +36,7 @@ bool mirror_draws(const struct conf_mirror *conf)
 }
 
 /* Reads the answer to its end, as far as that is worth it. 0 when the connection is as new. */
-static int read_answer(struct mirror *mirror, struct upstream *upstream)
+static int read_answer(struct mirror *mirror, struct call *call)
 {
     struct response_head response = {.status = 100};
     int64_t deadline_ms = loop_deadline(mirror->rule->timeouts.response_ms);
@@ -43,7 +44,7 @@ static int read_answer(struct mirror *mirror, struct upstream *upstream)
     while (rc == 0 && response.status < 200 && response.status != 101) {
         const char *why;
         response.fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
-        rc = client_read_head(upstream, mirror->method, deadline_ms, &response, &why);
+        rc = call_read_head(call, mirror->method, deadline_ms, &response, &why);
     }
     struct slice data;
     size_t bytes = 0;
@@ -52,33 +53,40 @@ static int read_answer(struct mirror *mirror, struct upstream *upstream)
     if (rc < 0 || response.framing.kind == BODY_NONE)
         return rc;
     do {
-        rc = inflow_read_body(&upstream->inflow, &upstream->io, mirror->rule->timeouts.idle_ms,
-                              &data);
+        rc = call_read_body(call, mirror->rule->timeouts.idle_ms, &data);
         bytes += rc == 1 ? data.len : 0;
     } while (rc == 1 && bytes <= ANSWER_BYTES_MAX);
     return rc == 1 ? -EMSGSIZE : rc;
 }
 
+static int send_copy(struct mirror *mirror, struct call *call)
+{
+    static const struct fields no_trailers = {.at = NULL}; /* they are not copied */
+    int64_t timeout_ms = mirror->rule->timeouts.idle_ms;
+    struct slice body = slice_of(mirror->bytes + mirror->head_len, mirror->body_len);
+    int rc = call_begin(call, slice_of(mirror->bytes, mirror->head_len), &mirror->framing, body,
+                        false, timeout_ms);
+    if (rc == 0 && mirror->framing.kind == BODY_CHUNKED)
+        rc = call_end(call, &no_trailers, timeout_ms);
+    return rc;
+}
+
 /* Once: a copy that is lost on a connection that the target has just closed is no great loss. */
 static void ask(struct mirror *mirror, struct member *member)
 {
-    const struct conf_timeouts *timeouts = &mirror->rule->timeouts;
     struct target *target = member->target;
-    struct upstream *upstream =
-        mirror->is_private ? NULL : client_take_idle(&member->pool, FRESH_MS);
-    int rc = 0;
+    struct call call;
     atomic_fetch_add_explicit(&target->requests, 1, memory_order_relaxed);
-    if (upstream == NULL)
-        rc = client_connect(&member->pool, loop_deadline(timeouts->connect_ms), &upstream, NULL);
-    struct iovec part = {mirror->bytes, mirror->len};
+    int rc = call_open(&call, &member->pool, FRESH_MS, mirror->is_private,
+                       loop_deadline(mirror->rule->timeouts.connect_ms), NULL);
     if (rc == 0)
-        rc = io_write_all(&upstream->io, &part, 1, timeouts->idle_ms);
+        rc = send_copy(mirror, &call);
     if (rc == 0)
-        rc = read_answer(mirror, upstream);
+        rc = read_answer(mirror, &call);
     if (rc == 0 && !mirror->is_private)
-        client_give_back(upstream);
+        call_give_back(&call);
     else
-        client_drop(upstream);
+        call_drop(&call);
     if (rc < 0 && rc != -EMSGSIZE && rc != -ECANCELED)
         atomic_fetch_add_explicit(&target->failures, 1, memory_order_relaxed);
 }
@@ -111,42 +119,29 @@ static void mirror_main(void *arg)
     end_mirror(mirror);
 }
 
-/* The request as its target got it, with its body. */
-static void write_request(struct writer *writer, const struct exchange *exchange,
-                          const struct conf_group *group, const struct kept_body *kept,
-                          const struct own_cookies *cookies)
-{
-    bool is_chunked = exchange->request.framing.kind == BODY_CHUNKED;
-    forward_write_request(writer, exchange, group, cookies);
-    if (is_chunked && kept->len > 0) {
-        char head[H1_CHUNK_HEAD_BYTES];
-        write_bytes(writer, head, h1_chunk_head(head, kept->len));
-    }
-    write_slice(writer, slice_of(kept->block, kept->len));
-    if (is_chunked && kept->len > 0)
-        write_literal(writer, "\r\n");
-    if (is_chunked)
-        write_literal(writer, "0\r\n\r\n"); /* trailers are not copied */
-}
-
 /* NULL when it is too large, or memory is used up. */
 static struct mirror *make_mirror(const struct exchange *exchange, const struct conf_group *group,
                                   const struct kept_body *kept, const struct own_cookies *cookies)
 {
-    size_t max = HTTP_HEAD_BYTES_MAX + 4096 + KEPT_BODY_BYTES_MAX;
+    size_t max = HTTP_HEAD_BYTES_MAX + 4096;
     SCOPED_FREE char *bytes = memory_alloc_raw(max);
     if (bytes == NULL)
         return NULL;
     struct writer writer;
     writer_init(&writer, bytes, max);
-    write_request(&writer, exchange, group, kept, cookies);
-    struct slice request = writer_slice(&writer);
+    forward_write_request(&writer, exchange, group, cookies);
+    struct slice head = writer_slice(&writer);
     struct mirror *mirror =
-        writer.overflown ? NULL : memory_alloc_raw(sizeof *mirror + request.len);
+        writer.overflown ? NULL : memory_alloc_raw(sizeof *mirror + head.len + kept->len);
     if (mirror == NULL)
         return NULL;
-    *mirror = (struct mirror){.method = exchange->request.method, .len = request.len};
-    memcpy(mirror->bytes, request.at, request.len);
+    *mirror = (struct mirror){.method = exchange->request.method,
+                              .framing = exchange->request.framing,
+                              .head_len = head.len,
+                              .body_len = kept->len};
+    memcpy(mirror->bytes, head.at, head.len);
+    if (kept->len > 0)
+        memcpy(mirror->bytes + head.len, kept->block, kept->len);
     return mirror;
 }
 

@@ -160,7 +160,11 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
     write_slice(writer,
                 exchange->upstream_host.at == NULL ? request->authority : exchange->upstream_host);
     write_literal(writer, "\r\n");
-    if (request->wants_upgrade) {
+    if (UNLIKELY(group->protocol == CONF_PROTOCOL_H2)) {
+        /* An Upgrade is for HTTP/1.1 and may be ignored (RFC 9110 §7.8); trailers are passed on. */
+        if (http_list_has(fields_value(&request->fields, FIELD_TE), SLICE("trailers")))
+            write_literal(writer, "TE: trailers\r\n");
+    } else if (request->wants_upgrade) {
         write_literal(writer, "Connection: Upgrade\r\n");
         h1_write_field(writer, field_name(FIELD_UPGRADE),
                        fields_value(&request->fields, FIELD_UPGRADE));

@@ -16,10 +16,19 @@
 /* Of a body that nobody will see. */
 #define REPLACED_PARTS_MAX 16
 
-static bool is_event_stream(const struct response_head *response)
+/* One side may wait for the other's head before it says more. */
+static bool is_stream(const struct attempt *attempt)
 {
-    return slice_starts_with(fields_value(&response->fields, FIELD_CONTENT_TYPE),
+    return attempt->is_grpc ||
+           slice_starts_with(fields_value(&attempt->response.fields, FIELD_CONTENT_TYPE),
                              SLICE("text/event-stream"));
+}
+
+static void note_grpc_status(struct exchange *exchange, const struct fields *fields)
+{
+    const struct field *field = fields_find_name(fields, SLICE("grpc-status"));
+    if (field != NULL)
+        exchange_note_grpc(exchange, grpc_parse_status(field->value));
 }
 
 /* Fields of the response that Weir sets itself. */
@@ -50,7 +59,7 @@ static struct writer *begin_response(struct attempt *attempt)
     uint64_t length = response->framing.has_content_length ? response->framing.content_length
                                                            : EXCHANGE_LENGTH_UNKNOWN;
     if (response->framing.kind == BODY_NONE && !response->framing.has_content_length &&
-        attempt->exchange->request.method != METHOD_HEAD)
+        attempt->exchange->request.method != METHOD_HEAD && !attempt->is_grpc)
         length = 0;
     struct writer *head =
         exchange_begin(attempt->exchange, response->status, response->reason, length);
@@ -59,37 +68,62 @@ static struct writer *begin_response(struct attempt *attempt)
     h1_write_forwarded(head, &response->fields, &own_fields);
     if (fields_find(&response->fields, FIELD_DATE) == NULL)
         h1_write_field(head, field_name(FIELD_DATE), worker_date());
-    write_literal(head, "Via: 1.1 weir\r\n");
+    if (LIKELY(attempt->call.connection != NULL))
+        write_literal(head, "Via: 1.1 weir\r\n");
+    else
+        write_literal(head, "Via: 2.0 weir\r\n");
     if (UNLIKELY(attempt->cookies.count > 0))
         write_cookies(head, attempt);
     return head;
 }
 
-static int end_body(struct exchange *exchange, const struct inflow *inflow)
+static int end_body(const struct attempt *attempt)
 {
+    struct exchange *exchange = attempt->exchange;
     if (exchange->state == RESPONSE_COMPLETE)
         return 0;
     struct fields trailers;
-    inflow_trailers(inflow, &trailers);
+    call_trailers(&attempt->call, &trailers);
+    if (UNLIKELY(attempt->is_grpc))
+        note_grpc_status(exchange, &trailers);
     return exchange_end(exchange, &trailers);
+}
+
+/* The call's time is over while its answer is under way: its end tells so. */
+static enum verdict end_late(struct attempt *attempt)
+{
+    static struct field fields[] = {
+        {SLICE("grpc-status"), SLICE("4"), FIELD_OTHER},
+        {SLICE("grpc-message"), SLICE("the deadline has passed"), FIELD_OTHER}};
+    const struct fields trailers = {fields, COUNT_OF(fields), COUNT_OF(fields)};
+    exchange_note_grpc(attempt->exchange, GRPC_DEADLINE_EXCEEDED);
+    if (exchange_end(attempt->exchange, &trailers) < 0)
+        return attempt_fail(attempt, VERDICT_FAILED, 499, "the client left");
+    return attempt_fail(attempt, VERDICT_FAILED, attempt->exchange->status,
+                        "the call's deadline has passed");
+}
+
+static bool is_late(const struct attempt *attempt, int rc)
+{
+    return rc == -ETIMEDOUT && attempt->call_deadline_ms <= loop_now_ms() &&
+           attempt->exchange->state == RESPONSE_BODY;
 }
 
 /* The next part of the response's body. What only a close ends has not ended when the connection
  * broke: the upload may have been told of a reset that the reader sees as an end. */
 static int read_part(struct attempt *attempt, struct slice *ret_data)
 {
-    struct upstream *upstream = attempt->upstream;
     struct exchange *exchange = attempt->exchange;
     int rc = -EAGAIN;
     /* What may be a stream is not held back by filters while the target takes its time. */
     if (UNLIKELY(exchange->is_transformed) && attempt->response.framing.kind != BODY_LENGTH) {
-        rc = inflow_try_body(&upstream->inflow, &upstream->io, ret_data);
+        rc = call_try_body(&attempt->call, ret_data);
         if (rc == -EAGAIN && exchange_pause(exchange) < 0)
             return -ECANCELED;
     }
     if (rc == -EAGAIN)
-        rc = inflow_read_body(&upstream->inflow, &upstream->io, attempt->rule->timeouts.idle_ms,
-                              ret_data);
+        rc = call_read_body(&attempt->call, attempt_clamp(attempt, attempt->rule->timeouts.idle_ms),
+                            ret_data);
     bool is_closed = rc == 0 && attempt->response.framing.kind == BODY_UNTIL_CLOSE;
     return is_closed && attempt->upload.target_error < 0 ? attempt->upload.target_error : rc;
 }
@@ -108,11 +142,10 @@ static enum verdict end_early(struct attempt *attempt)
  * what is not is not waited for. */
 static enum verdict send_replacement(struct attempt *attempt)
 {
-    struct upstream *upstream = attempt->upstream;
     struct slice data;
     int rc = 1;
     for (unsigned i = 0; rc == 1 && i < REPLACED_PARTS_MAX; i++)
-        rc = inflow_try_body(&upstream->inflow, &upstream->io, &data);
+        rc = call_try_body(&attempt->call, &data);
     attempt->response.keep_alive &= rc == 0;
     return exchange_send_replacement(attempt->exchange) < 0 ? end_early(attempt) : VERDICT_DONE;
 }
@@ -121,17 +154,18 @@ static enum verdict send_replacement(struct attempt *attempt)
 static enum verdict relay_body(struct attempt *attempt, bool head_first)
 {
     struct exchange *exchange = attempt->exchange;
-    struct upstream *upstream = attempt->upstream;
     struct slice data;
     int rc = head_first ? exchange_flush(exchange) : 0;
     while (rc == 0) {
         rc = read_part(attempt, &data);
         if (rc == 0) {
-            rc = end_body(exchange, &upstream->inflow);
+            rc = end_body(attempt);
             return rc < 0 ? end_early(attempt) : VERDICT_DONE;
         }
         if (exchange->state == RESPONSE_BROKEN)
             break;
+        if (UNLIKELY(is_late(attempt, rc)))
+            return end_late(attempt);
         if (rc < 0) {
             const char *why = rc == -ETIMEDOUT ? "the target stalled in the response's body"
                                                : "the target broke off in the response's body";
@@ -143,7 +177,7 @@ static enum verdict relay_body(struct attempt *attempt, bool head_first)
                 exchange_give_up(exchange);
             return attempt_fail(attempt, VERDICT_FAILED, exchange->status, why);
         }
-        rc = exchange_send(exchange, data, !inflow_at_last_part(&upstream->inflow));
+        rc = exchange_send(exchange, data, !call_at_last_part(&attempt->call));
     }
     return end_early(attempt);
 }
@@ -176,8 +210,8 @@ static int begin_relay(struct attempt *attempt)
     struct limiter_hold *hold = NULL;
     int rc = limiter_keep(attempt->exchange, &hold);
     if (rc == 0)
-        rc = exchange_relay(attempt->exchange, &attempt->upstream->io, &attempt->upstream->inflow,
-                            &terms);
+        rc = exchange_relay(attempt->exchange, &attempt->call.connection->io,
+                            &attempt->call.connection->inflow, &terms);
     if (rc < 0) {
         limiter_let_go(hold);
         memory_free(upgraded);
@@ -216,6 +250,8 @@ enum verdict response_relay(struct attempt *attempt)
 {
     struct exchange *exchange = attempt->exchange;
     notes_try_answered(exchange, attempt->response.status);
+    if (UNLIKELY(attempt->is_grpc))
+        note_grpc_status(exchange, &attempt->response.fields);
     if (attempt->response.status == 101)
         return upgrade(attempt);
     if (begin_response(attempt) == NULL)
@@ -225,5 +261,5 @@ enum verdict response_relay(struct attempt *attempt)
                                                                      : VERDICT_DONE;
     if (UNLIKELY(attempt->response.status >= 400) && exchange_will_be_replaced(exchange))
         return send_replacement(attempt);
-    return relay_body(attempt, is_event_stream(&attempt->response));
+    return relay_body(attempt, is_stream(attempt));
 }

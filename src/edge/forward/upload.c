@@ -26,25 +26,6 @@ static void keep(struct kept_body *kept, struct slice data)
     kept->len += data.len;
 }
 
-/* A part of the body, framed as the target was told. */
-static int write_part(struct upload *upload, struct slice head, struct slice data)
-{
-    struct iovec parts[4];
-    int count = 0;
-    char chunk_head[H1_CHUNK_HEAD_BYTES];
-    if (head.len > 0)
-        parts[count++] = (struct iovec){(void *)(uintptr_t)head.at, head.len};
-    if (data.len > 0 && upload->is_chunked) {
-        size_t len = h1_chunk_head(chunk_head, data.len);
-        parts[count++] = (struct iovec){chunk_head, len};
-    }
-    if (data.len > 0)
-        parts[count++] = (struct iovec){(void *)(uintptr_t)data.at, data.len};
-    if (data.len > 0 && upload->is_chunked)
-        parts[count++] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
-    return count == 0 ? 0 : io_write_all(&upload->upstream->io, parts, count, upload->idle_ms);
-}
-
 static bool at_end(const struct exchange *exchange)
 {
     const struct framing *framing = &exchange->request.framing;
@@ -52,19 +33,26 @@ static bool at_end(const struct exchange *exchange)
 }
 
 /* The end of a chunked body, with its trailers. */
-static int write_end(struct upload *upload)
+static int send_end(struct upload *upload)
 {
     struct fields trailers;
     exchange_trailers(upload->exchange, &trailers);
-    char *block = block_take(BLOCK_LARGE);
-    if (block == NULL)
-        return -ENOMEM;
-    struct writer writer;
-    writer_init(&writer, block, BLOCK_LARGE_BYTES);
-    h1_write_last_chunk(&writer, &trailers);
-    struct iovec part = {block, writer_slice(&writer).len};
-    int rc = io_write_all(&upload->upstream->io, &part, 1, upload->idle_ms);
-    block_give(block, BLOCK_LARGE);
+    return call_end(upload->call, &trailers, upload->idle_ms);
+}
+
+/* What is to be sent next, kept as far as it is wanted: as exchange_read_body. */
+static int next_part(struct upload *upload, struct slice *ret_data)
+{
+    if (UNLIKELY(upload->first.len > 0)) {
+        *ret_data = upload->first;
+        upload->first = (struct slice){0};
+        return 1;
+    }
+    if (UNLIKELY(upload->kept->is_ended))
+        return 0;
+    int rc = exchange_read_body(upload->exchange, ret_data);
+    if (rc == 1)
+        keep(upload->kept, *ret_data);
     return rc;
 }
 
@@ -73,15 +61,14 @@ static int pump(struct upload *upload)
 {
     for (;;) {
         struct slice data = {0};
-        int rc = exchange_read_body(upload->exchange, &data);
+        int rc = next_part(upload, &data);
         if (rc < 0) {
             upload->error = rc;
             return rc;
         }
         bool is_last = rc == 0 || at_end(upload->exchange);
-        keep(upload->kept, data);
-        upload->kept->is_ended = is_last;
-        rc = rc == 0 ? write_end(upload) : write_part(upload, (struct slice){0}, data);
+        upload->kept->is_ended |= is_last;
+        rc = rc == 0 ? send_end(upload) : call_send(upload->call, data, !is_last, upload->idle_ms);
         if (rc < 0) {
             upload->target_error = rc;
             return rc;
@@ -98,7 +85,7 @@ static void upload_main(void *arg)
     struct upload *upload = arg;
     int rc = pump(upload);
     if (rc < 0 && rc != -ECANCELED && upload->error < 0)
-        io_close(&upload->upstream->io);
+        call_break(upload->call);
     upload->fiber = NULL;
     if (upload->waiter != NULL)
         fiber_wake(upload->waiter);
@@ -122,12 +109,11 @@ static int first_part(struct upload *upload, struct slice *ret_data)
     return rc;
 }
 
-int upload_begin(struct upload *upload, struct exchange *exchange, struct upstream *upstream,
+int upload_begin(struct upload *upload, struct exchange *exchange, struct call *call,
                  struct slice head, int64_t idle_ms, struct kept_body *kept)
 {
-    *upload = (struct upload){
-        .exchange = exchange, .upstream = upstream, .kept = kept, .idle_ms = idle_ms};
-    upload->is_chunked = exchange->request.framing.kind == BODY_CHUNKED;
+    *upload = (struct upload){.exchange = exchange, .call = call, .kept = kept, .idle_ms = idle_ms};
+    const struct framing *framing = &exchange->request.framing;
     struct slice data;
     int rc = first_part(upload, &data);
     if (rc < 0 && rc != -EAGAIN) {
@@ -135,9 +121,14 @@ int upload_begin(struct upload *upload, struct exchange *exchange, struct upstre
         return rc;
     }
     bool is_last = rc == 0 || kept->is_ended;
-    rc = write_part(upload, head, data);
-    if (rc == 0 && is_last && upload->is_chunked)
-        rc = write_end(upload);
+    if (UNLIKELY(!call_takes(call, data.len))) {
+        upload->first = data;
+        data = (struct slice){0};
+        is_last = false;
+    }
+    rc = call_begin(call, head, framing, data, !is_last, idle_ms);
+    if (rc == 0 && is_last && framing->kind == BODY_CHUNKED)
+        rc = send_end(upload);
     upload->is_complete = is_last;
     if (rc < 0 || is_last)
         return rc;

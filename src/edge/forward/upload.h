@@ -1,11 +1,11 @@
 /*
  * A request on its way up to a target: the head and what is there of the body in one write, the
  * rest by a fiber of its own, so that the caller can read the response meanwhile. When the client's
- * side fails, the upstream is closed under the caller, who finds why in `error`.
+ * side fails, the call is broken under the caller, who finds why in `error`.
  */
 #pragma once
 
-#include "http/client.h"
+#include "http/call.h"
 #include "http/exchange.h"
 
 /* Of a request's body what went up, as long as it is small: to be sent again. */
@@ -29,12 +29,12 @@ void kept_body_finish(struct kept_body *kept);
 
 struct upload {
     struct exchange *exchange;
-    struct upstream *upstream;
+    struct call *call;
     struct kept_body *kept; /* borrowed */
     struct fiber *fiber;    /* NULL when none runs */
     struct fiber *waiter;   /* the caller in upload_end */
     int64_t idle_ms;
-    bool is_chunked;
+    struct slice first; /* the part that is to go before all that is read; borrowed likewise */
     bool is_complete;
     int error;        /* of reading the client's body: negative errno */
     int target_error; /* of writing to the target; a socket tells it once, so not to who reads */
@@ -44,7 +44,7 @@ struct upload {
  * What `kept` holds goes up first, and what follows is added to it where it is wanted. Returns 0,
  * or the error of writing to the target; then `error` tells whether it was the client.
  */
-int upload_begin(struct upload *upload, struct exchange *exchange, struct upstream *upstream,
+int upload_begin(struct upload *upload, struct exchange *exchange, struct call *call,
                  struct slice head, int64_t idle_ms, struct kept_body *kept);
 
 /* Stops the fiber when it still runs. Returns whether the whole request went up. */

@@ -10,6 +10,7 @@
 #include "edge/forward/hash_key.h"
 #include "edge/forward/request.h"
 #include "edge/forward/slot.h"
+#include "http/call.h"
 #include "http/exchange.h"
 #include "http/worker.h"
 
@@ -18,11 +19,12 @@
 /* Of a 2xx, whose body nobody reads. */
 #define SKIP_BYTES_MAX ((size_t)64 << 10)
 #define TRIES_MAX      3
+#define REPEATS_MAX    8 /* at one target, while connections die under them */
 
 struct question {
     struct exchange *exchange;
     const struct conf_auth *conf;
-    struct upstream *upstream;
+    struct call call;
     struct response_head answer;
     int64_t deadline_ms;
 };
@@ -90,6 +92,7 @@ static struct fields fields_to_show(const struct fields *fields)
 
 static int send_question(struct question *question)
 {
+    static const struct framing no_body = {.kind = BODY_NONE};
     const struct exchange *exchange = question->exchange;
     char *block = block_take(BLOCK_LARGE);
     if (block == NULL)
@@ -104,10 +107,9 @@ static int send_question(struct question *question)
     h1_write_forwarded(&head, &fields, &leave_out);
     write_about(&head, exchange);
     h1_write_end(&head);
-    struct iovec part = {block, writer_slice(&head).len};
-    int rc = head.overflown
-                 ? -EMSGSIZE
-                 : io_write_all(&question->upstream->io, &part, 1, question->conf->timeout_ms);
+    int rc = head.overflown ? -EMSGSIZE
+                            : call_begin(&question->call, writer_slice(&head), &no_body,
+                                         (struct slice){0}, false, question->conf->timeout_ms);
     block_give(block, BLOCK_LARGE);
     return rc;
 }
@@ -118,8 +120,7 @@ static int read_answer(struct question *question)
     do {
         const char *why = NULL;
         answer->fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
-        int rc =
-            client_read_head(question->upstream, METHOD_GET, question->deadline_ms, answer, &why);
+        int rc = call_read_head(&question->call, METHOD_GET, question->deadline_ms, answer, &why);
         if (rc < 0)
             return rc;
     } while (answer->status < 200 && answer->status != 101);
@@ -131,20 +132,18 @@ static int read_answer(struct question *question)
 static int ask_member(struct question *question, struct client_pool *pool)
 {
     for (unsigned tries = 0;; tries++) {
-        question->upstream = tries == 0 ? client_take_idle(pool, 0) : NULL;
-        int rc = 0;
-        if (question->upstream == NULL)
-            rc = client_connect(pool, question->deadline_ms, &question->upstream, NULL);
+        int rc = call_open(&question->call, pool, 0, tries > 0, question->deadline_ms, NULL);
         if (rc == 0)
             rc = send_question(question);
         if (rc == 0)
             rc = read_answer(question);
         if (rc == 0)
             return 0;
-        bool was_reused = question->upstream != NULL && question->upstream->is_reused;
-        client_drop(question->upstream);
-        question->upstream = NULL;
-        if (!was_reused || rc == -ECANCELED || rc == -ETIMEDOUT || rc == -EBADMSG)
+        bool was_reused =
+            call_is_open(&question->call) && (call_is_reused(&question->call) || rc == -ENOLINK);
+        call_drop(&question->call);
+        if (!was_reused || tries == REPEATS_MAX || rc == -ECANCELED || rc == -ETIMEDOUT ||
+            rc == -EBADMSG)
             return rc;
     }
 }
@@ -224,13 +223,12 @@ static int copy_fields(struct exchange *exchange, const struct conf_auth *conf,
  * connection is given up. True when it was read to its end. */
 static bool skip_body(struct question *question)
 {
-    struct upstream *upstream = question->upstream;
     struct slice data;
     size_t skipped = 0;
     int64_t left_ms = question->deadline_ms - loop_now_ms();
     int rc = 1;
     while (rc == 1 && skipped < SKIP_BYTES_MAX && left_ms > 0) {
-        rc = inflow_read_body(&upstream->inflow, &upstream->io, left_ms, &data);
+        rc = call_read_body(&question->call, left_ms, &data);
         skipped += rc == 1 ? data.len : 0;
         left_ms = question->deadline_ms - loop_now_ms();
     }
@@ -240,10 +238,9 @@ static bool skip_body(struct question *question)
 static void end_question(struct question *question, bool is_whole)
 {
     if (is_whole && question->answer.keep_alive)
-        client_give_back(question->upstream);
+        call_give_back(&question->call);
     else
-        client_drop(question->upstream);
-    question->upstream = NULL;
+        call_drop(&question->call);
 }
 
 /* The answer as the client's own. */
@@ -252,7 +249,6 @@ static bool relay_answer(struct question *question)
     static const struct field_set own_fields = {{FIELD_BIT(X_REQUEST_ID)}};
     struct exchange *exchange = question->exchange;
     const struct response_head *answer = &question->answer;
-    struct upstream *upstream = question->upstream;
     uint64_t length = answer->framing.has_content_length  ? answer->framing.content_length
                       : answer->framing.kind == BODY_NONE ? 0
                                                           : EXCHANGE_LENGTH_UNKNOWN;
@@ -265,8 +261,8 @@ static bool relay_answer(struct question *question)
     int rc = 1;
     while (rc == 1) {
         struct slice data = {0};
-        rc = inflow_read_body(&upstream->inflow, &upstream->io, question->conf->timeout_ms, &data);
-        bool is_last = rc == 0 || inflow_at_last_part(&upstream->inflow);
+        rc = call_read_body(&question->call, question->conf->timeout_ms, &data);
+        bool is_last = rc == 0 || call_at_last_part(&question->call);
         if (rc < 0)
             exchange_break(exchange);
         else if (exchange->state != RESPONSE_COMPLETE &&

@@ -488,6 +488,17 @@ bool h2_client_is_stalled(const struct h2_client *client, const struct h2_reques
            nghttp2_session_get_remote_window_size(client->engine) <= 0;
 }
 
+size_t h2_client_first_window(const struct h2_client *client)
+{
+    if (has_failed(client))
+        return 0;
+    int32_t whole = nghttp2_session_get_remote_window_size(client->engine);
+    uint32_t each =
+        nghttp2_session_get_remote_settings(client->engine, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+    size_t window = whole < 0 ? 0 : (size_t)whole;
+    return window < each ? window : each;
+}
+
 void h2_client_ping(struct h2_client *client)
 {
     if (!has_failed(client))

@@ -98,6 +98,9 @@ void h2_client_widen(struct h2_client *client, const struct h2_request *request)
 /* May the target's windows be what a request waits for? */
 bool h2_client_is_stalled(const struct h2_client *client, const struct h2_request *request);
 
+/* How much of its body a request may send before the target has said anything to it. */
+size_t h2_client_first_window(const struct h2_client *client);
+
 /* Asks whether the target is there; its answer is bytes like any other. */
 void h2_client_ping(struct h2_client *client);
 

@@ -125,8 +125,16 @@ class Connection:
     """A context that closes it. With `greets`, preface and SETTINGS have been exchanged."""
 
     def __init__(self, port, greets=True, **own_settings):
-        self._socket = socket.create_connection(("127.0.0.1", port),
-                                                wait.DEADLINE_S * wait.patience())
+        self._take(socket.create_connection(("127.0.0.1", port)))
+        if greets:
+            self.send(PREFACE + settings(**own_settings))
+            self.read_until(lambda got: got.type == SETTINGS and not got.flags & ACK)
+            self.send(frame(SETTINGS, ACK, 0))
+            self.read_until(lambda got: got.type == SETTINGS and got.flags & ACK)
+
+    def _take(self, sock):
+        self._socket = sock
+        self._socket.settimeout(wait.DEADLINE_S * wait.patience())
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._block = b""
@@ -136,17 +144,19 @@ class Connection:
         self.settings = {}
         self.seen = []          # frames that `responses` has passed over
         self.windows = collections.defaultdict(lambda: 65535)   # what we may send, by stream
-        if greets:
-            self.send(PREFACE + settings(**own_settings))
-            self.read_until(lambda got: got.type == SETTINGS and not got.flags & ACK)
-            self.send(frame(SETTINGS, ACK, 0))
-            self.read_until(lambda got: got.type == SETTINGS and got.flags & ACK)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close()
+
+    def shut(self):
+        """Ends it under whoever reads from it on another thread."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def close(self):
         self._socket.close()

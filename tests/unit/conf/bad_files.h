@@ -233,7 +233,7 @@ static const struct bad_file values_files[] = {
      "1:30: \"statsu\" is no value of \"fields\", which is one of time, id, client, method, host, "
      "path, protocol, status, bytes, request_bytes, duration_ms, site, rule, user, group, target, "
      "tries, "
-     "upstream_ms, reason, trace_id, referer, user_agent, tls_version, tls_cipher, "
+     "upstream_ms, reason, grpc_status, trace_id, referer, user_agent, tls_version, tls_cipher, "
      "tls_server_name, client_subject, listener; did you mean \"status\"?\n"
      "1:38: the field \"time\" is given twice\n"
      "1:55: \"a b\" is not the name of a header field: letters, digits and \"-\", as in "
