@@ -3,12 +3,11 @@ import socket
 import ssl
 import threading
 
+import grpc
 import pytest
 
-grpc = pytest.importorskip("grpc")
-
-from harness import certificates, grpcs, h2_target, http2, raw, wait  # noqa: E402
-from harness.grpcs import Client, Messages, Server, failing  # noqa: E402
+from harness import certificates, grpcs, h2_target, http2, raw, wait
+from harness.grpcs import Client, Messages, Server, failing
 
 Code = grpc.StatusCode
 TIME_S = 20
