@@ -115,7 +115,7 @@ def test_a_name_without_an_address_is_a_503_until_it_has_one(weir, backends, hos
     edge = _edge(weir, [f"app.internal:{target.port}"], hosts)
     edge.wait_for_log("it takes no requests yet")
     assert _group(edge) == {"name": "t", "epoch": 0, "unresolved": 1, "queued": 0,
-                            "refused": 0, "targets": []}
+                            "refused": 0, "checked": False, "targets": []}
     assert raw.get(edge.port).status == 503
     shown = weir.run("status", "-f", edge.file)
     assert re.search(r"^t +1 host name +unresolved", shown.stdout, re.MULTILINE), shown
