@@ -15,7 +15,8 @@
 #define STEP_UP   (DOUBLING / 40)
 #define STEP_DOWN (DOUBLING * 9 / 40)
 
-/* Of the first answers the quickest is taken; a quick one after a second of silence is believed. */
+/* Of the first answers the quickest is taken, and nobody is slow before them; a quick one after a
+ * second of silence is believed. */
 #define FIRST_ANSWERS 16
 #define SILENCE_MS    1000
 
@@ -90,6 +91,8 @@ int pace_compare(const atomic_ullong *a, const atomic_ullong *b, int64_t now_ms)
     if (word_a == 0 || word_b == 0)
         return 0;
     int64_t slower = log_in(word_a) - log_in(word_b), left = llabs(slower);
+    if (answers_in(slower > 0 ? word_a : word_b) < FIRST_ANSWERS)
+        return 0;
     left = left < DIFFERENCE_MAX ? left : DIFFERENCE_MAX;
     left -= fading_of(word_a, now_ms) + fading_of(word_b, now_ms);
     int doublings = left < 0 ? 0 : (int)(left / DOUBLING);

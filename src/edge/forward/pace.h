@@ -23,7 +23,8 @@ void pace_observe(atomic_ullong *pace, uint64_t latency_us, int64_t now_ms);
 
 /*
  * How many times twice as slow `a` is as `b`, in whole numbers; negative where `b` is slower; 0
- * where that is less than four times, or either has not answered yet. What was not heard of counts
+ * where that is less than four times, or the slower one has not answered some times yet: one answer
+ * that found the machine busy makes nobody slow. What was not heard of counts
  * for less: the difference shrinks by a doubling for each second since the last answer, so that a
  * slow target is tried again.
  */

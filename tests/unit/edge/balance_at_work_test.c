@@ -128,8 +128,10 @@ static void a_slow_target_counts_several_times(void **state)
         atomic_store(&targets[i]->weight, 0);
     target_group_change(&sim->group);
     lock_release(&sim->group.lock);
-    pace_observe(&targets[0]->pace, 20500, 0);
-    pace_observe(&targets[1]->pace, 5000, 0);
+    for (int i = 0; i < 16; i++) {
+        pace_observe(&targets[0]->pace, 20500, 0);
+        pace_observe(&targets[1]->pace, 5000, 0);
+    }
     atomic_store(&targets[1]->in_flight, 2);
     for (int i = 0; i < 100; i++)
         assert_int_equal(pick(sim), 'b');

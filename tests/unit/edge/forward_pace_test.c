@@ -33,6 +33,18 @@ static void who_has_not_answered_is_not_slower(void **state)
     assert_int_equal(pace_compare(&slow, &never, 5), 0);
 }
 
+static void nobody_is_slow_by_a_few_answers(void **state)
+{
+    (void)state;
+    atomic_ullong few = 0, quick = 0;
+    answer(&quick, 1000, 300, 5, 0);
+    answer(&few, 9000000, 15, 5, 0);
+    assert_int_equal(pace_compare(&few, &quick, 5), 0);
+    assert_int_equal(pace_compare(&quick, &few, 5), 0);
+    pace_observe(&few, 9000000, 5);
+    assert_int_equal(pace_compare(&few, &quick, 5), 3);
+}
+
 static void a_difference_counts_in_doublings(void **state)
 {
     (void)state;
@@ -44,8 +56,8 @@ static void a_difference_counts_in_doublings(void **state)
                 {0, 1, 0},        {0, 4, -2},      {UINT64_MAX, 1, 3}, {1, UINT64_MAX, -3}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         atomic_ullong a = 0, b = 0;
-        pace_observe(&a, rows[i].a, 7);
-        pace_observe(&b, rows[i].b, 7);
+        answer(&a, rows[i].a, 16, 7, 0);
+        answer(&b, rows[i].b, 16, 7, 0);
         assert_int_equal(pace_compare(&a, &b, 7), rows[i].doublings);
     }
 }
@@ -54,7 +66,7 @@ static void a_difference_fades_while_nothing_is_heard(void **state)
 {
     (void)state;
     atomic_ullong slow = 0, quick = 0;
-    pace_observe(&slow, 8000, 0);
+    answer(&slow, 8000, 16, 0, 0);
     for (int64_t now_ms = 0; now_ms <= 5000; now_ms += 500) {
         pace_observe(&quick, 1000, now_ms);
         int64_t left = 3 - (now_ms + 999) / 1000;
@@ -62,7 +74,7 @@ static void a_difference_fades_while_nothing_is_heard(void **state)
     }
     assert_int_equal(pace_compare(&slow, &quick, 400000), 0);
     atomic_ullong hangs = 0, instant = 0;
-    pace_observe(&hangs, 60000000, 0);
+    answer(&hangs, 60000000, 16, 0, 0);
     pace_observe(&instant, 1, 2001);
     assert_int_equal(pace_compare(&hangs, &instant, 2001), 0); /* as any other */
     assert_int_equal(pace_compare(&quick, &slow, -1), -3);     /* a clock a turn behind */
@@ -113,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_has_not_answered_is_not_slower),
         cmocka_unit_test(of_the_first_answers_the_quickest_counts),
+        cmocka_unit_test(nobody_is_slow_by_a_few_answers),
         cmocka_unit_test(a_difference_counts_in_doublings),
         cmocka_unit_test(a_difference_fades_while_nothing_is_heard),
         cmocka_unit_test(one_that_becomes_slow_is_known_after_some_answers),
