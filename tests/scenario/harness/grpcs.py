@@ -84,9 +84,9 @@ class Server:
 
     def _hang_in_stream(self, _request, context):
         self._note(context)
-        yield b"one"
-        context.add_callback(self.cancelled.set)
+        context.add_callback(self.cancelled.set)  # who hears of "one" may cancel at once
         self.started.set()
+        yield b"one"
         self.cancelled.wait(60)
 
     def _echo_handlers(self):
