@@ -87,6 +87,8 @@ static size_t encode_into(struct slice bytes, char *room)
 
 int jose_encode(struct slice bytes, struct buffer *out)
 {
+    if (bytes.len == 0)
+        return 0; /* an empty buffer may have no memory to write at */
     int rc = buffer_reserve(out, (bytes.len + 2) / 3 * 4);
     if (rc == 0)
         out->len += encode_into(bytes, out->at + out->len);
