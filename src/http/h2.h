@@ -7,8 +7,12 @@
 
 #include "http/session.h"
 
-/* Does what was received begin like HTTP/2? Asked once a head of HTTP/1 seems to be complete. */
-bool h2_is_preface(struct slice received);
+/*
+ * Is what a plain connection begins with HTTP/2's matter: the preface, or a line of words of which
+ * none can be a target or a version of HTTP/1? That is an attempt at a preface, which HTTP/2 has a
+ * rule for (RFC 9113 §3.4). Asked once a head of HTTP/1 seems to be complete.
+ */
+bool h2_is_meant(struct slice received);
 
 /*
  * The session speaks HTTP/2 from now on. What was received already is taken; nothing of it has been

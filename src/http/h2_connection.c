@@ -21,9 +21,25 @@
 static void end_turn(struct task *task);
 static void end_notice(struct timer *timer);
 
-bool h2_is_preface(struct slice received)
+/* Three words, and neither a target nor a version behind the first: each form of a target has one
+ * of "/:*", a version its slash. In a true request the search ends where the target begins. */
+static bool is_foreign_line(struct slice received)
 {
-    return slice_starts_with(received, SLICE(H2_PREFACE_HEAD));
+    unsigned blanks = 0;
+    for (size_t i = 0; i < received.len; i++) {
+        char c = received.at[i];
+        if (c == '\n')
+            return blanks >= 2;
+        if (c == '/' || c == ':' || c == '*')
+            return false;
+        blanks += c == ' ' ? 1 : 0;
+    }
+    return false;
+}
+
+bool h2_is_meant(struct slice received)
+{
+    return slice_starts_with(received, SLICE(H2_PREFACE_HEAD)) || is_foreign_line(received);
 }
 
 static void destroy(struct h2_connection *connection)

@@ -60,7 +60,7 @@ static void start_fiber(struct session *session)
 static void begin_request(struct session *session)
 {
     if (UNLIKELY(!session->has_served && session->io.layer == NULL &&
-                 h2_is_preface(inflow_bytes(&session->inflow))))
+                 h2_is_meant(inflow_bytes(&session->inflow))))
         h2_begin(session);
     else
         start_fiber(session);

@@ -405,6 +405,24 @@ def test_what_does_not_begin_like_http2_ends_the_connection(edge, preface):
         assert client.is_closed()
 
 
+@pytest.mark.parametrize("pieces", [False, True], ids=["whole", "byte by byte"])
+def test_a_first_line_of_neither_http1_nor_http2_is_a_bad_preface(edge, pieces):
+    """RFC 9113 §3.4. An answer in text would be no frame to a client of HTTP/2."""
+    with http2.Connection(edge.port, greets=False) as client:
+        text = b"INVALID CONNECTION PREFACE\r\n\r\n"
+        for part in [bytes([byte]) for byte in text] if pieces else [text]:
+            client.send(part)
+        assert client.goaway() == http2.PROTOCOL_ERROR
+        assert client.is_closed()
+
+
+@pytest.mark.parametrize("line", ["GET / NONSENSE", "GET nonsense HTTP/1.1", "GET * HTTPS", "GET nonsense"])
+def test_a_first_line_with_something_of_http1_is_answered_by_it(edge, line):
+    with http2.Connection(edge.port, greets=False) as client:
+        client.send(f"{line}\r\nHost: test.localhost\r\n\r\n".encode())
+        assert client.rest().startswith(b"HTTP/1.1 400 ")
+
+
 def test_the_preface_may_come_byte_by_byte(edge):
     with http2.Connection(edge.port, greets=False) as client:
         for byte in PREFACE + http2.settings() + client.headers(1):
