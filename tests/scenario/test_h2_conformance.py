@@ -100,6 +100,7 @@ CLOSED = connection_error(http2.STREAM_CLOSED)
 COMPRESSION = connection_error(http2.COMPRESSION_ERROR)
 FLOW = connection_error(http2.FLOW_CONTROL_ERROR)
 MALFORMED = refusal(http2.PROTOCOL_ERROR)
+RESET = stream_error(http2.PROTOCOL_ERROR)
 
 
 def without(fields, name):
@@ -131,6 +132,10 @@ def frames(*made):
 
 def settings(identifier, value):
     return frame(SETTINGS, 0, 0, struct.pack(">HI", identifier, value))
+
+
+def one_byte(client):
+    assert len(client.await_type(DATA, 1).payload) == 1
 
 
 def after_response(*made):
@@ -189,6 +194,10 @@ CASES = {
     "5.1 WINDOW_UPDATE on a closed stream": (after_response(window_update(1, 1)), still_alive),
     "5.1 RST_STREAM on a closed stream": (after_response(reset(1)), still_alive),
     "5.1 RST_STREAM on a half-closed stream": (frames("H", reset(1)), still_alive),
+    "5.1 WINDOW_UPDATE on a half-closed stream":
+        (frames(settings(4, 0), "H", window_update(1, 1)), one_byte),
+    "5.1 PRIORITY on a half-closed stream":
+        (frames(settings(4, 0), "H", priority(1), window_update(1, 1)), one_byte),
     # 5.1.1 Stream Identifiers
     "5.1.1 a stream with an even number": (lambda client: client.send(client.headers(2)), PROTOCOL),
     "5.1.1 a stream with a smaller number":
@@ -226,6 +235,11 @@ CASES = {
     "6.3 PRIORITY on stream 0": (frames(priority(0)), PROTOCOL),
     "6.3 PRIORITY of another length than 5": (frames("P", frame(PRIORITY, 0, 1, bytes(4))),
                                               stream_error(http2.FRAME_SIZE_ERROR)),
+    "6.3 PRIORITY too short, of a stream that depends on itself":
+        (frames("H", frame(PRIORITY, 0, 1, b"\x80\0\0\1")), stream_error(http2.FRAME_SIZE_ERROR)),
+    "6.3 PRIORITY of another length than 5 on a closed stream":
+        (after_response(frame(PRIORITY, 0, 1, bytes(4))), stream_error(http2.FRAME_SIZE_ERROR)),
+    "6.3 PRIORITY of an idle stream, and a request on a smaller one": (frames(priority(3), "H"), response()),
     # 6.4 RST_STREAM
     "6.4 RST_STREAM on stream 0": (frames(reset(0)), PROTOCOL),
     "6.4 RST_STREAM of another length than 4": (frames("P", frame(RST_STREAM, 0, 1, bytes(3))), SIZE),
@@ -275,6 +289,10 @@ CASES = {
     "6.10 CONTINUATION followed by DATA":
         (lambda client: client.send(client.headers(1, POST, ends=False, flags=0),
                                     frame(DATA, END_STREAM, 1, b"test")), PROTOCOL),
+    "6.10 DATA inside a header block, and CONTINUATION behind it":
+        (lambda client: client.send(client.headers(1, POST, ends=False, flags=0),
+                                    frame(DATA, END_STREAM, 1, b"test"), frame(CONTINUATION, 0, 1),
+                                    frame(CONTINUATION, END_HEADERS, 0)), PROTOCOL),
     "6.10 CONTINUATION on stream 0":
         (lambda client: client.send(client.headers(1, flags=0), frame(CONTINUATION, END_HEADERS, 0)), PROTOCOL),
     "6.10 CONTINUATION behind a header block's end":
@@ -293,64 +311,64 @@ CASES = {
     # 8.1 HTTP Message Framing
     "8.1 a second HEADERS that does not end the stream":
         (lambda client: client.send(client.headers(1, POST, ends=False),
-                                    client.headers(1, (("x-late", "1"),), ends=False)), MALFORMED),
+                                    client.headers(1, (("x-late", "1"),), ends=False)), RESET),
     "8.1.1 content-length over the length of DATA":
         (lambda client: client.send(client.headers(1, POST, ends=False, extra=(("content-length", "5"),)),
-                                    frame(DATA, END_STREAM, 1, b"test")), MALFORMED),
+                                    frame(DATA, END_STREAM, 1, b"test")), RESET),
     "8.1.1 content-length under the length of DATA":
         (lambda client: client.send(client.headers(1, POST, ends=False, extra=(("content-length", "1"),)),
-                                    frame(DATA, END_STREAM, 1, b"test")), MALFORMED),
+                                    frame(DATA, END_STREAM, 1, b"test")), RESET),
     "8.1.1 content-length over the length of several DATA":
         (lambda client: client.send(client.headers(1, POST, ends=False, extra=(("content-length", "9"),)),
                                     frame(DATA, 0, 1, b"test"), frame(DATA, END_STREAM, 1, b"test")),
-         MALFORMED),
-    "8.1.1 content-length without a body": (request(("content-length", "5")), MALFORMED),
-    "8.1.1 differing content-lengths": (request(("content-length", "0"), ("content-length", "1")), MALFORMED),
+         RESET),
+    "8.1.1 content-length without a body": (request(("content-length", "5")), RESET),
+    "8.1.1 differing content-lengths": (request(("content-length", "0"), ("content-length", "1")), RESET),
     # 8.2 HTTP Fields
-    "8.2.1 a name with capitals": (request(("X-TEST", "ok")), MALFORMED),
-    "8.2.1 a name with a blank": (request(("x test", "ok")), MALFORMED),
-    "8.2.1 a name with a colon": (request(("x:test", "ok")), MALFORMED),
-    "8.2.1 an empty name": (request(("", "ok")), MALFORMED),
-    "8.2.1 a value with a CR": (request(("x-test", "a\rb")), MALFORMED),
-    "8.2.1 a value with a LF": (request(("x-test", "a\nx-smuggled: b")), MALFORMED),
-    "8.2.1 a value with a NUL": (request(("x-test", "a\0b")), MALFORMED),
-    "8.2.1 a value with a blank before it": (request(("x-test", " a")), MALFORMED),
-    "8.2.1 a value with a blank behind it": (request(("x-test", "a\t")), MALFORMED),
-    "8.2.2 connection": (request(("connection", "keep-alive")), MALFORMED),
-    "8.2.2 keep-alive": (request(("keep-alive", "timeout=1")), MALFORMED),
-    "8.2.2 proxy-connection": (request(("proxy-connection", "keep-alive")), MALFORMED),
-    "8.2.2 transfer-encoding": (request(("transfer-encoding", "chunked")), MALFORMED),
-    "8.2.2 upgrade": (request(("upgrade", "websocket")), MALFORMED),
-    "8.2.2 te of anything but trailers": (request(("te", "trailers, deflate")), MALFORMED),
+    "8.2.1 a name with capitals": (request(("X-TEST", "ok")), RESET),
+    "8.2.1 a name with a blank": (request(("x test", "ok")), RESET),
+    "8.2.1 a name with a colon": (request(("x:test", "ok")), RESET),
+    "8.2.1 an empty name": (request(("", "ok")), RESET),
+    "8.2.1 a value with a CR": (request(("x-test", "a\rb")), RESET),
+    "8.2.1 a value with a LF": (request(("x-test", "a\nx-smuggled: b")), RESET),
+    "8.2.1 a value with a NUL": (request(("x-test", "a\0b")), RESET),
+    "8.2.1 a value with a blank before it": (request(("x-test", " a")), RESET),
+    "8.2.1 a value with a blank behind it": (request(("x-test", "a\t")), RESET),
+    "8.2.2 connection": (request(("connection", "keep-alive")), RESET),
+    "8.2.2 keep-alive": (request(("keep-alive", "timeout=1")), RESET),
+    "8.2.2 proxy-connection": (request(("proxy-connection", "keep-alive")), RESET),
+    "8.2.2 transfer-encoding": (request(("transfer-encoding", "chunked")), RESET),
+    "8.2.2 upgrade": (request(("upgrade", "websocket")), RESET),
+    "8.2.2 te of anything but trailers": (request(("te", "trailers, deflate")), RESET),
     "8.2.2 te of trailers": (request(("te", "trailers")), response()),
     # 8.3 HTTP Control Data
-    "8.3 an unknown pseudo-header field": (request((":test", "ok")), MALFORMED),
-    "8.3 a pseudo-header field of responses": (request((":status", "200")), MALFORMED),
+    "8.3 an unknown pseudo-header field": (request((":test", "ok")), RESET),
+    "8.3 a pseudo-header field of responses": (request((":status", "200")), RESET),
     "8.3 a pseudo-header field in trailers":
         (lambda client: client.send(client.headers(1, POST, ends=False),
-                                    client.headers(1, ((":method", "POST"),))), MALFORMED),
+                                    client.headers(1, ((":method", "POST"),))), RESET),
     "8.3 a pseudo-header field behind others":
-        (request(("x-test", "ok"), (":path", "/"), drop=(":path",)), MALFORMED),
-    "8.3.1 an empty :path": (request((":path", ""), drop=(":path",)), MALFORMED),
-    "8.3.1 no :method": (request(drop=(":method",)), MALFORMED),
-    "8.3.1 no :scheme": (request(drop=(":scheme",)), MALFORMED),
-    "8.3.1 no :path": (request(drop=(":path",)), MALFORMED),
-    "8.3.1 two :method": (request((":method", "GET")), MALFORMED),
-    "8.3.1 two :scheme": (request((":scheme", "http")), MALFORMED),
-    "8.3.1 two :path": (request((":path", "/")), MALFORMED),
-    "8.3.1 two :authority": (request((":authority", "test.localhost")), MALFORMED),
-    "8.3.1 a :path that is not one": (request((":path", "nothing"), drop=(":path",)), MALFORMED),
-    "8.3.1 a :path with a blank": (request((":path", "/a b"), drop=(":path",)), MALFORMED),
-    "8.3.1 a :path with a line": (request((":path", "/a\r\nx: y"), drop=(":path",)), MALFORMED),
-    "8.3.1 a :path of * for GET": (request((":path", "*"), drop=(":path",)), MALFORMED),
+        (request(("x-test", "ok"), (":path", "/"), drop=(":path",)), RESET),
+    "8.3.1 an empty :path": (request((":path", ""), drop=(":path",)), RESET),
+    "8.3.1 no :method": (request(drop=(":method",)), RESET),
+    "8.3.1 no :scheme": (request(drop=(":scheme",)), RESET),
+    "8.3.1 no :path": (request(drop=(":path",)), RESET),
+    "8.3.1 two :method": (request((":method", "GET")), RESET),
+    "8.3.1 two :scheme": (request((":scheme", "http")), RESET),
+    "8.3.1 two :path": (request((":path", "/")), RESET),
+    "8.3.1 two :authority": (request((":authority", "test.localhost")), RESET),
+    "8.3.1 a :path that is not one": (request((":path", "nothing"), drop=(":path",)), RESET),
+    "8.3.1 a :path with a blank": (request((":path", "/a b"), drop=(":path",)), RESET),
+    "8.3.1 a :path with a line": (request((":path", "/a\r\nx: y"), drop=(":path",)), RESET),
+    "8.3.1 a :path of * for GET": (request((":path", "*"), drop=(":path",)), RESET),
     "8.3.1 an :authority with a user": (request((":authority", "u@test.localhost"), drop=(":authority",)),
                                         MALFORMED),
     "8.3.1 an :authority that Host contradicts": (request(("host", "other.localhost")), MALFORMED),
     "8.3.1 an :authority that Host repeats": (request(("host", "test.localhost")), response()),
     "8.3.1 Host in place of :authority": (request(("host", "test.localhost"), drop=(":authority",)), response()),
-    "8.3.1 neither Host nor :authority": (request(drop=(":authority",)), MALFORMED),
+    "8.3.1 neither Host nor :authority": (request(drop=(":authority",)), RESET),
     "8.3.1 a :scheme that is not HTTP's": (request((":scheme", "ftp"), drop=(":scheme",)), MALFORMED),
-    "8.5 CONNECT with a :path": (request((":method", "CONNECT"), drop=(":method",)), MALFORMED),
+    "8.5 CONNECT with a :path": (request((":method", "CONNECT"), drop=(":method",)), RESET),
     "8.5 CONNECT is for forward proxies":
         (request((":method", "CONNECT"), (":authority", "test.localhost:443"),
                  drop=(":method", ":scheme", ":path", ":authority")), response(status=405)),
@@ -358,6 +376,8 @@ CASES = {
     "HPACK 2.3.3 an indexed field beyond the tables": (raw_block(b"\xff\x80\x01"), COMPRESSION),
     "HPACK 2.3.3 a literal whose name lies beyond the tables":
         (raw_block(b"\x7f\x80\x01\x04test"), COMPRESSION),
+    "HPACK 2.3.3 an index just beyond the tables": (raw_block(b"\xc6"), COMPRESSION),
+    "HPACK 2.3.3 a literal whose name lies just beyond the tables": (raw_block(b"\x7f\x07\0"), COMPRESSION),
     "HPACK 4.2 a table size update behind fields": (raw_block(b"\x20"), COMPRESSION),
     "HPACK 5.1 an integer too long": (raw_block(b"\x0f" + b"\xff" * 12), COMPRESSION),
     "HPACK 5.2 padding of more than 7 bits": (raw_block(b"\x00\x85\xf2\xb2\x4a\x84\xff\x84\x49\x50\x9f\xff"),
@@ -365,6 +385,8 @@ CASES = {
     "HPACK 5.2 padding of zeros": (raw_block(b"\x00\x85\xf2\xb2\x4a\x84\xff\x83\x49\x50\x90"), COMPRESSION),
     "HPACK 5.2 an end of string in a string":
         (raw_block(b"\x00\x85\xf2\xb2\x4a\x84\xff\x87\x49\x51\xff\xff\xff\xfa\x7f"), COMPRESSION),
+    "HPACK 5.2 an end of string at a string's begin":
+        (raw_block(b"\x00\x85\xf2\xb2\x4a\x84\xff\x87\xff\xff\xff\xfd\x25\x42\x7f"), COMPRESSION),
     "HPACK 5.2 a string longer than its block": (raw_block(b"\x00\x05x"), COMPRESSION),
     "HPACK 6.1 an index of 0": (raw_block(b"\x80"), COMPRESSION),
     "HPACK 6.2 a literal with an indexed name": (raw_block(b"\x0f\x2b\x04test"), response()),
