@@ -21,7 +21,8 @@
 #define EARN_RESPONSE   60
 #define EARN_BYTES_EACH 256 /* body bytes for 1 */
 
-#define SMALL_BYTES 64
+#define SMALL_BYTES    64
+#define PRIORITY_BYTES 5
 
 void h2_guard_init(struct h2_guard *guard, int64_t now_ms)
 {
@@ -202,6 +203,8 @@ static bool check(struct h2_guard *guard, const struct h2_frame *frame, int64_t 
         return refuse(ret_error, H2_FRAME_SIZE_ERROR);
     if (frame->type == H2_PRIORITY && frame->stream == 0)
         return refuse(ret_error, H2_PROTOCOL_ERROR); /* PRIORITY on stream 0 */
+    if (frame->type == H2_PRIORITY && frame->len != PRIORITY_BYTES)
+        return refuse(ret_error, H2_FRAME_SIZE_ERROR);
     if (!check_block(guard, frame, ret_error) || !check_stream(guard, frame, ret_error))
         return false;
     if (cost > 0 && !charge(guard, cost, now_ms))

@@ -175,6 +175,11 @@ static void priorities_that_cannot_be_are_refused(void **state)
     bytes[H2_FRAME_HEAD_BYTES + 3] = 7;
     assert_int_equal(h2_guard_pass(&guard, slice_of(bytes, len), NOW_MS, &error), len);
     assert_false(passes(H2_PRIORITY, 0, 0, 5));
+    begin(NULL);
+    len = write_frame(bytes, H2_PRIORITY, 0, 7, 4);
+    bytes[H2_FRAME_HEAD_BYTES + 3] = 7;
+    assert_int_equal(h2_guard_pass(&guard, slice_of(bytes, len), NOW_MS, &error), 0);
+    assert_int_equal(error, H2_FRAME_SIZE_ERROR);
 }
 
 /* How many pass at once. */
