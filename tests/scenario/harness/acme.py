@@ -33,7 +33,7 @@ class Authority:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-pebble-"))
         self.http_port, self.tls_port = http_port, tls_port
         self.port, self._management, self._dns, self._records = (ports.free() for _ in range(4))
-        self.directory = f"https://localhost:{self.port}/dir"
+        self.directory = f"https://127.0.0.1:{self.port}/dir"  # localhost needs /etc/hosts
         self.ca = self.folder / "ca.pem"
         self._lifetime_s, self._binding, self._ocsp_url = lifetime_s, binding, ocsp_url
         self._environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0",
@@ -99,7 +99,7 @@ class Authority:
 
     def _get(self, port, path):
         context = ssl.create_default_context(cafile=str(self.ca))
-        with urllib.request.urlopen(f"https://localhost:{port}{path}", context=context,
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", context=context,
                                     timeout=5) as answer:
             return answer.read()
 
