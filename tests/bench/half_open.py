@@ -3,6 +3,7 @@ Handshakes that never end beside requests by TLS: half of them send nothing, hal
 ClientHello now and then. The rate is the same with and without them.
 """
 import contextlib
+import itertools
 import selectors
 import socket
 import ssl
@@ -13,7 +14,10 @@ import report
 from cpu import in_turn
 from servers import TLS_NAME, Server
 
-DRIBBLE_S = 0.5
+# Each of them says a byte in so many blinks; all at once they would hold up the client they share a
+# core with.
+BLINK_S = 0.01
+BLINKS = 50
 CONNECTIONS_A_BLINK = 50
 
 
@@ -51,8 +55,8 @@ class _HalfOpen(threading.Thread):
             key.fileobj.close()
             self._open(selector)
 
-    def _dribble(self, selector):
-        for key in list(selector.get_map().values()):
+    def _dribble(self, selector, blink):
+        for key in list(selector.get_map().values())[blink % BLINKS::BLINKS]:
             if key.data and key.data[0] < len(self._hello) - 1:
                 with contextlib.suppress(OSError):
                     key.fileobj.send(self._hello[key.data[0]:key.data[0] + 1])
@@ -65,9 +69,11 @@ class _HalfOpen(threading.Thread):
                 if number % CONNECTIONS_A_BLINK == 0 and self._is_over.wait(0.01):
                     break
             self.all_open.set()
-            while not self._is_over.wait(DRIBBLE_S):
+            for blink in itertools.count():
+                if self._is_over.wait(BLINK_S):
+                    break
                 self._replace_closed(selector)
-                self._dribble(selector)
+                self._dribble(selector, blink)
             for key in list(selector.get_map().values()):
                 key.fileobj.close()
 
