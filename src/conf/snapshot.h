@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "conf/place.h"
 #include "conf/policy.h"
+#include "conf/proxy.h"
 #include "conf/tls.h"
 #include "os/network.h"
 #include "wire/http/encoding.h"
@@ -46,7 +47,8 @@ struct conf_proxy_protocol {
 enum conf_protocol {
     CONF_PROTOCOL_HTTP,
     CONF_PROTOCOL_TCP,
-    CONF_PROTOCOL_H2, /* of targets: requests by HTTP/2 */
+    CONF_PROTOCOL_H2,    /* of targets: requests by HTTP/2 */
+    CONF_PROTOCOL_PROXY, /* of a forward proxy's listener */
 };
 
 /* 0 is not "none": every timeout has a value. */
@@ -78,8 +80,9 @@ struct conf_listener {
     struct slice name;
     struct conf_address address;
     enum conf_protocol protocol;
-    struct conf_tls tls;                  /* source OFF: plain */
-    const struct conf_identity *identity; /* TCP with TLS: what it shows; else NULL */
+    struct conf_tls tls;                    /* source OFF: plain */
+    const struct conf_identity *identity;   /* TCP and PROXY with TLS: what it shows; else NULL */
+    const struct conf_forward_proxy *proxy; /* PROXY; else NULL */
     struct named forward;       /* TCP: its group; it exists and speaks tcp; may be empty beside
                                    `sni` */
     unsigned group;             /* TCP: the number of that in `groups`; or CONF_NO_GROUP */
@@ -505,6 +508,8 @@ struct snapshot {
     unsigned groups_count;
     struct conf_service *services;
     unsigned services_count;
+    struct conf_forward_proxy *proxies;
+    unsigned proxies_count;
     struct conf_error *warnings; /* what is taken and should be known, by place */
     unsigned warnings_count;
 };
