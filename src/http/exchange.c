@@ -84,10 +84,16 @@ void exchange_free_head(struct exchange *exchange)
     exchange->head.start = NULL;
 }
 
+/* To a CONNECT success means a tunnel, and nothing that frames a body (RFC 9110 §9.3.6). */
+static bool opens_tunnel(const struct exchange *exchange, unsigned status)
+{
+    return exchange->request.method == METHOD_CONNECT && status / 100 == 2;
+}
+
 static bool has_no_body(const struct exchange *exchange, unsigned status)
 {
     return exchange->request.method == METHOD_HEAD || status < 200 || status == 204 ||
-           status == 304;
+           status == 304 || opens_tunnel(exchange, status);
 }
 
 /* Which framing the response gets, and what must then be written about it (RFC 9112 §6). */
@@ -95,7 +101,7 @@ static void write_framing(struct exchange *exchange, unsigned status, uint64_t l
 {
     struct writer *head = &exchange->head;
     bool is_known = length != EXCHANGE_LENGTH_UNKNOWN;
-    bool may_tell_length = status >= 200 && status != 204;
+    bool may_tell_length = status >= 200 && status != 204 && !opens_tunnel(exchange, status);
     exchange->response_left = 0;
     if (has_no_body(exchange, status)) {
         exchange->response_kind = BODY_NONE;
@@ -133,7 +139,8 @@ struct writer *exchange_begin(struct exchange *exchange, unsigned status, struct
     exchange->length = length;
     h1_write_status_line(head, status, reason);
     write_framing(exchange, status, length);
-    exchange->ops->write_connection(exchange, status);
+    if (!opens_tunnel(exchange, status))
+        exchange->ops->write_connection(exchange, status);
     write_literal(head, "X-Request-Id: ");
     write_hex(head, exchange->id, 16);
     write_literal(head, "\r\n");

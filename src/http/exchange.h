@@ -268,8 +268,9 @@ int exchange_send_replacement(struct exchange *exchange);
 void exchange_give_up(struct exchange *exchange);
 
 /*
- * After 101: joins the client with a target for good, as relay_start does; then state is to be set
- * to RESPONSE_UPGRADED. 0 or the error, and nothing was taken.
+ * After 101, or 2xx to a CONNECT (begun with EXCHANGE_LENGTH_UNKNOWN and flushed): joins the client
+ * with a target for good, as relay_start does; then state is to be set to RESPONSE_UPGRADED. 0 or
+ * the error, and nothing was taken.
  */
 int exchange_relay(struct exchange *exchange, struct io *target, struct inflow *from_target,
                    const struct relay_terms *terms);

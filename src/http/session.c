@@ -16,6 +16,7 @@
 #define REQUESTS_A_TURN 16
 #define LINGER_MS       2000
 #define SHIELD_MS       5000
+#define SOCKS_5         5 /* the first byte of RFC 1928 */
 
 static void session_main(void *arg);
 static void serve_main(void *arg);
@@ -48,7 +49,7 @@ static void start_fiber(struct session *session)
 {
     list_remove(&session->task.link);
     session->state = SESSION_ACTIVE;
-    fiber_main *run = session->has_requests ? session_main : serve_main;
+    fiber_main *run = session->has_requests && !session->has_socks ? session_main : serve_main;
     if (fiber_start(run, session, &session->fiber) < 0) {
         counter_add(&worker_current()->counters.sessions_refused, 1);
         session_destroy(session);
@@ -66,6 +67,17 @@ static void begin_request(struct session *session)
         start_fiber(session);
 }
 
+/* Only a connection's first byte can tell, and something was received. */
+static bool begin_socks(struct session *session)
+{
+    if (LIKELY(session->server->serve_socks == NULL) || session->has_served ||
+        (unsigned char)inflow_bytes(&session->inflow).at[0] != SOCKS_5)
+        return false;
+    session->has_socks = true;
+    start_fiber(session);
+    return true;
+}
+
 /* Reads until a head is complete, refused, or there is no more. */
 static void read_head(struct session *session)
 {
@@ -79,6 +91,8 @@ static void read_head(struct session *session)
             session_destroy(session);
             return;
         }
+        if (begin_socks(session))
+            return;
         int rc = inflow_scan_head(&session->inflow, &session->refusal);
         if (rc != 0) {
             if (rc > 0)
@@ -111,6 +125,8 @@ static void begin_service(struct session *session)
         return;
     }
     await_request(session);
+    if (!inflow_is_empty(&session->inflow) && begin_socks(session))
+        return;
     if (next_head(session))
         begin_request(session);
     else if ((session->io.ready & IO_READABLE) != 0)
@@ -485,12 +501,15 @@ static void session_main(void *arg)
     part(session);
 }
 
-/* Of a listener whose connections carry no requests that we read. */
+/* Of a connection that carries no requests that we read. */
 static void serve_main(void *arg)
 {
     struct session *session = arg;
-    if (session->server->serve != NULL)
-        session->server->serve(session, session->server);
+    struct server *server = session->server;
+    void (*serve)(struct session *, struct server *) =
+        session->has_socks ? server->serve_socks : server->serve;
+    if (serve != NULL)
+        serve(session, server);
     session_destroy(session);
 }
 

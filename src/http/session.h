@@ -33,6 +33,9 @@ struct server {
     unsigned trusted_count;
     /* In place of requests, on the connection's fiber; what it does not take is closed then. */
     void (*serve)(struct session *session, struct server *server);
+    /* The same for a connection whose first byte says that it speaks SOCKS 5, which no request
+     * begins with; NULL: that is a bad request. */
+    void (*serve_socks)(struct session *session, struct server *server);
     unsigned sessions;
     bool is_retired;                         /* its sessions end as if they drained */
     void (*on_empty)(struct server *server); /* the last session has ended; may be NULL */

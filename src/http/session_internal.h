@@ -32,6 +32,7 @@ struct session {
     bool is_draining;
     bool has_served;   /* a request of HTTP/1 */
     bool has_requests; /* else its listener serves it in another way */
+    bool has_socks;    /* it speaks SOCKS */
     uint8_t client_len;
     uint8_t origin_len;
     char client[]; /* its address as text, no longer than it is: most are short; then what

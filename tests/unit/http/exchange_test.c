@@ -568,6 +568,33 @@ static void a_large_body_waits_for_its_client_but_not_for_ever(void **state)
     world_run(large_answers);
 }
 
+static void open_tunnel(struct exchange *exchange)
+{
+    assert_non_null(
+        exchange_begin(exchange, 200, SLICE("Connection Established"), EXCHANGE_LENGTH_UNKNOWN));
+    assert_int_equal(exchange_flush(exchange), 0);
+}
+
+static void tunnels(void)
+{
+    handler = open_tunnel;
+    struct client *client = client_open();
+    say(client, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
+    assert_int_equal(hear(client), 0);
+    assert_true(
+        strncmp(client->heard, "HTTP/1.1 200 Connection Established\r\nX-Request-Id: ", 51) == 0);
+    assert_null(strstr(client->heard, "Transfer-Encoding"));
+    assert_null(strstr(client->heard, "Content-Length"));
+    assert_null(strstr(client->heard, "Connection:"));
+    io_close(&client->io);
+}
+
+static void a_tunnel_begins_without_framing(void **state)
+{
+    (void)state;
+    world_run(tunnels);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -590,6 +617,7 @@ int main(void)
         TEST(a_client_that_waits_for_100_gets_it_only_when_its_body_is_read),
         TEST(parts_of_files_are_sent_as_they_are),
         TEST(a_file_that_was_cut_short_is_seen_as_a_truncation),
+        TEST(a_tunnel_begins_without_framing),
         TEST(a_large_body_waits_for_its_client_but_not_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

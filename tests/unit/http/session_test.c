@@ -2,6 +2,7 @@
 #include "http_unit.h"
 
 #include "http/exchange.h"
+#include "http/session_internal.h"
 
 static struct server server;
 static long fail_accept_from; /* 0: never */
@@ -581,6 +582,44 @@ static void a_line_that_stutters_changes_no_answer(void **state)
     world_run(many_over_a_bad_line);
 }
 
+static void serve_socks(struct session *session, struct server *of)
+{
+    struct iovec part = {(void *)(uintptr_t) "socks", 5};
+    assert_ptr_equal(of, &server);
+    assert_int_equal(io_write_all(&session->io, &part, 1, 1000), 0);
+}
+
+static void socks_beside_requests(void)
+{
+    server.serve_socks = serve_socks;
+    struct client *client = client_open();
+    say(client, "\5\1");
+    assert_int_equal(hear(client), 0);
+    assert_string_equal(client->heard, "socks");
+    io_close(&client->io);
+    client = client_open();
+    say(client, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(hear(client), 1);
+    assert_int_equal(seen.count, 1);
+    client->len = 0;
+    say(client, "\5\1"); /* behind a request it is none, and nothing else */
+    assert_int_equal(hear(client), 0);
+    assert_true(strncmp(client->heard, "HTTP/1.1 400 ", 13) == 0);
+    io_close(&client->io);
+    server.serve_socks = NULL;
+    client = client_open();
+    say(client, "\5\1\r\n\r\n");
+    assert_int_equal(hear(client), 0);
+    assert_true(strncmp(client->heard, "HTTP/1.1 400 ", 13) == 0);
+    io_close(&client->io);
+}
+
+static void a_first_byte_of_socks_is_for_who_serves_it(void **state)
+{
+    (void)state;
+    world_run(socks_beside_requests);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -604,6 +643,7 @@ int main(void)
         TEST(a_client_that_only_stops_sending_still_gets_its_answer),
         TEST(a_connection_there_is_no_memory_for_is_closed_and_counted),
         TEST(every_allocation_may_fail),
+        TEST(a_first_byte_of_socks_is_for_who_serves_it),
         TEST(requests_that_are_no_traffic_are_not_counted),
         cmocka_unit_test_setup_teardown(a_line_that_stutters_changes_no_answer, begin_hostile, end),
     };
