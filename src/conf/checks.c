@@ -529,7 +529,9 @@ static void check_domains(struct reading *reading, const struct tree_node *sites
 void check_top(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft *draft = object;
-    draft->has_listeners = tree_get(node, "listeners") != NULL;
+    /* A forward proxy is where it says, and needs no other way in. */
+    draft->has_listeners = tree_get(node, "listeners") != NULL ||
+                           (draft->proxies_count > 0 && tree_get(node, "sites") == NULL);
     const struct tree_node *email = tree_get(node, "email");
     if (email != NULL && email->kind == TREE_SCALAR && !is_mail_address(draft->email))
         reading_error(reading, email->place, "\"email\" is an address, as in ops@example.org");

@@ -89,6 +89,42 @@ struct draft_service {
     struct slice from; /* done with by inherit.c */
 };
 
+struct draft_proxy_rule {
+    struct conf_place place;
+    struct conf_proxy_match match;
+    unsigned allow;
+    unsigned deny;
+};
+
+struct draft_guard {
+    unsigned denies_private;
+    struct network *except;
+    unsigned except_count;
+};
+
+struct draft_parent {
+    struct conf_place place;
+    struct conf_address address;
+    struct slice user;
+    struct slice password_file;
+};
+
+struct draft_proxy {
+    struct conf_place place;
+    struct slice name;
+    struct conf_listener listener;
+    struct draft_proxy_rule *rules;
+    unsigned rules_count;
+    struct conf_basic_auth users;
+    struct conf_place users_place;
+    struct draft_guard guard;
+    struct conf_proxy_limits limits;
+    struct conf_pac pac;
+    struct draft_parent parent;
+    struct slice password; /* of the parent's file */
+    struct conf_proxy_timeouts timeouts;
+};
+
 struct draft {
     struct slice app;
     unsigned workers;
@@ -106,5 +142,7 @@ struct draft {
     unsigned groups_count;
     struct draft_service *services;
     unsigned services_count;
+    struct draft_proxy *proxies;
+    unsigned proxies_count;
     bool has_listeners; /* else there are two by default */
 };

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/writer.h"
-#include "conf/link_tls.h"
+#include "conf/link_proxy.h"
 #include "conf/phrase.h"
 #include "conf/value.h"
 #include "os/file.h"
@@ -179,7 +179,7 @@ static void check_addresses(struct linking *linking)
 {
     struct map addresses;
     map_init(&addresses, (struct hash_key){1, 2});
-    for (unsigned i = 0; i < linking->draft->listeners_count; i++) {
+    for (unsigned i = 0; i < linking->snapshot->listeners_count; i++) {
         struct conf_listener *listener = &linking->draft->listeners[i];
         if (listener->address.text.at == NULL)
             continue;
@@ -222,11 +222,30 @@ static void link_tcp(struct linking *linking, struct conf_listener *listener)
     link_tls_listener(&linking->tls, listener);
 }
 
+/* Sites point to listeners, so they must not move any more. */
+static bool make_room_for_proxies(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    struct reading *reading = linking->reading;
+    if (draft->proxies_count == 0)
+        return true;
+    struct conf_listener *all = reading_alloc(
+        reading, reading->arena, draft->listeners_count + draft->proxies_count, sizeof *all);
+    if (all == NULL)
+        return false;
+    if (draft->listeners_count > 0)
+        memcpy(all, draft->listeners, draft->listeners_count * sizeof *all);
+    draft->listeners = all;
+    return true;
+}
+
 static void link_listeners(struct linking *linking)
 {
     struct draft *draft = linking->draft;
     struct reading *reading = linking->reading;
     if (!draft->has_listeners && !make_default_listeners(linking))
+        return;
+    if (!make_room_for_proxies(linking))
         return;
     linking->http_listeners = reading_alloc(reading, reading->arena, draft->listeners_count,
                                             sizeof(struct conf_listener *));
@@ -244,9 +263,30 @@ static void link_listeners(struct linking *linking)
         if (listener->name.len > 0)
             set(linking, &linking->listeners, listener->name, listener);
     }
-    check_addresses(linking);
+}
+
+/* Forward proxies listen too, behind all others; no site is there. */
+static void link_forward_proxies(struct linking *linking)
+{
+    struct draft *draft = linking->draft;
+    struct reading *reading = linking->reading;
+    unsigned own = draft->listeners_count;
+    struct conf_listener *behind = draft->listeners + own;
     linking->snapshot->listeners = draft->listeners;
-    linking->snapshot->listeners_count = draft->listeners_count;
+    linking->snapshot->listeners_count = own;
+    if (draft->proxies_count > 0 && draft->listeners != NULL && !reading->out_of_memory) {
+        link_proxies(&linking->tls, draft, behind);
+        linking->snapshot->listeners_count += draft->proxies_count;
+    }
+    check_addresses(linking);
+    for (unsigned i = own; i < linking->snapshot->listeners_count; i++) {
+        const struct conf_listener *other = map_get(&linking->listeners, draft->listeners[i].name);
+        if (other != NULL)
+            reading_error(reading, draft->listeners[i].place,
+                          "\"%.*s\" is also a listener, line %u: forward proxies and listeners "
+                          "share their names",
+                          SLICE_ARG(other->name), other->place.line);
+    }
 }
 
 /* Sites. */
@@ -717,8 +757,9 @@ static void number_groups(struct linking *linking)
 void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot *snapshot)
 {
     struct linking linking = {.reading = reading, .draft = draft, .snapshot = snapshot};
-    void (*const steps[])(struct linking *) = {add_destinations, link_listeners, link_sites,
-                                               link_groups,      link_services,  number_groups};
+    void (*const steps[])(struct linking *) = {
+        add_destinations, link_listeners, link_forward_proxies, link_sites,
+        link_groups,      link_services,  number_groups};
     snapshot->app = draft->app;
     snapshot->workers = draft->workers;
     snapshot->user = draft->user.name;

@@ -497,7 +497,7 @@ void link_tls_listener(struct tls_linking *linking, struct conf_listener *listen
     };
     if (tls->source == CONF_TLS_ACME)
         reading_error(reading, tls->place,
-                      "a listener with protocol tcp has no names to certify: give it a "
+                      "a listener without sites has no names to certify: give it a "
                       "certificate, or \"internal\" for this machine's own");
     else if (tls->source != CONF_TLS_FILES) {
         unsigned count;

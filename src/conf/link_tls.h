@@ -25,7 +25,7 @@ void link_tls_finish(struct tls_linking *linking);
 void link_tls_site(struct tls_linking *linking, const struct draft_site *from,
                    struct conf_site *site);
 
-/* A listener with protocol tcp. */
+/* A listener with protocol tcp, or of a forward proxy. */
 void link_tls_listener(struct tls_linking *linking, struct conf_listener *listener);
 
 /* When all sites and listeners are linked. */

@@ -206,9 +206,8 @@ static bool is_told(const struct reading *reading)
     return !reading->was_accepted;
 }
 
-/* What a file says; false when it cannot be read, which is noted. */
-static bool read_file(struct reading *reading, struct conf_place place, struct slice path,
-                      struct buffer *text)
+bool check_read_file(struct reading *reading, struct conf_place place, struct slice path,
+                     struct buffer *text)
 {
     struct file_info info;
     int rc = file_stat(path.at, &info);
@@ -289,7 +288,7 @@ void check_basic_auth(struct reading *reading, const struct tree_node *node, voi
         return;
     SCOPED(buffer_finish) struct buffer text;
     buffer_init(&text, HTPASSWD_BYTES_MAX);
-    if (read_file(reading, users->place, auth->file, &text))
+    if (check_read_file(reading, users->place, auth->file, &text))
         read_users(reading, users->place, buffer_slice(&text), auth);
 }
 
@@ -330,7 +329,7 @@ static void read_page(struct reading *reading, const struct tree_node *node,
         return;
     }
     page.file = reading_resolve(reading, node->text);
-    if (reading->out_of_memory || !read_file(reading, node->place, page.file, &text))
+    if (reading->out_of_memory || !check_read_file(reading, node->place, page.file, &text))
         return;
     page.body = reading_keep(reading, buffer_slice(&text));
     /* Single statuses come before the classes, which are looked at last. */

@@ -12,6 +12,10 @@ void check_concurrency(struct reading *reading, const struct tree_node *node, vo
 void check_basic_auth(struct reading *reading, const struct tree_node *node, void *object);
 void check_auth(struct reading *reading, const struct tree_node *node, void *object);
 
+/* What a file says; false when it cannot be read, which is noted. */
+bool check_read_file(struct reading *reading, struct conf_place place, struct slice path,
+                     struct buffer *text);
+
 /* A rule's limits beside its other keys. */
 void check_limits(struct reading *reading, const struct tree_node *node,
                   const struct conf_rule *rule);

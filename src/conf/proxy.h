@@ -68,6 +68,12 @@ struct conf_parent {
     struct slice password;      /* what stands in that, without the line's end */
 };
 
+/* The PAC file. */
+struct conf_pac {
+    struct slice path;    /* empty: there is none */
+    unsigned goes_direct; /* what no rule allows; else it goes to the proxy, which says why not */
+};
+
 struct conf_proxy_timeouts {
     int64_t connect_ms;  /* to look a name up and connect */
     int64_t response_ms; /* to the head of a response */
@@ -85,7 +91,7 @@ struct conf_forward_proxy {
     struct network *private_except; /* that may be dialled all the same, where a rule allows it */
     unsigned private_except_count;
     struct conf_proxy_limits limits;
-    struct slice pac; /* the path of the PAC file; empty: none */
+    struct conf_pac pac;
     struct conf_parent parent;
     struct conf_proxy_timeouts timeouts;
 };

@@ -146,6 +146,17 @@ static const char *parse_network(struct reading *reading, struct slice text, voi
     }
 }
 
+static const char *parse_destination(struct reading *reading, struct slice text, void *field)
+{
+    const char *why = NULL;
+    char *lower = reading_alloc(reading, reading->arena, text.len + 1, 1);
+    if (lower == NULL)
+        return NULL;
+    for (size_t i = 0; i < text.len; i++)
+        lower[i] = ascii_lower(text.at[i]);
+    return value_destination(slice_of(lower, text.len), field, &why) < 0 ? why : NULL;
+}
+
 static const char *parse_url_path(struct reading *reading, struct slice text, void *field)
 {
     if (!slice_starts_with(text, SLICE("/")) || has_control(text))
@@ -575,4 +586,8 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
                         NULL, sizeof(struct network), parse_network},
     [SCHEMA_PATH_PREFIX] = {"the beginning of a path", "it begins with \"/\" and holds no *",
                             "^/[^*]", sizeof(struct slice), parse_path_prefix},
+    [SCHEMA_DESTINATION] = {"a destination",
+                            "example.org, *.example.org, 10.0.0.0/8, [fd00::1], private, loopback "
+                            "or *, each perhaps with :443 or :8000-8999",
+                            NULL, sizeof(struct conf_destination), parse_destination},
 };

@@ -43,6 +43,7 @@ enum schema_kind {
     SCHEMA_HOST_PATTERN,     /* struct slice, lower case */
     SCHEMA_NETWORK,          /* struct network */
     SCHEMA_PATH_PREFIX,      /* struct slice, in normal form, no slash at its end */
+    SCHEMA_DESTINATION,      /* struct conf_destination */
     SCHEMA_SCALARS_COUNT,
 
     SCHEMA_STRUCT = SCHEMA_SCALARS_COUNT, /* known keys: `type` */

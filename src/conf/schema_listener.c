@@ -40,7 +40,7 @@ static const struct schema_row proxy_protocol_rows[] = {
             "closed at once; without it whoever can connect"},
 };
 
-static const struct schema_struct proxy_protocol_type = {
+const struct schema_struct proxy_protocol_type = {
     .noun = "the PROXY protocol",
     .doc = "A header by which a balancer in front tells who the client is. Where it is required, a "
            "connection without it is closed.",

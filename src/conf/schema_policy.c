@@ -259,6 +259,27 @@ const struct schema_struct basic_auth_type = {
     .check = check_basic_auth,
 };
 
+static const struct schema_row proxy_users_rows[] = {
+    {.name = "users",
+     .kind = SCHEMA_FILE,
+     .is_required = true,
+     AT(struct conf_basic_auth, file),
+     .doc = "a file as `htpasswd -B` writes it, with bcrypt hashes"},
+    {.name = "realm",
+     .kind = SCHEMA_LINE,
+     AT(struct conf_basic_auth, realm),
+     .doc = "what the browser's question names; without it the proxy's name"},
+};
+
+const struct schema_struct proxy_users_type = {
+    .noun = "users of a forward proxy",
+    .doc = "Who may use a forward proxy at all (RFC 9110 §11.7, RFC 1929). The file is read when "
+           "the configuration is.",
+    ROWS(proxy_users_rows),
+    .shorthand = "users",
+    .check = check_basic_auth,
+};
+
 static const struct schema_row auth_rows[] = {
     {.name = "forward",
      .kind = SCHEMA_NAMED,

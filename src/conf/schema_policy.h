@@ -4,7 +4,7 @@
 #include "conf/schema.h"
 
 extern const struct schema_struct request_headers_type, response_headers_type, cors_type,
-    compress_type, rate_limit_type, concurrency_type, basic_auth_type, auth_type;
+    compress_type, rate_limit_type, concurrency_type, basic_auth_type, proxy_users_type, auth_type;
 
 /* `errors` of a site; read by check_errors, which sees the whole map. */
 extern const struct schema_row error_page_row;

@@ -31,3 +31,9 @@ extern const struct schema_word bool_words[];
 
 /* `listeners` (schema_listener.c). */
 extern const struct schema_row listener_row;
+
+/* The parts of it that all who listen have in common. */
+extern const struct schema_struct proxy_protocol_type;
+
+/* `forward_proxies` (schema_proxy.c). */
+extern const struct schema_row proxy_row;

@@ -421,10 +421,11 @@ enum conf_log_format { CONF_LOG_OFF, CONF_LOG_JSON, CONF_LOG_COMBINED };
         "from the request's complete head to the response's last byte, with microseconds; 0.000 "  \
         "for what is answered within one turn of the loop")                                        \
     row(SITE, "site", "the site that has the host")                                                \
+    row(PROXY, "proxy", "the forward proxy that was asked; it has no site")                        \
     row(RULE, "rule", "the number of its rule, counted from 1")                                    \
-    row(USER, "user", "the name, where a password was checked")                                    \
+    row(USER, "user", "the name, where a password was checked; of a forward proxy's client")       \
     row(GROUP, "group", "the target group")                                                        \
-    row(TARGET, "target", "the target that was asked last")                                        \
+    row(TARGET, "target", "the target that was asked last; of a forward proxy the address")        \
     row(TRIES, "tries", "how many tries it took; more than 1: others failed before")               \
     row(UPSTREAM_MS, "upstream_ms", "to the head of the target's response")                        \
     row(REASON, "reason", "why Weir itself answered with an error")                                \

@@ -1,6 +1,8 @@
 /* Single values: see value.h. Nothing here allocates or knows the file. */
 #include "conf/value.h"
 
+#include "wire/http/host.h"
+
 #include "base/cleanup.h"
 
 #include <arpa/inet.h>
@@ -259,4 +261,120 @@ bool value_is_closer(struct slice written, struct slice candidate, unsigned *dis
         return false;
     *distance = changes;
     return true;
+}
+
+/* Destinations. */
+
+/* ":443" or ":8000-8999". */
+static int parse_ports(struct slice text, struct conf_destination *destination,
+                       const char **ret_why)
+{
+    struct slice first;
+    uint64_t min, max;
+    *ret_why = "a port is a number from 1 to 65535, a range two of them, as in :8000-8999";
+    if (!slice_cut(&text, '-', &first) || slice_parse_u64(first, &min) < 0)
+        return -EINVAL;
+    max = min;
+    if (text.at != NULL && slice_parse_u64(text, &max) < 0)
+        return -EINVAL;
+    if (min < 1 || max > 65535)
+        return -EINVAL;
+    *ret_why = "the range of ports ends before it begins";
+    destination->port_min = (uint16_t)min;
+    destination->port_max = (uint16_t)max;
+    return min > max ? -EINVAL : 0;
+}
+
+/* What stands before the ports, and those behind their colon; in IPv6 without brackets there are
+ * none. */
+static void split_ports(struct slice text, struct slice *ret_host, struct slice *ret_ports)
+{
+    ptrdiff_t first = slice_find(text, ':');
+    size_t at = text.len;
+    *ret_host = text;
+    *ret_ports = (struct slice){0};
+    if (text.len > 0 && text.at[0] == '[') {
+        ptrdiff_t bracket = slice_find(text, ']');
+        at = bracket < 0 ? text.len : (size_t)bracket + 1;
+    } else if (first >= 0 && slice_find(slice_from(text, (size_t)first + 1), ':') < 0) {
+        at = (size_t)first;
+    }
+    if (at < text.len && text.at[at] == ':') {
+        *ret_host = slice_first(text, at);
+        *ret_ports = slice_from(text, at + 1);
+    }
+}
+
+static struct slice without_brackets(struct slice host)
+{
+    bool has_both = host.len > 1 && host.at[0] == '[' && host.at[host.len - 1] == ']';
+    return has_both ? slice_of(host.at + 1, host.len - 2) : host;
+}
+
+static bool is_network(struct slice host, struct conf_destination *destination,
+                       const char **ret_why)
+{
+    switch (network_parse(without_brackets(host), &destination->network)) {
+    case 0:
+        destination->kind = CONF_DESTINATION_NETWORK;
+        return true;
+    case -EDOM:
+        *ret_why = "bits behind the length are set: 10.0.0.0/8 is all that begins with 10";
+        return false;
+    case -ERANGE:
+        *ret_why = "a length is at most 32 behind an IPv4 address and 128 behind an IPv6 one";
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* Names, and what looks like one. */
+static int parse_host(struct slice host, struct conf_destination *destination, const char **ret_why)
+{
+    struct host parsed;
+    bool is_below = slice_starts_with(host, SLICE("*."));
+    struct slice name = is_below ? slice_from(host, 2) : host;
+    if (name.len > 1 && name.at[name.len - 1] == '.')
+        name.len--;
+    if (slice_find(host, '/') >= 0)
+        *ret_why =
+            slice_search(host, SLICE("://")) >= 0
+                ? "only the host and its port, without http://; paths have a key of their own"
+                : "a network is an address and a length, as in 10.0.0.0/8; paths have a key "
+                  "of their own";
+    else if (slice_find(name, '*') >= 0)
+        *ret_why = "a star stands alone, or as the whole first label: *.example.org";
+    else
+        *ret_why = "a name, *.example.org, an address, a network, \"private\", \"loopback\" or *, "
+                   "each perhaps with a port";
+    if (!value_is_host(name))
+        return -EINVAL;
+    if (host_parse(name, &parsed) < 0 || parsed.kind != HOST_NAME) {
+        *ret_why = "an address is written in four decimal numbers, as in 127.0.0.1";
+        return -EINVAL;
+    }
+    destination->kind = is_below ? CONF_DESTINATION_BELOW : CONF_DESTINATION_NAME;
+    destination->name = name;
+    return 0;
+}
+
+int value_destination(struct slice text, struct conf_destination *ret_destination,
+                      const char **ret_why)
+{
+    struct conf_destination destination = {.text = text};
+    struct slice host, ports;
+    const char *why = NULL;
+    split_ports(text, &host, &ports);
+    if (ports.at != NULL && parse_ports(ports, &destination, ret_why) < 0)
+        return -EINVAL;
+    if (slice_equal(host, SLICE("*"))) {
+        destination.kind = CONF_DESTINATION_ANY;
+    } else if (!is_network(host, &destination, &why)) {
+        *ret_why = why;
+        if (why != NULL || parse_host(host, &destination, ret_why) < 0)
+            return -EINVAL;
+    }
+    *ret_destination = destination;
+    return 0;
 }

@@ -43,6 +43,13 @@ bool value_is_host(struct slice text);
 int value_address(struct slice text, struct conf_address *ret_address, const char **ret_why);
 
 /*
+ * A destination of a forward proxy's rule, as conf/proxy.h has it; its text and name are parts of
+ * `text`, in lower case already. On -EINVAL *ret_why tells what is wrong, for a person.
+ */
+int value_destination(struct slice text, struct conf_destination *ret_destination,
+                      const char **ret_why);
+
+/*
  * How many letters must change to come from a to b, a swap of neighbours being one;
  * VALUE_DISTANCE_FAR when either is longer than a name may be.
  */

@@ -153,6 +153,11 @@ static void put_site(struct line *line, const struct key *key)
     put_text_if_any(line, key, line->exchange->notes.site);
 }
 
+static void put_proxy(struct line *line, const struct key *key)
+{
+    put_text_if_any(line, key, line->exchange->notes.proxy);
+}
+
 static void put_rule(struct line *line, const struct key *key)
 {
     if (line->exchange->notes.rule > 0)
@@ -272,6 +277,7 @@ static void (*const putters[CONF_LOG_FIELDS_COUNT])(struct line *line, const str
     [CONF_LOG_FIELD_REQUEST_BYTES] = put_request_bytes,
     [CONF_LOG_FIELD_DURATION_MS] = put_duration_ms,
     [CONF_LOG_FIELD_SITE] = put_site,
+    [CONF_LOG_FIELD_PROXY] = put_proxy,
     [CONF_LOG_FIELD_RULE] = put_rule,
     [CONF_LOG_FIELD_USER] = put_user,
     [CONF_LOG_FIELD_GROUP] = put_group,

@@ -187,13 +187,30 @@ void access_line_write(struct writer *writer, const struct conf_access_log *conf
         access_json_write(writer, conf, exchange, clock, wall_us, duration_us);
 }
 
+/* A forward proxy's tunnel looks as far as it goes like a request. */
+static void write_json_tunnel(struct writer *writer, const struct access_connection *connection)
+{
+    WRITE_TEXT(writer, ",\"method\":", slice_of_cstr(connection->method));
+    WRITE_TEXT(writer, ",\"host\":", connection->host);
+    WRITE_TEXT(writer, ",\"protocol\":", slice_of_cstr(connection->protocol));
+    WRITE_NUMBER(writer, ",\"status\":", connection->status);
+}
+
 static void write_json_connection(struct writer *writer, const struct access_connection *connection)
 {
     WRITE_TEXT(writer, "\",\"client\":", connection->client);
-    WRITE_NUMBER(writer, ",\"protocol\":\"tcp\",\"bytes\":", connection->bytes_sent);
+    if (connection->proxy.len > 0)
+        write_json_tunnel(writer, connection);
+    else
+        write_literal(writer, ",\"protocol\":\"tcp\"");
+    WRITE_NUMBER(writer, ",\"bytes\":", connection->bytes_sent);
     WRITE_NUMBER(writer, ",\"request_bytes\":", connection->bytes_received);
     write_literal(writer, ",\"duration_ms\":");
     write_ms(writer, connection->duration_us);
+    WRITE_TEXT_IF_ANY(writer, ",\"proxy\":", connection->proxy);
+    if (connection->rule > 0)
+        WRITE_NUMBER(writer, ",\"rule\":", connection->rule);
+    WRITE_TEXT_IF_ANY(writer, ",\"user\":", connection->user);
     WRITE_TEXT_IF_ANY(writer, ",\"group\":", connection->group);
     WRITE_TEXT_IF_ANY(writer, ",\"target\":", connection->target);
     WRITE_NUMBER(writer, ",\"tries\":", connection->tries);
@@ -211,9 +228,23 @@ static void write_combined_connection(struct writer *writer,
                                       const struct access_clock *clock)
 {
     write_slice(writer, connection->client);
-    write_literal(writer, " - - [");
+    write_literal(writer, " - ");
+    write_combined_user(writer, connection->user);
+    write_literal(writer, " [");
     write_bytes(writer, clock->combined, sizeof clock->combined - 1);
-    write_literal(writer, "] \"-\" 000 ");
+    if (connection->proxy.len > 0) {
+        write_literal(writer, "] \"");
+        write_slice(writer, slice_of_cstr(connection->method));
+        write_char(writer, ' ');
+        write_combined_text(writer, connection->host);
+        write_char(writer, ' ');
+        write_slice(writer, slice_of_cstr(connection->protocol));
+        write_literal(writer, "\" ");
+        write_u64(writer, connection->status);
+        write_char(writer, ' ');
+    } else {
+        write_literal(writer, "] \"-\" 000 ");
+    }
     write_u64(writer, connection->bytes_sent);
     write_literal(writer, " \"-\" \"-\"\n");
 }

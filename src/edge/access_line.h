@@ -23,6 +23,16 @@ struct access_connection {
     uint64_t bytes_received; /* from the client */
     uint64_t bytes_sent;
     const char *reason; /* why it did not end by itself; NULL otherwise */
+
+    /* Of a forward proxy's tunnel; else empty or 0. */
+    struct slice proxy;
+    struct slice host; /* where to, with the port, as the client named it */
+    struct slice user;
+    const char *method;   /* static */
+    const char *protocol; /* "HTTP/1.1", "SOCKS5"; static */
+    unsigned status;
+    unsigned rule; /* that decided; 0: none did */
+    unsigned rule_line;
 };
 
 /* "2026-11-23T21:29:10.123Z". */

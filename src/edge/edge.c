@@ -15,6 +15,7 @@
 #include "edge/explain/lookup.h"
 #include "edge/overseer.h"
 #include "edge/plane.h"
+#include "edge/proxy/usage.h"
 #include "edge/state.h"
 #include "edge/trace/tracer.h"
 #include "os/descriptor.h"
@@ -259,6 +260,8 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     };
     int rc = series_table_create(edge.workers_count, edge.hash_key, &edge.series);
     if (rc == 0)
+        rc = usage_table_create(&edge.usages);
+    if (rc == 0)
         rc = tracer_create(&edge, &edge.tracer);
     if (rc == 0)
         rc = tls_tickets_create(&edge.tickets);
@@ -284,6 +287,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     }
     lookups_finish(&edge);
     series_table_destroy(edge.series);
+    usage_table_destroy(edge.usages);
     tracer_destroy(edge.tracer);
     tls_tickets_unref(edge.tickets);
     memory_free(edge.workers);

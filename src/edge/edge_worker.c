@@ -7,6 +7,7 @@
 #include "edge/files/cache.h"
 #include "edge/forward/mirror.h"
 #include "http/relay.h"
+#include "os/resolver.h"
 
 #include <errno.h>
 
@@ -52,6 +53,7 @@ int edge_worker_begin(struct edge_worker *worker, uint64_t seed)
     worker_init(&worker->http, (unsigned)(worker - edge->workers), seed, BLOCK_BYTES_MAX);
     list_init(&worker->listeners);
     list_init(&worker->mirrors);
+    destinations_init(&worker->destinations, edge->hash_key);
     int rc = view_create(edge->plane, NULL, &worker->view);
     if (rc == 0)
         rc = access_lines_begin(edge->access_log, &worker->access_lines);
@@ -74,6 +76,9 @@ void edge_worker_end(struct edge_worker *worker)
     view_unref(worker->view);
     worker->view = NULL;
     files_cache_destroy(worker->files_cache);
+    destinations_finish(&worker->destinations);
+    resolver_destroy(worker->resolver);
+    worker->resolver = NULL;
     decisions_destroy(worker->decisions);
     encoder_pool_finish(&worker->encoders);
     worker_finish(&worker->http);
@@ -145,6 +150,13 @@ void edge_worker_retire(struct edge_worker *worker)
 {
     (void)sessions_drain(false);
     begin_drain(worker, INT64_MAX);
+}
+
+struct resolver *edge_worker_resolver(struct edge_worker *worker)
+{
+    if (worker->resolver == NULL)
+        (void)resolver_create(NULL, &worker->resolver);
+    return worker->resolver;
 }
 
 void edge_worker_cut_off(struct edge_worker *worker)

@@ -25,5 +25,8 @@ void edge_worker_drain(struct edge_worker *worker);
 /* The same without a deadline, and idle connections may send one more request. */
 void edge_worker_retire(struct edge_worker *worker);
 
+/* This worker's resolver, made when it is first wanted; NULL: there was no memory for it. */
+struct resolver *edge_worker_resolver(struct edge_worker *worker);
+
 /* Ends a drain's patience now. */
 void edge_worker_cut_off(struct edge_worker *worker);

@@ -10,6 +10,8 @@
 #include "edge/filter/filters.h"
 #include "edge/filter/headers.h"
 #include "edge/forward/forward.h"
+#include "edge/proxy/proxy.h"
+#include "edge/proxy/socks.h"
 #include "edge/respond.h"
 #include "edge/route/ambiguity.h"
 #include "edge/route/rewrite.h"
@@ -156,6 +158,10 @@ void edge_handle(struct exchange *exchange)
     exchange->held = view;
     if (UNLIKELY(view->plane->snapshot->tracing.is_on))
         trace_begin(exchange, &view->plane->snapshot->tracing);
+    if (UNLIKELY(exchange->server->serve_socks != NULL)) {
+        proxy_run(exchange, view, listener->index);
+        return;
+    }
     if (exchange->request.form == TARGET_AUTHORITY) {
         exchange_respond_error(exchange, 405, "CONNECT is for forward proxies");
         return;
@@ -209,7 +215,8 @@ void edge_record(const struct exchange *exchange)
     const struct decision *decision = decisions_add(worker->decisions, exchange, us);
     if (UNLIKELY(exchange->notes.trace.is_sampled))
         tracer_add(worker->edge->tracer, number, decision);
-    access_lines_add(worker->access_lines, log_conf(worker, exchange), exchange);
+    if (LIKELY(!exchange->notes.is_tunnel))
+        access_lines_add(worker->access_lines, log_conf(worker, exchange), exchange);
     view_unref(exchange->held);
 }
 
@@ -266,4 +273,14 @@ void edge_serve(struct session *session, struct server *server)
         route.group = view->plane->snapshot->groups[group].name;
     }
     tcp_serve(session, &route);
+}
+
+void edge_serve_socks(struct session *session, struct server *server)
+{
+    const struct worker_listener *self = CONTAINER_OF(server, struct worker_listener, server);
+    struct view *view = view_ref(self->view);
+    const struct proxy *proxy = proxy_of_listener(view, self->index);
+    if (proxy != NULL)
+        socks_serve(session, view->plane->snapshot, proxy);
+    view_unref(view);
 }

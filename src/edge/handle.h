@@ -13,3 +13,6 @@ void edge_record(const struct exchange *exchange);
 
 /* What listeners with protocol tcp do with a connection: they pass it on to their group. */
 void edge_serve(struct session *session, struct server *server);
+
+/* What listeners of forward proxies do with a client of SOCKS. */
+void edge_serve_socks(struct session *session, struct server *server);

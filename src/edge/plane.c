@@ -152,6 +152,8 @@ static int make_parts(struct making *making)
     if (rc == 0)
         rc = gates_create(plane->snapshot, &plane->gates);
     if (rc == 0)
+        rc = proxies_create(plane->snapshot, making->parts->hash_key, &plane->proxies);
+    if (rc == 0)
         rc = make_identities(making);
     if (rc < 0)
         return error_set_errno(making->error, rc, "cannot set up the configuration");
@@ -224,6 +226,7 @@ void plane_unref(struct plane *plane)
     }
     router_finish(&plane->router);
     gates_destroy(plane->snapshot, plane->gates);
+    proxies_destroy(plane->snapshot, plane->proxies);
     identities_unref(plane->identities);
     memory_free(plane->groups);
     memory_free(plane->listeners);

@@ -9,6 +9,7 @@
 #include "edge/forward/target.h"
 #include "edge/listener.h"
 #include "edge/policy/gate.h"
+#include "edge/proxy/proxies.h"
 #include "edge/route/router.h"
 #include "edge/tls/identities.h"
 
@@ -17,6 +18,7 @@ struct plane {
     struct snapshot *snapshot; /* counted */
     struct router router;
     struct gate *gates;         /* owned; by the number of a rule's gate */
+    struct proxy *proxies;      /* owned; one for each of the snapshot's */
     struct group_setup *groups; /* owned; one for each of the snapshot's, each counted */
     unsigned groups_count;
     struct listener **listeners; /* owned; one for each of the snapshot's, each counted */

@@ -10,6 +10,7 @@
 #include "edge/forward/names.h"
 #include "edge/plane.h"
 #include "edge/policy/maintenance.h"
+#include "edge/proxy/destinations.h"
 #include "edge/report.h"
 #include "edge/view.h"
 #include "edge/watchdog.h"
@@ -30,6 +31,7 @@ struct access_lines;
 struct files_cache;
 struct decisions;
 struct tracer;
+struct usage_table;
 
 struct edge_worker {
     struct worker http; /* the first member */
@@ -42,8 +44,10 @@ struct edge_worker {
     struct access_lines *access_lines; /* the access log's; NULL: off */
     struct decisions *decisions;       /* owned; for `explain` */
     struct worker_report report;
-    struct files_cache *files_cache; /* owned */
-    struct list mirrors;             /* of struct mirror, owned by their fibers */
+    struct files_cache *files_cache;  /* owned */
+    struct destinations destinations; /* of forward proxies */
+    struct resolver *resolver;        /* owned; theirs; NULL until it is wanted */
+    struct list mirrors;              /* of struct mirror, owned by their fibers */
     unsigned mirrors_count;
     struct encoder_pool encoders;
     struct loop *loop;
@@ -78,6 +82,7 @@ struct edge {
     struct series_table *series;   /* owned; NULL: nothing is counted by rule and target */
     struct tracer *tracer;         /* owned; NULL: spans are not sent */
     series_slot no_site;           /* requests for which there is no site */
+    struct usage_table *usages;    /* owned; of the users of forward proxies */
     struct hash_key hash_key;
     struct tls_tickets *tickets; /* counted */
     struct timer tickets_timer;  /* worker 0's: changes their keys */

@@ -106,17 +106,35 @@ static int connect_by_tls(struct upstream *upstream, const struct client_pool *p
     return rc;
 }
 
-int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream,
-                   const char **ret_why)
+static struct upstream *create(struct client_pool *pool)
 {
     struct upstream *upstream = memory_alloc_raw(sizeof *upstream);
     if (upstream == NULL)
-        return -ENOMEM;
+        return NULL;
     *upstream = (struct upstream){.pool = pool};
     list_init(&upstream->link);
     timer_init(&upstream->timer, idle_too_long);
     inflow_init(&upstream->inflow, BLOCK_LARGE);
     counter_add(&worker_current()->counters.upstream_connects, 1);
+    return upstream;
+}
+
+int client_adopt(struct client_pool *pool, struct io *io, struct upstream **ret_upstream)
+{
+    struct upstream *upstream = create(pool);
+    if (upstream == NULL)
+        return -ENOMEM;
+    io_move(&upstream->io, io, upstream_ready);
+    *ret_upstream = upstream;
+    return 0;
+}
+
+int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream,
+                   const char **ret_why)
+{
+    struct upstream *upstream = create(pool);
+    if (upstream == NULL)
+        return -ENOMEM;
     int rc = connect_by_tls(upstream, pool, deadline_ms, ret_why);
     if (rc < 0) {
         memory_free(upstream);

@@ -59,6 +59,10 @@ struct upstream *client_take_idle(struct client_pool *pool, int64_t only_fresh_m
 int client_connect(struct client_pool *pool, int64_t deadline_ms, struct upstream **ret_upstream,
                    const char **ret_why);
 
+/* The same with a connection that somebody else has made, which is taken over. 0 or -ENOMEM, and
+ * then nothing was taken. */
+int client_adopt(struct client_pool *pool, struct io *io, struct upstream **ret_upstream);
+
 /* Back to the pool; only after a complete response that keeps the connection. */
 void client_give_back(struct upstream *upstream);
 

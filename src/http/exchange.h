@@ -116,13 +116,15 @@ struct exchange_trace {
 /* For the access log, `explain` and metrics; set by whoever knows. Slices outlive the exchange. */
 struct exchange_notes {
     struct slice site;
-    unsigned rule;      /* number in its site, 0: none */
+    struct slice proxy; /* the forward proxy; empty: none, and then there may be a site */
+    unsigned rule;      /* number in its site or proxy, 0: none */
     unsigned rule_line; /* in the file */
     const char *action; /* of the rule, static; NULL: none */
     struct slice group;
     struct slice target;
     unsigned tries;
     bool is_retry_denied;  /* the budget for retries was used up */
+    bool is_tunnel;        /* its line comes when that ends */
     int64_t upstream_us;   /* from the request's first byte to the response's head */
     const char *reason;    /* why Weir itself answered with an error; NULL otherwise */
     struct series *series; /* the edge's: where it counts; borrowed until it was logged */

@@ -34,6 +34,16 @@ void inflow_finish(struct inflow *inflow)
     inflow_unpin(inflow);
 }
 
+int inflow_fill_wait(struct inflow *inflow, struct io *io, int64_t deadline_ms)
+{
+    ssize_t got = inflow_fill(inflow, io);
+    while (got == -EAGAIN) {
+        int rc = io_wait(io, IO_READABLE, deadline_ms);
+        got = rc < 0 ? rc : inflow_fill(inflow, io);
+    }
+    return got == 0 ? -ECONNRESET : got < 0 ? (int)got : 0;
+}
+
 void inflow_trim(struct inflow *inflow)
 {
     if (inflow->block != NULL && inflow_is_empty(inflow))

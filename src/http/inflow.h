@@ -49,6 +49,10 @@ void inflow_finish(struct inflow *inflow);
  */
 ssize_t inflow_fill(struct inflow *inflow, struct io *io);
 
+/* The same, waiting: 0 when there are more bytes; -ECONNRESET at the end, -ETIMEDOUT, -ECANCELED.
+ */
+int inflow_fill_wait(struct inflow *inflow, struct io *io, int64_t deadline_ms);
+
 /* Gives the block back when nothing is in it. */
 void inflow_trim(struct inflow *inflow);
 

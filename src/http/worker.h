@@ -65,6 +65,15 @@ struct worker_counters {
     uint64_t tcp_failures;       /* of them those for which there was no target */
     uint64_t tcp_bytes_received; /* from clients */
     uint64_t tcp_bytes_sent;
+    uint64_t proxy_requests;       /* of forward proxies: plain ones and those for tunnels */
+    uint64_t proxy_tunnels;        /* that were opened */
+    uint64_t proxy_tunnels_open;   /* now */
+    uint64_t proxy_denied;         /* by rules */
+    uint64_t proxy_private;        /* by deny_private, or as they would have led back */
+    uint64_t proxy_limited;        /* by limits of connections */
+    uint64_t proxy_failed;         /* no way to the destination */
+    uint64_t proxy_bytes_received; /* from clients, by tunnels that have ended */
+    uint64_t proxy_bytes_sent;
     uint64_t upstream_connects;
     uint64_t upstream_reuses;
     uint64_t upstream_retries;

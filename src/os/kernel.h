@@ -66,6 +66,8 @@ struct kernel_ops {
     /* Makes `close` send a reset. */
     void (*reset_on_close)(struct kernel *kernel, int fd);
     int (*local_address)(struct kernel *kernel, int fd, struct address *ret_address);
+    /* Is it one of this machine's? */
+    bool (*is_own_address)(struct kernel *kernel, const struct address *address);
     int (*peer_address)(struct kernel *kernel, int fd, struct address *ret_address);
 };
 

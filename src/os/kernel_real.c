@@ -368,6 +368,31 @@ static int real_peer_address(struct kernel *kernel, int fd, struct address *ret_
     return 0;
 }
 
+static bool has_same_host(const struct address *a, const struct address *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    return a->any.sa_family == AF_INET
+               ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
+               : memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
+}
+
+/* The kernel goes to an address of its own from that very address. Nothing is sent. Where nothing
+ * can be asked it counts as own: this is for who must not be led back here. */
+static bool real_is_own_address(struct kernel *kernel, const struct address *address)
+{
+    struct address own;
+    if (!is_tcp(address))
+        return true;
+    int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    bool is_own = connect(fd, &address->any, address->len) == 0 &&
+                  real_local_address(kernel, fd, &own) == 0 && has_same_host(&own, address);
+    (void)close(fd);
+    return is_own;
+}
+
 static const struct kernel_ops real_ops = {
     .now_us = real_now_us,
     .wall_us = real_wall_us,
@@ -390,6 +415,7 @@ static const struct kernel_ops real_ops = {
     .reset_on_close = real_reset_on_close,
     .local_address = real_local_address,
     .peer_address = real_peer_address,
+    .is_own_address = real_is_own_address,
 };
 
 int kernel_real_create(struct kernel **ret_kernel)

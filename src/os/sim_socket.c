@@ -520,6 +520,14 @@ static int sim_peer_address(struct kernel *kernel, int fd, struct address *ret_a
     return 0;
 }
 
+static bool sim_is_own_address(struct kernel *kernel, const struct address *address)
+{
+    char own[ADDRESS_TEXT_BYTES], text[ADDRESS_TEXT_BYTES];
+    size_t own_len = address_format_host(&sim_host_of(kernel)->ip, own);
+    return slice_equal(slice_of(own, own_len),
+                       slice_of(text, address_format_host(address, text)));
+}
+
 const struct kernel_ops sim_ops = {
     .now_us = sim_now_us,
     .wall_us = sim_wall_us,
@@ -542,4 +550,5 @@ const struct kernel_ops sim_ops = {
     .reset_on_close = sim_reset_on_close,
     .local_address = sim_local_address,
     .peer_address = sim_peer_address,
+    .is_own_address = sim_is_own_address,
 };

@@ -45,7 +45,7 @@ static void write_target(struct writer *writer, const struct exchange *exchange)
     write_literal(writer, " HTTP/1.1\r\n");
 }
 
-static void write_framing(struct writer *writer, const struct framing *framing)
+void forward_write_framing(struct writer *writer, const struct framing *framing)
 {
     if (framing->kind == BODY_CHUNKED)
         write_literal(writer, "Transfer-Encoding: chunked\r\n");
@@ -109,8 +109,7 @@ void forward_write_origin(struct writer *writer, const struct exchange *exchange
     write_literal(writer, "\r\n");
 }
 
-/* Via, with those of earlier proxies before our own (RFC 9110 §7.6.3). */
-static void write_via(struct writer *writer, const struct exchange *exchange)
+void forward_write_via(struct writer *writer, const struct exchange *exchange)
 {
     const struct fields *fields = &exchange->request.fields;
     write_literal(writer, "Via: ");
@@ -171,7 +170,7 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
     } else if (UNLIKELY(is_private)) {
         write_literal(writer, "Connection: close\r\n");
     }
-    write_framing(writer, &request->framing);
+    forward_write_framing(writer, &request->framing);
     bool is_traced = trace_is_on(exchange);
     struct field_set leave_out = is_traced ? replaced_traced : replaced;
     if (UNLIKELY(own->count > 0))
@@ -183,7 +182,7 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
     forward_write_origin(writer, exchange);
     if (UNLIKELY(group->sends_forwarded))
         write_forwarded(writer, exchange);
-    write_via(writer, exchange);
+    forward_write_via(writer, exchange);
     if (is_traced)
         trace_write_fields(writer, exchange);
     h1_write_end(writer);

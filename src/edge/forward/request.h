@@ -6,6 +6,7 @@
 struct conf_group;
 struct exchange;
 struct field_set;
+struct framing;
 
 /* Cookies of Weir's own, which no target sees: of the group and of the choice of a group. */
 struct own_cookies {
@@ -24,6 +25,11 @@ void forward_write_request(struct writer *writer, const struct exchange *exchang
 /* "http" or "https", and the host, as the client asked for them: of us or of a trusted proxy. */
 struct slice forward_proto(const struct exchange *exchange);
 struct slice forward_host(const struct exchange *exchange);
+
+/* What frames the body, as the client has framed it; and Via, with those of earlier proxies before
+ * our own (RFC 9110 §7.6.3). */
+void forward_write_framing(struct writer *writer, const struct framing *framing);
+void forward_write_via(struct writer *writer, const struct exchange *exchange);
 
 /* X-Forwarded-For, -Proto, -Host, -Port and -Prefix, and X-Request-Id. */
 void forward_write_origin(struct writer *writer, const struct exchange *exchange);

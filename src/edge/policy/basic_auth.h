@@ -1,8 +1,4 @@
-/*
- * Names and passwords (RFC 7617) against a rule's users. bcrypt runs on worker threads, few at a
- * time; what was right is remembered for a minute, as a keyed hash and no longer than the plane
- * lives, so that a change of the file counts at once.
- */
+/* Names and passwords of requests (RFC 7617) against a rule's users (passwords.h). */
 #pragma once
 
 #include "conf/policy.h"

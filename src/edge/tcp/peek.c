@@ -22,17 +22,6 @@ static const char *why_not(int rc)
     }
 }
 
-/* More bytes: 0 when there are some. */
-static int receive(struct session *session, int64_t deadline_ms)
-{
-    ssize_t got = inflow_fill(&session->inflow, &session->io);
-    while (got == -EAGAIN) {
-        int rc = io_wait(&session->io, IO_READABLE, deadline_ms);
-        got = rc < 0 ? rc : inflow_fill(&session->inflow, &session->io);
-    }
-    return got == 0 ? -ECONNRESET : got < 0 ? (int)got : 0;
-}
-
 int tcp_peek_hello(struct session *session, int64_t timeout_ms, struct client_hello *ret_hello,
                    const char **ret_why)
 {
@@ -44,7 +33,7 @@ int tcp_peek_hello(struct session *session, int64_t timeout_ms, struct client_he
                      : client_hello_parse(received, ret_hello, ret_why);
         if (rc != 0)
             return rc < 0 ? rc : 0;
-        rc = receive(session, deadline_ms);
+        rc = inflow_fill_wait(&session->inflow, &session->io, deadline_ms);
         if (rc < 0) {
             *ret_why = why_not(rc);
             return rc;

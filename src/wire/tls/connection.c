@@ -390,6 +390,42 @@ struct slice tls_connection_client_subject(const struct tls_connection *connecti
     return text;
 }
 
+static const X509_NAME_ENTRY *last_common_name(const X509_NAME *subject)
+{
+    int at = -1, next;
+    while ((next = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0)
+        at = next;
+    return at < 0 ? NULL : X509_NAME_get_entry(subject, at);
+}
+
+/* A NUL within would end the name for others. */
+static bool is_text(const unsigned char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] < 0x20 || bytes[i] == 0x7f)
+            return false;
+    }
+    return len > 0;
+}
+
+struct slice tls_connection_client_name(const struct tls_connection *connection, char *room,
+                                        size_t room_len)
+{
+    const X509 *leaf = verified_leaf(connection);
+    const X509_NAME_ENTRY *entry =
+        leaf == NULL ? NULL : last_common_name(X509_get_subject_name(leaf));
+    unsigned char *bytes = NULL;
+    struct slice name = {0};
+    int len = entry == NULL ? -1 : ASN1_STRING_to_UTF8(&bytes, X509_NAME_ENTRY_get_data(entry));
+    if (len > 0 && (size_t)len <= room_len && is_text(bytes, (size_t)len)) {
+        memcpy(room, bytes, (size_t)len);
+        name = slice_of(room, (size_t)len);
+    }
+    OPENSSL_free(bytes);
+    ERR_clear_error();
+    return name;
+}
+
 struct slice tls_connection_client_pem(const struct tls_connection *connection, char *room,
                                        size_t room_len)
 {

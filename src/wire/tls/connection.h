@@ -72,6 +72,10 @@ struct slice tls_connection_server_name(const struct tls_connection *connection)
  * into `room`; empty: it showed none, or there is no room. */
 struct slice tls_connection_client_subject(const struct tls_connection *connection, char *room,
                                            size_t room_len);
+/* The last common name in that subject (RFC 4519 §2.3), in UTF-8; empty also where it holds what
+ * is no text. */
+struct slice tls_connection_client_name(const struct tls_connection *connection, char *room,
+                                        size_t room_len);
 struct slice tls_connection_client_pem(const struct tls_connection *connection, char *room,
                                        size_t room_len);
 
