@@ -86,7 +86,8 @@ static const struct bad_file yaml_files[] = {
 static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
-                   "target_groups, listeners, workers, user, access_log, "
+                   "target_groups, listeners, "
+                   "forward_proxies, workers, user, access_log, "
                    "body_max, tracing, email, acme\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
@@ -231,7 +232,8 @@ static const struct bad_file values_files[] = {
      "1:44: \"sample\" must be from 0% to 100%, not 101%\n"},
     {"access_log: { fields: [time, statsu, time], headers: [\"a b\"], sample: 5 }\n",
      "1:30: \"statsu\" is no value of \"fields\", which is one of time, id, client, method, host, "
-     "path, protocol, status, bytes, request_bytes, duration_ms, site, rule, user, group, target, "
+     "path, protocol, status, bytes, request_bytes, duration_ms, site, proxy, rule, user, group, "
+     "target, "
      "tries, "
      "upstream_ms, reason, grpc_status, trace_id, referer, user_agent, tls_version, tls_cipher, "
      "tls_server_name, client_subject, listener; did you mean \"status\"?\n"
@@ -634,7 +636,6 @@ static const struct bad_file services_files[] = {
 static const struct bad_file later_files[] = {
     {"buckets: {}\n"
      "databases: {}\n"
-     "forward_proxies: {}\n"
      "alerts: []\n"
      "backup: {}\n"
      "logs: {}\n",
@@ -642,11 +643,10 @@ static const struct bad_file later_files[] = {
      "of Weir\n"
      "2:1: not yet: \"databases\" (databases and their credentials) comes in a later version of "
      "Weir\n"
-     "3:1: not yet: \"forward_proxies\" (the way out) comes in a later version of Weir\n"
-     "4:1: not yet: \"alerts\" (messages when something is wrong) comes in a later version of "
+     "3:1: not yet: \"alerts\" (messages when something is wrong) comes in a later version of "
      "Weir\n"
-     "5:1: not yet: \"backup\" (backups) comes in a later version of Weir\n"
-     "6:1: not yet: \"logs\" (how long logs are kept) comes in a later version of Weir\n"},
+     "4:1: not yet: \"backup\" (backups) comes in a later version of Weir\n"
+     "5:1: not yet: \"logs\" (how long logs are kept) comes in a later version of Weir\n"},
     {RULES "      - bucket: frontend\n"
            "        cache: { ttl: 1h }\n",
      "5:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"

@@ -16,7 +16,7 @@ static const struct bad_file tls_files[] = {
      "1:43: client_auth needs \"ca\": PEM: the authorities whose certificates clients may show\n"},
     {"listeners: { a: { address: \":443\", protocol: tcp, tls: acme, forward: r } }\n"
      "target_groups: { r: { targets: \"127.0.0.1:1\", protocol: tcp } }\n",
-     "1:51: a listener with protocol tcp has no names to certify: give it a certificate, or "
+     "1:51: a listener without sites has no names to certify: give it a certificate, or "
      "\"internal\" for this machine's own\n"},
     {"listeners: { a: { address: \":443\", protocol: tcp, tls: internal, sni: { a.org: r } } }\n"
      "target_groups: { r: { targets: \"127.0.0.1:1\", protocol: tcp } }\n",
