@@ -19,12 +19,13 @@ import time
 import compress
 import cost
 import cpu
+import forward_proxy
 import half_open
 import memory
 import overload
 import sites
 import slow_target
-from rows import (ROWS, CompressRow, CpuRow, HalfOpenRow, MemoryRow, OverloadRow, ReloadRow,
+from rows import (ROWS, CompressRow, CpuRow, ForwardProxyRow, HalfOpenRow, MemoryRow, OverloadRow, ReloadRow,
                   SitesRow, SlowTargetRow)
 from servers import CLIENT_CORE, HERE, ROOT, version
 
@@ -49,6 +50,7 @@ KINDS = {
     SlowTargetRow: Kind(slow_target.measure, slow_target.lines, slow_target.verdicts),
     CompressRow: Kind(compress.measure, compress.lines, compress.verdicts),
     HalfOpenRow: Kind(half_open.measure, half_open.lines, half_open.verdicts),
+    ForwardProxyRow: Kind(forward_proxy.measure, forward_proxy.lines, forward_proxy.verdicts),
     OverloadRow: Kind(overload.measure, overload.lines, overload.verdicts),
 }
 

@@ -104,7 +104,24 @@ class HalfOpenRow:
     ratio_max: float           # over the same without them
 
 
+@dataclasses.dataclass(frozen=True)
+class ForwardProxyRow:
+    """What a forward proxy costs, by request, tunnel or MiB."""
+    name: str
+    about: str
+    mode: str                  # of proxy_load
+    count: int                 # a second; of a long tunnel MiB in all; of idle ones how many
+    connections: int
+    peers: tuple
+    ratios: dict               # at most so much of each
+    system_max: float = 0      # the same of the whole system's, beside the better peer; 0: any
+    is_among_many: bool = False  # rules and users, beside few of them
+    path: str = "/large/large.bin"
+    bytes_max: int = 0
+
+
 PROXIES = ("nginx", "haproxy")
+FORWARD_PROXIES = ("squid", "tinyproxy")
 FILE_SERVERS = ("nginx",)
 FLOOR = ("bare",)
 
@@ -153,6 +170,17 @@ ROWS = (
               "idle-tls", 2000, PROXIES, 0),
     MemoryRow("idle-5000", "memory of 5,000 idle connections",
            "idle", 5000, PROXIES, 400),
+    # 1.5 times Squid's bytes for each second of the proxy's CPU, and no fewer than tinyproxy's.
+    ForwardProxyRow("tunnel-1g", "1 GiB through one tunnel of a forward proxy", "tunnel", 1024, 1,
+                    FORWARD_PROXIES, {"squid": 1 / 1.5, "tinyproxy": 1.0}, 1.05),
+    ForwardProxyRow("absolute-1k", "1 KiB in absolute form, 16 connections", "request", 15000, 16,
+                    ("squid",), {"squid": 0.35}),
+    ForwardProxyRow("connect", "tunnels set up and torn down", "connect", 3000, 8,
+                    FORWARD_PROXIES, {"squid": 0.40}),
+    ForwardProxyRow("rules-20000", "the same among 20,000 rules and 5,000 users, beside 10 of each",
+                    "request", 15000, 16, (), {"few": 1.1}, is_among_many=True),
+    ForwardProxyRow("idle-tunnels", "memory of 5,000 idle tunnels", "idle", 5000, 1,
+                    FORWARD_PROXIES, {}, bytes_max=1536),
     MemoryRow("waiting-10000", "memory of 10,000 requests that wait for a target",
            "waiting", 10000, PROXIES, 24 * 1024),
 )

@@ -30,10 +30,13 @@ COMMANDS = {
     "nginx": ["/usr/sbin/nginx", "-c", "@CONFIG@", "-p", "@FOLDER@"],
     "haproxy": ["/usr/sbin/haproxy", "-f", "@CONFIG@"],
     "backend": ["/usr/sbin/nginx", "-c", "@CONFIG@", "-p", "@FOLDER@"],
+    "squid": ["/usr/sbin/squid", "-N", "-f", "@CONFIG@"],
+    "tinyproxy": ["/usr/bin/tinyproxy", "-d", "-c", "@CONFIG@"],
     "bare": [str(TOOLS / "bare_proxy"), "@PORT@", "@BACKEND@"],
 }
 TEMPLATES = {"weir": "weir.yaml", "nginx": "nginx.conf", "haproxy": "haproxy.cfg",
-             "backend": "backend.conf"}  # bare has none
+             "backend": "backend.conf", "squid": "squid.conf",
+             "tinyproxy": "tinyproxy.conf"}  # bare has none
 
 
 def descriptors():
@@ -173,6 +176,15 @@ class Server:
                     output = (self._folder / "output.txt").read_text()
                     raise RuntimeError(f"{self.name} does not answer:\n{output}") from None
                 time.sleep(0.02)
+
+    def set_value(self, key, value):
+        """What stands in its template for @key@; before it is started."""
+        self._values[key] = value
+
+    def make_file(self, name, size):
+        """A file of zeros among those that it serves, without taking room on the disk."""
+        with open(self._folder / "static" / name, "wb") as file:
+            file.truncate(size)
 
     def config(self):
         return self._values["CONFIG"]

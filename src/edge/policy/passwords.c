@@ -20,9 +20,9 @@
 #include <stdatomic.h>
 
 #define CACHE_MS        60000
-#define CACHE_WAYS      4
+#define CACHE_WAYS      8
 #define CACHE_SETS_MIN  16   /* powers of two */
-#define CACHE_SETS_MAX  8192 /* room for 32,768 */
+#define CACHE_SETS_MAX  8192 /* room for 65,536 */
 #define RUNNING_MAX     2    /* of the pool's threads: files and others need theirs */
 #define WAITING_MAX     256
 #define WAIT_MS         10000
@@ -52,11 +52,11 @@ static const struct conf_user *costlier(const struct conf_user *a, const struct 
     return a == NULL || memcmp(b->hash.at + 4, a->hash.at + 4, 2) > 0 ? b : a;
 }
 
-/* Twice as many ways as there are users: a set that is too full is then rare. */
+/* Four times as many ways as there are users: a set that is too full is then hardly to be met. */
 static size_t choose_sets(unsigned users_count)
 {
     size_t sets = CACHE_SETS_MIN;
-    while (sets < CACHE_SETS_MAX && sets * CACHE_WAYS < (size_t)users_count * 2)
+    while (sets < CACHE_SETS_MAX && sets * CACHE_WAYS < (size_t)users_count * 4)
         sets *= 2;
     return sets;
 }
