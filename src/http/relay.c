@@ -94,8 +94,9 @@ static ssize_t read_more(struct pump *pump)
     return got;
 }
 
-/* Moves bytes one way until one side is not ready: 0, 1 when its turn is used up, or an error. */
-static int run_pump(struct pump *pump, struct io *out)
+/* Moves bytes one way until one side is not ready: 0, 1 when its turn is used up, or an error.
+ * Where the other way has ended both are about to be closed, which says so too. */
+static int run_pump(struct pump *pump, struct io *out, bool is_last)
 {
     size_t moved = 0;
     while (moved < TURN_BYTES_MAX) {
@@ -104,7 +105,7 @@ static int run_pump(struct pump *pump, struct io *out)
             rc = write_waiting(pump, out);
             moved += rc > 0 ? (size_t)rc : 0;
         } else if (pump->source_ended) {
-            if (!pump->end_passed_on)
+            if (!pump->end_passed_on && !is_last)
                 io_shutdown_write(out);
             pump->end_passed_on = true;
             return 0;
@@ -124,8 +125,8 @@ static void run_relay(struct task *task)
 {
     struct relay *relay = CONTAINER_OF(task, struct relay, task);
     struct pump *to_target = &relay->pumps[TO_TARGET], *to_client = &relay->pumps[TO_CLIENT];
-    int down = run_pump(to_client, &to_target->io);
-    int up = down < 0 ? down : run_pump(to_target, &to_client->io);
+    int down = run_pump(to_client, &to_target->io, to_target->end_passed_on);
+    int up = down < 0 ? down : run_pump(to_target, &to_client->io, to_client->end_passed_on);
     if (up < 0 || down < 0 || (to_target->end_passed_on && to_client->end_passed_on)) {
         destroy(relay, down < 0 ? down : up < 0 ? up : 0);
         return;

@@ -104,10 +104,10 @@ static void finish_layer(struct io *io, bool is_reset)
     io->layer = NULL;
 }
 
-static int stop_watching(struct io *io)
+/* Events that are still on their way find another generation. */
+static int forget(struct io *io)
 {
     int fd = io->fd;
-    ops()->unwatch(loop_self->kernel, fd);
     give_slot_back(loop_self, io->slot);
     io->fd = -1;
     io->ready = 0;
@@ -115,12 +115,18 @@ static int stop_watching(struct io *io)
     return fd;
 }
 
+static int stop_watching(struct io *io)
+{
+    ops()->unwatch(loop_self->kernel, io->fd);
+    return forget(io);
+}
+
 void io_close(struct io *io)
 {
     if (io->fd < 0)
         return;
     finish_layer(io, false);
-    ops()->close(loop_self->kernel, stop_watching(io));
+    ops()->close(loop_self->kernel, forget(io));
 }
 
 void io_discard(int fd)
@@ -197,7 +203,12 @@ int io_connect(struct io *io, const struct address *address)
 
 int io_connected(struct io *io)
 {
-    return io->fd < 0 ? -ECONNABORTED : ops()->error(loop_self->kernel, io->fd);
+    if (io->fd < 0)
+        return -ECONNABORTED;
+    /* What is writable and has not failed is connected. */
+    return LIKELY((io->ready & (IO_WRITABLE | IO_FAILED)) == IO_WRITABLE)
+               ? 0
+               : ops()->error(loop_self->kernel, io->fd);
 }
 
 int io_connect_wait(struct io *io, const struct address *address, int64_t deadline_ms)

@@ -62,6 +62,7 @@ struct kernel_ops {
     /* Part of an open file of the real system, as sendfile. */
     ssize_t (*send_file)(struct kernel *kernel, int fd, int file, int64_t *offset, size_t len);
     void (*shutdown_write)(struct kernel *kernel, int fd);
+    /* Ends its watch too, unless somebody else has the same one open. */
     void (*close)(struct kernel *kernel, int fd);
     /* Makes `close` send a reset. */
     void (*reset_on_close)(struct kernel *kernel, int fd);

@@ -488,6 +488,7 @@ static void sim_close(struct kernel *kernel, int fd)
     struct sim_socket *socket = find_socket(sim, fd);
     assert(socket != NULL); /* closed twice, or never opened */
     sim_note(sim, socket->host, "close", fd, 0);
+    sim_unwatch(kernel, fd);
     give_fd_back(socket);
     if (socket->kind == SIM_LISTENER)
         close_listener(sim, CONTAINER_OF(socket, struct sim_listener, socket));
