@@ -49,7 +49,6 @@ static void configure(struct worker_listener *self)
     server->name = conf->name;
     server->serve = conf->protocol == CONF_PROTOCOL_TCP ? edge_serve : NULL;
     server->serve_socks = conf->protocol == CONF_PROTOCOL_PROXY ? edge_serve_socks : NULL;
-    server->takes_connect = conf->protocol == CONF_PROTOCOL_PROXY;
     server->expects_proxy_header = conf->proxy_protocol.is_required != 0;
     server->senders = conf->proxy_protocol.from;
     server->senders_count = conf->proxy_protocol.from_count;

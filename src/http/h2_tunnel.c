@@ -17,6 +17,7 @@ struct h2_tunnel {
     struct slice rest; /* of what came from the client: lent by the stream */
     char *block;       /* owned; what came from the target, in stream->h2.out; NULL: nothing */
     bool client_ended, target_ended;
+    bool is_paused; /* until the timer fires, which is the idle time-out's else */
     uint64_t to_target_bytes, to_client_bytes;
 };
 
@@ -163,6 +164,18 @@ static int pump_down(struct h2_tunnel *tunnel)
     return 1;
 }
 
+/* As a relay does (relay.c). */
+static bool pause(struct h2_tunnel *tunnel, uint64_t bytes)
+{
+    const struct relay_terms *terms = &tunnel->terms;
+    int64_t pause_us = terms->pace == NULL || bytes == 0 ? 0 : terms->pace(terms->arg, bytes);
+    if (pause_us <= 0)
+        return false;
+    tunnel->is_paused = true;
+    timer_arm(&tunnel->timer, loop_deadline((pause_us + 999) / 1000));
+    return true;
+}
+
 static void run_tunnel(struct task *task)
 {
     struct h2_tunnel *tunnel = CONTAINER_OF(task, struct h2_tunnel, task);
@@ -172,12 +185,17 @@ static void run_tunnel(struct task *task)
         destroy(tunnel, -ECONNRESET);
         return;
     }
+    uint64_t before = tunnel->to_target_bytes + tunnel->to_client_bytes;
+    if (UNLIKELY(tunnel->is_paused))
+        return;
     int down = pump_down(tunnel);
     int up = down < 0 ? down : pump_up(tunnel);
     if (up < 0 || down < 0 || (stream->h2.is_out && tunnel->client_ended)) {
         destroy(tunnel, down < 0 ? down : up < 0 ? up : 0);
         return;
     }
+    if (UNLIKELY(pause(tunnel, tunnel->to_target_bytes + tunnel->to_client_bytes - before)))
+        return;
     timer_arm(&tunnel->timer, loop_deadline(tunnel->terms.idle_ms));
     if (up == 1 || down == 1)
         task_queue(task);
@@ -193,9 +211,15 @@ static void target_ready(struct io *io)
     task_queue(&CONTAINER_OF(io, struct h2_tunnel, io)->task);
 }
 
-static void idle_too_long(struct timer *timer)
+static void timed_out(struct timer *timer)
 {
-    destroy(CONTAINER_OF(timer, struct h2_tunnel, timer), -ETIMEDOUT);
+    struct h2_tunnel *tunnel = CONTAINER_OF(timer, struct h2_tunnel, timer);
+    if (!tunnel->is_paused) {
+        destroy(tunnel, -ETIMEDOUT);
+        return;
+    }
+    tunnel->is_paused = false;
+    task_queue(&tunnel->task);
 }
 
 /* What the target sent behind its head goes first. */
@@ -223,7 +247,7 @@ int h2_tunnel_start(struct stream *stream, struct io *target, struct inflow *fro
     tunnel->stream = stream;
     tunnel->terms = *terms;
     task_init(&tunnel->task, run_tunnel);
-    timer_init(&tunnel->timer, idle_too_long);
+    timer_init(&tunnel->timer, timed_out);
     int rc = take_received(tunnel, from_target);
     if (rc < 0 || stream->is_closed) {
         stream->h2.out = (struct slice){0};

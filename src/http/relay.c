@@ -24,7 +24,8 @@ struct relay {
     struct list link;     /* in the worker's relays */
     struct pump pumps[2]; /* by direction */
     struct task task;
-    struct timer timer;
+    struct timer timer; /* the idle time-out's, or the end of a pause */
+    bool is_paused;
     struct relay_terms terms;
 };
 
@@ -121,16 +122,38 @@ static int run_pump(struct pump *pump, struct io *out, bool is_last)
     return 1;
 }
 
+static uint64_t moved_bytes(const struct relay *relay)
+{
+    return relay->pumps[TO_TARGET].bytes + relay->pumps[TO_CLIENT].bytes;
+}
+
+/* After a turn that has moved bytes: is it to rest now? */
+static bool pause(struct relay *relay, uint64_t bytes)
+{
+    int64_t pause_us =
+        relay->terms.pace == NULL || bytes == 0 ? 0 : relay->terms.pace(relay->terms.arg, bytes);
+    if (pause_us <= 0)
+        return false;
+    relay->is_paused = true;
+    timer_arm(&relay->timer, loop_deadline((pause_us + 999) / 1000));
+    return true;
+}
+
 static void run_relay(struct task *task)
 {
     struct relay *relay = CONTAINER_OF(task, struct relay, task);
     struct pump *to_target = &relay->pumps[TO_TARGET], *to_client = &relay->pumps[TO_CLIENT];
+    uint64_t before = moved_bytes(relay);
+    if (UNLIKELY(relay->is_paused))
+        return;
     int down = run_pump(to_client, &to_target->io, to_target->end_passed_on);
     int up = down < 0 ? down : run_pump(to_target, &to_client->io, to_client->end_passed_on);
     if (up < 0 || down < 0 || (to_target->end_passed_on && to_client->end_passed_on)) {
         destroy(relay, down < 0 ? down : up < 0 ? up : 0);
         return;
     }
+    if (UNLIKELY(pause(relay, moved_bytes(relay) - before)))
+        return;
     timer_arm(&relay->timer, loop_deadline(relay->terms.idle_ms));
     if (up == 1 || down == 1)
         task_queue(task);
@@ -146,9 +169,15 @@ static void target_ready(struct io *io)
     task_queue(&CONTAINER_OF(io, struct relay, pumps[TO_CLIENT].io)->task);
 }
 
-static void idle_too_long(struct timer *timer)
+static void timed_out(struct timer *timer)
 {
-    destroy(CONTAINER_OF(timer, struct relay, timer), -ETIMEDOUT);
+    struct relay *relay = CONTAINER_OF(timer, struct relay, timer);
+    if (!relay->is_paused) {
+        destroy(relay, -ETIMEDOUT);
+        return;
+    }
+    relay->is_paused = false;
+    task_queue(&relay->task);
 }
 
 /* Takes over what was received already; pinned bytes are copied, since their block is not ours. */
@@ -184,7 +213,7 @@ int relay_start(struct io *client, struct inflow *from_client, struct io *target
     list_append(&worker_current()->relays, &relay->link);
     counter_add(&worker_current()->counters.connections_open, 1);
     task_init(&relay->task, run_relay);
-    timer_init(&relay->timer, idle_too_long);
+    timer_init(&relay->timer, timed_out);
     relay->terms = *terms;
     io_move(&relay->pumps[TO_TARGET].io, client, client_ready);
     io_move(&relay->pumps[TO_CLIENT].io, target, target_ready);

@@ -22,6 +22,8 @@ struct relay_terms {
     int64_t idle_ms;
     bool resets_idle; /* the time-out too is a reset: only an end tells where things end here */
     void (*on_end)(void *arg, const struct relay_result *result); /* before it goes; or NULL */
+    /* So many bytes were moved: for how many µs none are to be moved; or NULL. */
+    int64_t (*pace)(void *arg, uint64_t bytes);
     void *arg;
 };
 

@@ -36,7 +36,6 @@ struct server {
     /* The same for a connection whose first byte says that it speaks SOCKS 5, which no request
      * begins with; NULL: that is a bad request. */
     void (*serve_socks)(struct session *session, struct server *server);
-    bool takes_connect; /* by HTTP/2 too (RFC 9113 §8.5); else that is refused before its handler */
     unsigned sessions;
     bool is_retired;                         /* its sessions end as if they drained */
     void (*on_empty)(struct server *server); /* the last session has ended; may be NULL */

@@ -9,6 +9,7 @@
 #include "edge/forward/request.h"
 #include "edge/forward/upload.h"
 #include "edge/proxy/answer.h"
+#include "edge/proxy/parent.h"
 #include "edge/proxy/rules.h"
 #include "edge/proxy/tunnel.h"
 #include "edge/state.h"
@@ -125,11 +126,18 @@ static const struct field_set replaced_with_id = {
 static void write_target(struct writer *writer, const struct outbound *outbound)
 {
     const struct request_head *request = &outbound->exchange->request;
+    bool has_parent = outbound->passage->proxy->conf->parent.enabled;
     bool is_judged = proxy_rules_look_at_paths(outbound->passage->proxy->rules);
     struct slice path = is_judged ? outbound->exchange->action_path : request->path;
     write_slice(writer, request->method_name);
     write_char(writer, ' ');
-    write_slice(writer, path);
+    if (UNLIKELY(has_parent)) {
+        write_literal(writer, "http://");
+        write_slice(writer, request->authority);
+    }
+    /* "OPTIONS *" is an authority alone to the next proxy (RFC 9112 §3.2.4). */
+    if (!has_parent || request->form != TARGET_ASTERISK)
+        write_slice(writer, path);
     if (request->query.at != NULL) {
         write_char(writer, '?');
         write_slice(writer, request->query);
@@ -150,6 +158,7 @@ static void write_request(struct writer *writer, const struct outbound *outbound
         h1_write_field(writer, field_name(FIELD_UPGRADE),
                        fields_value(&request->fields, FIELD_UPGRADE));
     }
+    parent_write_credentials(writer, &outbound->passage->proxy->conf->parent);
     forward_write_framing(writer, &request->framing);
     h1_write_forwarded(writer, &request->fields, has_id ? &replaced : &replaced_with_id);
     if (!has_id) {
@@ -329,6 +338,12 @@ static enum outcome try_once(struct outbound *outbound, const struct passage_add
         rc = read_response(outbound);
     if (rc < 0)
         outcome = judge_loss(outbound, rc, ret_result);
+    else if (UNLIKELY(outbound->response.status == 407)) /* is between us and the parent */
+        rc = -EACCES;
+    if (rc == -EACCES) {
+        *ret_result = PASSAGE_PARENT;
+        outcome = OUTCOME_FAILED;
+    }
     bool is_whole = rc == 0 && relay_response(outbound);
     release(outbound, is_whole);
     return outcome;

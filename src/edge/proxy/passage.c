@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/edge_worker.h"
+#include "edge/proxy/parent.h"
 #include "edge/proxy/rules.h"
 #include "os/dial.h"
 
@@ -35,7 +36,8 @@ const struct passage_end *passage_end_of(enum passage_result result)
         [PASSAGE_CLIENT_LEFT] = {499, 1, "connection_terminated", "the client left"},
         [PASSAGE_BAD_HOST] = {400, 1, "http_request_error",
                               "the destination is neither a name nor an address"},
-        [PASSAGE_PARENT] = {502, 1, "http_request_denied", "the parent proxy refuses"},
+        [PASSAGE_PARENT] = {502, 1, "http_request_denied",
+                            "the parent proxy refuses, or cannot be reached"},
     };
     return &ends[result];
 }
@@ -122,10 +124,12 @@ static enum passage_result judge_all(struct passage *passage, const struct conf_
         }
     }
     addresses->count = kept;
+    if (passage->proxy->conf->parent.enabled && kept < count)
+        return first; /* which of them it dials nobody here can see */
     return kept > 0 ? PASSAGE_OPEN : first;
 }
 
-static enum passage_result result_of_lookup(int rc)
+enum passage_result passage_result_of_lookup(int rc)
 {
     switch (rc) {
     case -ENOENT:
@@ -143,36 +147,63 @@ static enum passage_result result_of_lookup(int rc)
     }
 }
 
-/* A name that the rules deny whatever it leads to is not looked up: who asks learns nothing. */
-static enum passage_result find_name(struct passage *passage, int64_t deadline_ms,
-                                     struct passage_addresses *addresses)
+static enum passage_result look_up(struct passage *passage, int64_t deadline_ms,
+                                   struct passage_addresses *addresses)
 {
-    const struct conf_proxy_rule *rule = NULL;
-    enum proxy_verdict verdict = ask_rules(passage, NULL, &rule);
-    if (verdict == PROXY_DENIED) {
-        passage->rule = rule;
-        return PASSAGE_DENIED;
-    }
     struct resolver *resolver = edge_worker_resolver(edge_worker_current());
     if (resolver == NULL)
         return PASSAGE_NO_RESOURCES;
     int rc = resolver_lookup(resolver, passage->host, passage->port, addresses->at,
                              RESOLVER_ADDRESSES_MAX, deadline_ms);
     if (rc <= 0)
-        return result_of_lookup(rc);
+        return passage_result_of_lookup(rc);
     addresses->count = (unsigned)rc;
-    return judge_all(passage, verdict == PROXY_ALLOWED ? rule : NULL, addresses);
+    return PASSAGE_OPEN;
+}
+
+/* A name that the rules deny whatever it leads to is not looked up: who asks learns nothing. */
+static enum passage_result find_name(struct passage *passage, int64_t deadline_ms,
+                                     struct passage_addresses *addresses)
+{
+    const struct conf_proxy_rule *rule = NULL;
+    enum proxy_verdict verdict = ask_rules(passage, NULL, &rule);
+    bool has_parent = passage->proxy->conf->parent.enabled;
+    if (verdict == PROXY_DENIED) {
+        passage->rule = rule;
+        return PASSAGE_DENIED;
+    }
+    passage->rule = rule;
+    if (has_parent && verdict == PROXY_ALLOWED && !passage->proxy->guard.denies_private)
+        return PASSAGE_OPEN;
+    enum passage_result result = look_up(passage, deadline_ms, addresses);
+    /* A name that only the parent knows: no rule about networks needs to be held against it. */
+    if (has_parent && verdict == PROXY_ALLOWED && result == PASSAGE_NO_NAME)
+        return PASSAGE_OPEN;
+    return result == PASSAGE_OPEN
+               ? judge_all(passage, verdict == PROXY_ALLOWED ? rule : NULL, addresses)
+               : result;
+}
+
+static enum passage_result find_destination(struct passage *passage, int64_t deadline_ms,
+                                            struct passage_addresses *addresses)
+{
+    addresses->count = 0;
+    if (passage->parsed.kind == HOST_NAME)
+        return find_name(passage, deadline_ms, addresses);
+    addresses->at[0] = passage->address;
+    addresses->count = 1;
+    return judge_all(passage, NULL, addresses);
 }
 
 enum passage_result passage_find(struct passage *passage, int64_t deadline_ms,
                                  struct passage_addresses *ret_addresses)
 {
-    ret_addresses->count = 0;
-    if (passage->parsed.kind == HOST_NAME)
-        return find_name(passage, deadline_ms, ret_addresses);
-    ret_addresses->at[0] = passage->address;
-    ret_addresses->count = 1;
-    return judge_all(passage, NULL, ret_addresses);
+    enum passage_result result = find_destination(passage, deadline_ms, ret_addresses);
+    if (LIKELY(!passage->proxy->conf->parent.enabled) || result != PASSAGE_OPEN)
+        return result;
+    if (ret_addresses->count > 0)
+        passage->rule = ret_addresses->rules[0];
+    return parent_find(passage, deadline_ms, ret_addresses);
 }
 
 static enum passage_result result_of_dial(int rc)
@@ -207,7 +238,10 @@ enum passage_result passage_dial(struct passage *passage, const struct passage_a
     passage->rule = addresses->rules[which];
     if (rc == 0)
         passage->connected_us = loop_now_us();
-    return result_of_dial(rc);
+    enum passage_result result = result_of_dial(rc);
+    bool is_lost =
+        result == PASSAGE_REFUSED || result == PASSAGE_UNREACHABLE || result == PASSAGE_TIMEOUT;
+    return is_lost && passage->proxy->conf->parent.enabled ? PASSAGE_PARENT : result;
 }
 
 void passage_count(enum passage_result result)

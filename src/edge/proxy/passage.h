@@ -87,6 +87,9 @@ enum passage_result passage_find(struct passage *passage, int64_t deadline_ms,
 enum passage_result passage_dial(struct passage *passage, const struct passage_addresses *addresses,
                                  int64_t deadline_ms, struct io *io);
 
+/* What an error of resolver_lookup means. */
+enum passage_result passage_result_of_lookup(int rc);
+
 /* Counts it, for the metrics. */
 void passage_count(enum passage_result result);
 

@@ -7,6 +7,7 @@
 #include "edge/proxy/pac.h"
 #include "edge/proxy/tunnel.h"
 #include "edge/proxy/visitor.h"
+#include "edge/proxy/way.h"
 #include "edge/state.h"
 #include "http/exchange.h"
 #include "http/origin.h"
@@ -63,16 +64,14 @@ static bool read_destination(struct exchange *exchange, struct passage *passage)
     return false;
 }
 
-static int join(struct exchange *exchange, struct passage *passage, struct usage **usage,
-                struct io *io)
+static int join(struct exchange *exchange, const struct passage *passage, struct usage **usage,
+                struct upstream *way)
 {
-    struct inflow nothing;
-    inflow_init(&nothing, BLOCK_SMALL);
     if (exchange_begin(exchange, 200, SLICE("Connection Established"), EXCHANGE_LENGTH_UNKNOWN) ==
             NULL ||
         exchange_flush(exchange) < 0)
         return -1;
-    int rc = tunnel_begin(exchange, passage, *usage, io, &nothing);
+    int rc = tunnel_begin(exchange, passage, *usage, &way->io, &way->inflow);
     if (rc == 0)
         *usage = NULL;
     return rc;
@@ -80,22 +79,16 @@ static int join(struct exchange *exchange, struct passage *passage, struct usage
 
 static void open_tunnel(struct exchange *exchange, struct passage *passage, struct usage **usage)
 {
-    struct passage_addresses addresses;
-    struct io io;
-    int64_t deadline_ms = passage_deadline(passage);
-    io_init(&io, NULL);
-    enum passage_result result = passage_find(passage, deadline_ms, &addresses);
-    if (result == PASSAGE_OPEN)
-        result = passage_dial(passage, &addresses, deadline_ms, &io);
-    if (result != PASSAGE_OPEN) {
+    struct upstream way;
+    enum passage_result result = way_open(passage, &way);
+    if (result == PASSAGE_OPEN) {
+        exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
+        if (join(exchange, passage, usage, &way) < 0)
+            exchange_break(exchange);
+    } else {
         answer_end(exchange, passage, result);
-        return;
     }
-    exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
-    if (join(exchange, passage, usage, &io) < 0) {
-        io_close(&io);
-        exchange_break(exchange);
-    }
+    way_close(&way);
 }
 
 static void run_passage(struct exchange *exchange, struct passage *passage)

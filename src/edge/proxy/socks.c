@@ -8,6 +8,7 @@
 #include "edge/policy/passwords.h"
 #include "edge/proxy/tunnel.h"
 #include "edge/proxy/visitor.h"
+#include "edge/proxy/way.h"
 #include "edge/state.h"
 #include "http/origin.h"
 #include "http/session_internal.h"
@@ -171,15 +172,6 @@ static int read_request(struct socks *socks, enum passage_result *ret_result)
     return 0;
 }
 
-static enum passage_result dial(struct socks *socks, struct io *io)
-{
-    struct passage_addresses addresses;
-    int64_t deadline_ms = passage_deadline(&socks->passage);
-    enum passage_result result = passage_find(&socks->passage, deadline_ms, &addresses);
-    return result == PASSAGE_OPEN ? passage_dial(&socks->passage, &addresses, deadline_ms, io)
-                                  : result;
-}
-
 /* Once it is known whereto. */
 static enum passage_result pass(struct socks *socks)
 {
@@ -190,16 +182,16 @@ static enum passage_result pass(struct socks *socks)
                                       passage->user.len > 0 ? passage->user : client, &is_limited);
     if (usage == NULL)
         return is_limited ? PASSAGE_LIMITED : PASSAGE_NO_RESOURCES;
-    struct io io;
-    io_init(&io, NULL);
-    enum passage_result result = dial(socks, &io);
+    struct upstream way;
+    enum passage_result result = way_open(passage, &way);
     if (result == PASSAGE_OPEN) {
         reply(socks, SOCKS5_SUCCEEDED);
-        if (tunnel_begin_socks(&socks->client, passage, usage, &io) == 0)
-            return PASSAGE_OPEN;
-        io_close(&io);
-        result = PASSAGE_NO_RESOURCES;
+        if (tunnel_begin_socks(&socks->client, passage, usage, &way) == 0)
+            usage = NULL;
+        else
+            result = PASSAGE_NO_RESOURCES;
     }
+    way_close(&way);
     usage_leave(usage);
     return result;
 }

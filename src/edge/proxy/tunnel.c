@@ -6,6 +6,7 @@
 #include "edge/access_log.h"
 #include "edge/explain/decisions.h"
 #include "edge/state.h"
+#include "http/client.h"
 #include "http/exchange.h"
 #include "http/relay.h"
 #include "http/session_internal.h"
@@ -138,11 +139,19 @@ static struct tunnel *create(const struct session *session, const struct passage
     return tunnel;
 }
 
-static struct relay_terms terms_of(const struct passage *passage, struct tunnel *tunnel)
+static int64_t pace(void *arg, uint64_t bytes)
+{
+    const struct tunnel *tunnel = arg;
+    return usage_spend(tunnel->usage, bytes, loop_now_us());
+}
+
+static struct relay_terms terms_of(const struct passage *passage, const struct usage *usage,
+                                   struct tunnel *tunnel)
 {
     return (struct relay_terms){.idle_ms = passage->proxy->conf->timeouts.idle_ms,
                                 .resets_idle = true,
                                 .on_end = ended,
+                                .pace = usage_has_bandwidth(usage) ? pace : NULL,
                                 .arg = tunnel};
 }
 
@@ -159,7 +168,7 @@ int tunnel_begin(struct exchange *exchange, const struct passage *passage, struc
     struct tunnel *tunnel = create(exchange->session, passage, exchange->started_us);
     if (tunnel == NULL)
         return -ENOMEM;
-    const struct relay_terms terms = terms_of(passage, tunnel);
+    const struct relay_terms terms = terms_of(passage, usage, tunnel);
     tunnel->facts.id = exchange->id;
     tunnel->facts.method = exchange->request.method == METHOD_CONNECT ? "CONNECT" : "GET";
     tunnel->facts.protocol = http_version_name(&exchange->request).at;
@@ -177,19 +186,17 @@ int tunnel_begin(struct exchange *exchange, const struct passage *passage, struc
 }
 
 int tunnel_begin_socks(const struct socks_client *client, const struct passage *passage,
-                       struct usage *usage, struct io *target)
+                       struct usage *usage, struct upstream *way)
 {
     struct session *session = client->session;
     struct tunnel *tunnel = create(session, passage, client->started_us);
     if (tunnel == NULL)
         return -ENOMEM;
-    const struct relay_terms terms = terms_of(passage, tunnel);
-    struct inflow nothing;
-    inflow_init(&nothing, BLOCK_SMALL);
+    const struct relay_terms terms = terms_of(passage, usage, tunnel);
     tunnel->facts.id = client->id;
     tunnel->facts.method = "CONNECT";
     tunnel->facts.protocol = "SOCKS5";
-    int rc = relay_start(&session->io, &session->inflow, target, &nothing, &terms);
+    int rc = relay_start(&session->io, &session->inflow, &way->io, &way->inflow, &terms);
     if (rc < 0) {
         memory_free(tunnel);
         return rc;

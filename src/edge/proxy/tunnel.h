@@ -10,6 +10,7 @@
 
 struct exchange;
 struct session;
+struct upstream;
 
 /*
  * After a CONNECT or an upgrade whose answer has been flushed: joins the client with `target`. The
@@ -28,7 +29,7 @@ struct socks_client {
 
 /* The same for one who has been told that it is connected. */
 int tunnel_begin_socks(const struct socks_client *client, const struct passage *passage,
-                       struct usage *usage, struct io *target);
+                       struct usage *usage, struct upstream *way);
 
 /* The line of one who got no tunnel. */
 void tunnel_refused(const struct socks_client *client, const struct passage *passage,

@@ -217,6 +217,7 @@ static int parse_target(const struct h2_head *head, struct request_head *request
     }
     if (!slice_equal_nocase(scheme, SLICE("http")) && !slice_equal_nocase(scheme, SLICE("https")))
         return refuse(ret_refusal, 400, "a scheme that is not HTTP's");
+    request->scheme = scheme;
     request->target = head->pseudo[H2_PATH];
     int rc = parse_path(request, ret_refusal);
     return rc < 0 ? rc : parse_authority(request, head->pseudo[H2_AUTHORITY], ret_refusal);

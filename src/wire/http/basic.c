@@ -74,3 +74,42 @@ int basic_parse(struct slice value, char *room, struct slice *ret_name, struct s
     *ret_password = slice_from(text, (size_t)colon + 1);
     return 0;
 }
+
+/* Bytes as they come, in groups of three. */
+struct encoding {
+    struct writer *writer;
+    uint32_t bits;
+    unsigned count;
+};
+
+static void put_digits(struct encoding *encoding, unsigned digits)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (unsigned i = 0; i < digits; i++)
+        write_char(encoding->writer, alphabet[encoding->bits >> (18 - 6 * i) & 63]);
+    encoding->bits = encoding->count = 0;
+}
+
+static void encode(struct encoding *encoding, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        encoding->bits |= (uint32_t)(unsigned char)bytes.at[i] << (16 - 8 * encoding->count);
+        if (++encoding->count == 3)
+            put_digits(encoding, 4);
+    }
+}
+
+void basic_write(struct writer *writer, struct slice name, struct slice password)
+{
+    struct encoding encoding = {.writer = writer};
+    write_literal(writer, "Basic ");
+    encode(&encoding, name);
+    encode(&encoding, SLICE(":"));
+    encode(&encoding, password);
+    if (encoding.count > 0) {
+        unsigned missing = 3 - encoding.count;
+        put_digits(&encoding, 4 - missing);
+        write_slice(writer, slice_first(SLICE("=="), missing));
+    }
+}

@@ -1,7 +1,7 @@
 /* Basic credentials (RFC 7617): "Basic" and base64 (RFC 4648 §4) of a name, a colon, a password. */
 #pragma once
 
-#include "base/slice.h"
+#include "base/writer.h"
 
 /*
  * The credentials of an Authorization field, decoded into `room`, which has as many bytes as
@@ -9,3 +9,6 @@
  * has no colon, or has control characters in it (RFC 7617 §2).
  */
 int basic_parse(struct slice value, char *room, struct slice *ret_name, struct slice *ret_password);
+
+/* The same written: "Basic ", and both in base64. The name holds no colon. */
+void basic_write(struct writer *writer, struct slice name, struct slice password);

@@ -143,7 +143,7 @@ struct request_head {
     bool wants_upgrade;    /* Upgrade, named by Connection, on 1.1 */
     struct slice method_name;
     struct slice target;    /* as received */
-    struct slice scheme;    /* of absolute form, else empty */
+    struct slice scheme;    /* of absolute form and of HTTP/2, else empty */
     struct slice authority; /* the target's, else Host's value, else empty; syntax checked */
     struct slice path;      /* raw, from '/' up to '?'; "/" where absolute form has none; "*" of
                              * asterisk form; empty for CONNECT */
