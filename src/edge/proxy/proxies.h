@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "conf/snapshot.h"
+#include "edge/series.h"
 #include "os/special_use.h"
 
 struct passwords;
@@ -17,6 +18,8 @@ struct proxy {
     struct proxy_rules *rules;             /* owned */
     struct passwords *passwords;           /* owned; NULL: nobody is asked for one */
     struct network_guard guard;
+    struct slice series_name; /* owned; "proxy:" and its name, which no site can have */
+    series_slot *series;      /* owned; by the number of a rule, 0 for what none decided */
 };
 
 /* One for each of the snapshot's. 0 or -ENOMEM. */

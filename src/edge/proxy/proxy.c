@@ -152,21 +152,25 @@ static void note(struct exchange *exchange, const struct passage *passage)
         note_try(exchange, passage);
 }
 
-void proxy_run(struct exchange *exchange, struct view *view, unsigned listener)
+/* By its rule, however it ended. */
+static void count(struct exchange *exchange, const struct proxy *proxy)
 {
-    const struct proxy *proxy = proxy_of_listener(view, listener);
+    const struct edge_worker *worker = edge_worker_current();
+    unsigned rule = exchange->notes.rule;
+    exchange->notes.series = series_of(&proxy->series[rule], worker->edge->series, SERIES_RULE,
+                                       proxy->series_name, rule, (struct slice){0});
+    series_begin_request(exchange->notes.series, worker->http.number);
+}
+
+/* Who asks, where to, and the way there. */
+static void serve(struct exchange *exchange, struct view *view, const struct proxy *proxy)
+{
     struct passage passage = {
         .snapshot = view->plane->snapshot,
         .proxy = proxy,
         .method = exchange->request.method,
         .method_name = exchange->request.method_name,
     };
-    exchange->notes.proxy = proxy->conf->name;
-    counter_add(&worker_current()->counters.proxy_requests, 1);
-    if (is_for_us(exchange, proxy)) {
-        answer_directly(exchange, proxy);
-        return;
-    }
     if (!visitor_admit(exchange, proxy, &passage.user))
         return;
     exchange->notes.user = passage.user;
@@ -177,4 +181,16 @@ void proxy_run(struct exchange *exchange, struct view *view, unsigned listener)
         return;
     run_passage(exchange, &passage);
     note(exchange, &passage);
+}
+
+void proxy_run(struct exchange *exchange, struct view *view, unsigned listener)
+{
+    const struct proxy *proxy = proxy_of_listener(view, listener);
+    exchange->notes.proxy = proxy->conf->name;
+    counter_add(&worker_current()->counters.proxy_requests, 1);
+    if (is_for_us(exchange, proxy))
+        answer_directly(exchange, proxy);
+    else
+        serve(exchange, view, proxy);
+    count(exchange, proxy);
 }

@@ -56,7 +56,8 @@ class Connection:
                 break
             informational.append((status, head))
         body, trailers = b"", []
-        if method != "HEAD" and status not in (101, 204, 304):
+        is_tunnel = method == "CONNECT" and status // 100 == 2
+        if method != "HEAD" and not is_tunnel and status not in (101, 204, 304):
             body, trailers = http1.read_body(self._reader, head, until_close=True)
         return Response(status, match[2], head, body, trailers, informational)
 
