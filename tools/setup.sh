@@ -10,13 +10,13 @@ declare -A packages=(
         libbrotli-dev libzstd-dev libnghttp2-dev libcrypt-dev libcmocka-dev"
     [demo]="python3-django gunicorn curl procps"
     [test]="python3-pytest curl openssl nghttp2-client apache2-utils brotli zstd
-        nginx-light python3-websockets pebble libnss3-tools python3-h2 python3-grpcio"
+        nginx-light python3-websockets pebble libnss3-tools python3-h2 python3-grpcio git"
     [lint]="clang clang-format clang-tidy llvm libclang-rt-14-dev mandoc node-llhttp"
-    [bench]="nginx-light haproxy wrk nghttp2-client openssl util-linux git"
-    [soak]="testssl.sh chromium libnss3-tools"
+    [bench]="nginx-light haproxy wrk nghttp2-client openssl util-linux git squid tinyproxy"
+    [soak]="testssl.sh chromium libnss3-tools nodejs npm"
 )
 order=(build demo test lint bench)
-services=(nginx haproxy)
+services=(nginx haproxy squid tinyproxy)
 
 is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
