@@ -71,8 +71,30 @@ static int run(struct question *question)
 
 struct wishes {
     const char *from;
+    const char *proxy;
+    const char *user;
     struct option_list fields;
 };
+
+/* Of a forward proxy: [METHOD] URL. */
+static int make_proxy_target(struct question *question, unsigned count, const char **arguments,
+                             const struct wishes *wishes)
+{
+    struct buffer *target = &question->target;
+    question->write = explain_write_passage;
+    int rc = buffer_append(target, SLICE("/v1/explain"));
+    if (rc == 0)
+        rc = add_parameter(target, "proxy", wishes->proxy);
+    if (rc == 0 && wishes->user != NULL)
+        rc = add_parameter(target, "user", wishes->user);
+    if (rc == 0 && count == 2)
+        rc = add_parameter(target, "method", arguments[0]);
+    if (rc == 0)
+        rc = add_parameter(target, "url", arguments[count - 1]);
+    if (rc == 0 && wishes->from != NULL)
+        rc = add_parameter(target, "from", wishes->from);
+    return rc < 0 ? rc : buffer_append_char(target, '\0');
+}
 
 /* What to ask the API, by the arguments. */
 static int make_target(struct question *question, unsigned count, const char **arguments,
@@ -103,6 +125,12 @@ static bool is_request_id(const char *text)
 
 static const char *find_wrong(unsigned count, const char **arguments, const struct wishes *wishes)
 {
+    if (wishes->proxy != NULL && count == 0)
+        return "--proxy goes with a URL, and before it perhaps a method";
+    if (wishes->proxy != NULL)
+        return wishes->fields.count > 0 ? "a forward proxy looks at no header field" : NULL;
+    if (wishes->user != NULL)
+        return "--user goes with --proxy";
     if (count == 1 && !is_request_id(arguments[0]))
         return "one argument is a request's id, the 16 hexadecimal digits of its X-Request-Id; for "
                "what would happen give a method and a URL";
@@ -121,16 +149,20 @@ int cli_explain(int argc, const char **argv)
          "\"Name: value\" that the request has; again and again", .list = &wishes.fields},
         {'\0', "from", OPTION_TEXT, "ADDRESS", "the client's address; 127.0.0.1 without it",
          .text = &wishes.from},
+        {'\0', "proxy", OPTION_TEXT, "NAME", "what this forward proxy would do",
+         .text = &wishes.proxy},
+        {'\0', "user", OPTION_TEXT, "NAME", "with --proxy: who asks", .text = &wishes.user},
         {'\0', "json", OPTION_FLAG, NULL, "as JSON", .flag = &question.as_json},
         PLACE_FILE_ROW('f', file),
         PLACE_STATE_ROW(state),
         {.name = NULL},
     };
     const struct command_usage usage = {
-        "explain", "[REQUEST-ID | METHOD URL]",
+        "explain", "[REQUEST-ID | METHOD URL | --proxy NAME [METHOD] URL]",
         "Tells what was decided about a request: listener, site, rule, targets that were tried,\n"
         "limits, times, and what to do next. Its id is the X-Request-Id of the answer.\n"
-        "With a method and a URL: what would be decided, without sending anything.\n"
+        "With a method and a URL: what would be decided, without sending anything;\n"
+        "with --proxy and a URL: by a forward proxy.\n"
         "With neither: the last requests that failed or were slow.",
         2, options};
     unsigned count;
@@ -146,7 +178,8 @@ int cli_explain(int argc, const char **argv)
         return 1;
     buffer_init(&question.target, TARGET_BYTES_MAX);
     buffer_init(&question.answer, ANSWER_BYTES_MAX);
-    int rc = make_target(&question, count, arguments, &wishes);
+    int rc = wishes.proxy != NULL ? make_proxy_target(&question, count, arguments, &wishes)
+                                  : make_target(&question, count, arguments, &wishes);
     if (rc < 0)
         (void)fprintf(stderr, "weir explain: the request is too long to ask about: 16 KiB with its "
                               "header fields, where an escaped character counts as three\n");

@@ -228,6 +228,16 @@ static void put_head(struct page *page, const struct json *story)
 }
 
 /* Of a listener with protocol tcp: who had it, for how long, and why it did not end by itself. */
+static void put_proxy(struct page *page, const struct json *story)
+{
+    const struct json *rule = part_of(story, "proxy_rule");
+    put_fact(page, "proxy", text_of(story, "proxy"));
+    put_fact(page, "rule",
+             rule == NULL ? SLICE("none has decided")
+                          : form(page, "%lld, line %lld", number_of(rule, "number"),
+                                 number_of(rule, "line")));
+}
+
 static void put_connection(struct page *page, const struct json *story)
 {
     const struct json *tries = part_of(story, "tries");
@@ -244,6 +254,10 @@ static void put_connection(struct page *page, const struct json *story)
                   number_of(story, "request_bytes"), number_of(story, "response_bytes")));
     put_fact(page, "client", text_of(story, "client"));
     put_fact(page, "listener", listener);
+    if (text_of(story, "proxy").len > 0) {
+        put_proxy(page, story);
+        put_fact(page, "host", text_of(story, "host"));
+    }
     put_fact(page, "group", text_of(part_of(story, "group"), "name"));
     if (last == NULL)
         put_fact(page, "target", SLICE("none could be asked"));
@@ -280,7 +294,10 @@ int explain_write_story(const struct json *story, struct arena *arena, struct bu
     }
     put_head(&page, story);
     put_fact(&page, "listener", text_of(story, "listener"));
-    put_fact(&page, "site", site.len > 0 ? site : SLICE("none has this host"));
+    if (text_of(story, "proxy").len > 0)
+        put_proxy(&page, story);
+    else
+        put_fact(&page, "site", site.len > 0 ? site : SLICE("none has this host"));
     put_nearest(&page, part_of(story, "nearest"));
     if (site.len > 0)
         put_fact(&page, "rule", rule_text(&page, part_of(story, "rule")));
@@ -390,6 +407,58 @@ int explain_write_foreseen(const struct json *foreseen, struct arena *arena, str
                      : form(&page, "none: %.*s %lld", SLICE_ARG(text_of(answer, "why")),
                             number_of(foreseen, "port")));
     put_group(&page, part_of(foreseen, "group"));
+    return finish(&page);
+}
+
+static struct slice passage_rule(const struct page *page, const struct json *of)
+{
+    const struct json *rule = part_of(of, "rule");
+    if (rule == NULL)
+        return SLICE("none matches, and so it is denied");
+    return form(page, "%lld, line %lld, %s", number_of(rule, "number"), number_of(rule, "line"),
+                json_get_bool(rule, SLICE("allows"), false) ? "allows it" : "denies it");
+}
+
+static void put_passage_addresses(struct page *page, const struct json *addresses)
+{
+    const char *label = "addresses";
+    JSON_FOR_EACH(addresses, one)
+    {
+        struct slice why = text_of(one, "why");
+        bool is_allowed = json_get_bool(one, SLICE("allowed"), false);
+        put_fact(page, label,
+                 form(page, "%.*s: %s%.*s; rule %.*s", SLICE_ARG(text_of(one, "address")),
+                      is_allowed ? "may be dialled" : "no, ", SLICE_ARG(why),
+                      SLICE_ARG(passage_rule(page, one))));
+        label = "";
+    }
+}
+
+int explain_write_passage(const struct json *foreseen, struct arena *arena, struct buffer *out)
+{
+    struct page page = {arena, out, 0};
+    const struct json *proxy = part_of(foreseen, "proxy"), *answer = part_of(foreseen, "answer");
+    put(&page, form(&page, "%.*s %.*s\n", SLICE_ARG(text_of(foreseen, "method")),
+                    SLICE_ARG(text_of(foreseen, "url"))));
+    put_fact(&page, "proxy",
+             form(&page, "%.*s, %.*s:%lld", SLICE_ARG(text_of(proxy, "name")),
+                  SLICE_ARG(text_of(foreseen, "file")), number_of(proxy, "line")));
+    put_fact(&page, "user", text_of(foreseen, "user"));
+    put_fact(&page, "client", text_of(foreseen, "client"));
+    put_fact(&page, "host",
+             form(&page, "%.*s, port %lld", SLICE_ARG(text_of(foreseen, "host")),
+                  number_of(foreseen, "port")));
+    put_fact(&page, "path", text_of(foreseen, "path"));
+    put_fact(&page, "rule", passage_rule(&page, foreseen));
+    put_passage_addresses(&page, part_of(foreseen, "addresses"));
+    put_fact(&page, "parent", text_of(foreseen, "parent"));
+    if (answer == NULL)
+        put_fact(&page, "answer", SLICE("the destination's"));
+    else
+        put_fact(&page, "answer",
+                 form(&page, "%.*s, by Weir itself: %.*s",
+                      SLICE_ARG(status_text(&page, number_of(answer, "status"))),
+                      SLICE_ARG(text_of(answer, "why"))));
     return finish(&page);
 }
 

@@ -11,5 +11,8 @@ int explain_write_story(const struct json *story, struct arena *arena, struct bu
 /* GET /v1/explain: what would be decided. */
 int explain_write_foreseen(const struct json *foreseen, struct arena *arena, struct buffer *out);
 
+/* The same of a forward proxy. */
+int explain_write_passage(const struct json *foreseen, struct arena *arena, struct buffer *out);
+
 /* GET /v1/requests: the last failed and slow ones. */
 int explain_write_list(const struct json *list, struct arena *arena, struct buffer *out);

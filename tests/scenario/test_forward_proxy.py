@@ -468,6 +468,37 @@ def test_an_upgrade_in_absolute_form_becomes_a_tunnel(weir, backends):
         assert connection.exactly(4) == b"ping"
 
 
+def test_explain_tells_what_a_forward_proxy_would_do_and_what_it_did(weir, backends, tmp_path):
+    names = Names(tmp_path)
+    names.write(both_example="10.9.9.9 127.0.0.1")
+    target = backends.text("hello")
+    edge = _proxy(weir, '{ match: { to: "127.0.0.1", user: ci }, deny: true }',
+                  '{ match: { to: ["127.0.0.0/8", "both.example"] }, allow: true }', users=True,
+                  environment=names.environment)
+
+    def explain(*arguments):
+        result = weir.run("explain", "-f", edge.file, *arguments)
+        return result.stdout + result.stderr
+    url = f"http://both.example:{target.port}/x"
+    told = explain("--proxy", "egress", "--user", "alice", url)
+    assert f"127.0.0.1:{target.port}: may be dialled; rule 2" in told
+    assert "10.9.9.9" in told and "no, private (10.0.0.0/8)" in told
+    told = explain("--proxy", "egress", "--user", "ci", f"http://127.0.0.1:{target.port}/")
+    assert "rule      1, line" in told and "denies it" in told and "403 Forbidden" in told
+    assert "407" in explain("--proxy", "egress", url)
+    assert "CONNECT https://" in explain("--proxy", "egress", "--user", "ci", "https://x.example/")
+    assert "no forward proxy of that name" in explain("--proxy", "other", url)
+    assert "--proxy goes with a URL" in explain("--proxy", "egress")
+    assert target.requests == []
+    denied = _through(edge, _url(target), user="ci:secret")
+    told = explain(denied.get("x-request-id"))
+    assert "proxy     egress" in told and "rule      1, line" in told and "site" not in told
+    with socks.Client(edge.port, "ci", "secret") as client:
+        assert client.ask("127.0.0.1", target.port) == 2
+    told = explain(edge.access_log(count=2)[1]["id"])
+    assert "proxy     egress" in told and f"host      127.0.0.1:{target.port}" in told
+
+
 # By TLS and HTTP/2.
 
 def _ask_for_tunnel(connection, authority, stream=1):

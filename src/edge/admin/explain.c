@@ -3,6 +3,7 @@
 #include "edge/admin/reply.h"
 #include "edge/admin/routes.h"
 #include "edge/explain/foresee.h"
+#include "edge/explain/foresee_proxy.h"
 #include "edge/explain/lookup.h"
 #include "edge/explain/story.h"
 #include "edge/state.h"
@@ -146,6 +147,54 @@ static const char *read_query(struct exchange *exchange, struct foreseen *forese
     return wrong != NULL ? wrong : foresee_check(foreseen);
 }
 
+static void render_passage(struct writer *writer, const void *arg)
+{
+    struct json_writer json;
+    json_writer_init(&json, writer);
+    foresee_passage_write(&json, arg);
+    write_char(writer, '\n');
+}
+
+/* Of a forward proxy: the parameters are others. */
+static const char *take_of_proxy(struct foreseen_passage *foreseen, struct slice name,
+                                 struct slice value)
+{
+    if (slice_equal(name, SLICE("proxy")))
+        foreseen->proxy = value;
+    else if (slice_equal(name, SLICE("user")))
+        foreseen->user = value;
+    else if (slice_equal(name, SLICE("method")))
+        foreseen->method = value;
+    else if (slice_equal(name, SLICE("url")))
+        foreseen->url = value;
+    else if (slice_equal(name, SLICE("from")))
+        foreseen->from = value;
+    else
+        return "the parameters for a forward proxy are proxy, user, method, url and from";
+    return NULL;
+}
+
+static void explain_proxy(struct exchange *exchange)
+{
+    struct foreseen_passage foreseen = {0};
+    struct slice rest = exchange->query, part, name, value;
+    const char *wrong = NULL;
+    while (wrong == NULL && slice_cut(&rest, '&', &part)) {
+        (void)slice_cut(&part, '=', &name);
+        wrong = decode(exchange, part.at == NULL ? SLICE("") : part, &value) < 0
+                    ? "the query is malformed"
+                    : take_of_proxy(&foreseen, name, value);
+    }
+    if (wrong == NULL)
+        wrong = foresee_passage(&foreseen, exchange);
+    if (wrong != NULL) {
+        reply_error(exchange, 400, (struct slice){0}, "%s", wrong);
+        return;
+    }
+    reply_document(exchange, REPLY_JSON, render_passage, &foreseen);
+    foresee_passage_finish(&foreseen);
+}
+
 static void render_foreseen(struct writer *writer, const void *arg)
 {
     struct json_writer json;
@@ -157,6 +206,10 @@ static void render_foreseen(struct writer *writer, const void *arg)
 void explain_get(struct exchange *exchange, struct slice name)
 {
     (void)name;
+    if (slice_starts_with(exchange->query, SLICE("proxy="))) {
+        explain_proxy(exchange);
+        return;
+    }
     struct foreseen foreseen = {.method = SLICE("GET")};
     const char *wrong = read_query(exchange, &foreseen);
     if (wrong != NULL)

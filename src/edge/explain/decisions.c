@@ -145,6 +145,7 @@ static void put_texts(struct decision *record, char **at, const struct exchange 
     uint8_t *lens = record->lens;
     lens[DECISION_LISTENER] = put(at, exchange->server->name, NAME_BYTES_MAX);
     lens[DECISION_SITE] = put(at, notes->site, NAME_BYTES_MAX);
+    lens[DECISION_PROXY] = put(at, notes->proxy, NAME_BYTES_MAX);
     lens[DECISION_METHOD] = put(at, exchange->request.method_name, HTTP_METHOD_BYTES_MAX);
     lens[DECISION_HOST] = put(at, exchange->request.authority, HOST_BYTES_MAX);
     lens[DECISION_PATH] = put(at, exchange->path, PATH_BYTES_MAX);
@@ -177,7 +178,7 @@ static void put_tries(struct decision *record, char **at, const struct exchange 
 _Static_assert(sizeof(struct decision) +
                        EXCHANGE_TRIES_MAX *
                            (sizeof(struct decision_try) + HOST_BYTES_MAX + WORDS_BYTES_MAX) +
-                       4 * NAME_BYTES_MAX + HTTP_METHOD_BYTES_MAX + HOST_BYTES_MAX +
+                       5 * NAME_BYTES_MAX + HTTP_METHOD_BYTES_MAX + HOST_BYTES_MAX +
                        PATH_BYTES_MAX + WORDS_BYTES_MAX + 8 <=
                    DECISION_BYTES_MAX,
                "the longest record fits");
@@ -284,9 +285,14 @@ static size_t write_connection(char *memory, const struct access_connection *con
         .request_bytes = connection->bytes_received,
         .response_bytes = connection->bytes_sent,
         .tries = (uint16_t)connection->tries,
+        .rule = connection->rule,
+        .rule_line = connection->rule_line,
+        .protocol = connection->protocol,
     };
     char *at = memory + sizeof *record + record->tries_told * sizeof(struct decision_try);
     record->lens[DECISION_LISTENER] = put(&at, connection->listener, NAME_BYTES_MAX);
+    record->lens[DECISION_PROXY] = put(&at, connection->proxy, NAME_BYTES_MAX);
+    record->lens[DECISION_HOST] = put(&at, connection->host, HOST_BYTES_MAX);
     record->lens[DECISION_CLIENT] = put(&at, connection->client, NAME_BYTES_MAX);
     record->lens[DECISION_GROUP] = put(&at, connection->group, NAME_BYTES_MAX);
     record->lens[DECISION_REASON] = put(&at, slice_of_cstr(connection->reason), WORDS_BYTES_MAX);

@@ -15,6 +15,7 @@ struct decisions;
 enum decision_text {
     DECISION_LISTENER,
     DECISION_SITE,
+    DECISION_PROXY, /* the forward proxy that was asked, then there is no site */
     DECISION_METHOD,
     DECISION_HOST,   /* as the client named it */
     DECISION_PATH,   /* in its normal form, without the query: that may hold secrets */

@@ -224,6 +224,21 @@ static void write_traffic(struct json_writer *json, const struct decision *decis
     json_put_u64(json, "duration_us", decision->duration_us);
 }
 
+/* The forward proxy, and which of its rules has decided. */
+static void write_proxy(struct json_writer *json, const struct decision *decision)
+{
+    struct slice proxy = decision_text(decision, DECISION_PROXY);
+    if (proxy.len == 0)
+        return;
+    json_put_text(json, "proxy", proxy);
+    if (decision->rule == 0)
+        return;
+    json_open_object(json, "proxy_rule");
+    json_put_u64(json, "number", decision->rule);
+    json_put_u64(json, "line", decision->rule_line);
+    json_close_object(json);
+}
+
 /* One that was passed on as it was. */
 static void write_connection(struct json_writer *json, const struct edge *edge,
                              const struct decision *decision)
@@ -236,6 +251,8 @@ static void write_connection(struct json_writer *json, const struct edge *edge,
     json_put_text(json, "ending", ending(decision));
     write_traffic(json, decision);
     json_put_text(json, "listener", decision_text(decision, DECISION_LISTENER));
+    write_proxy(json, decision);
+    write_if_any(json, "host", decision_text(decision, DECISION_HOST));
     write_if_any(json, "reason", decision_text(decision, DECISION_REASON));
     write_tries(json, decision);
     if (group.len > 0)
@@ -272,15 +289,18 @@ void story_write(struct json_writer *json, const struct edge *edge, const struct
     json_open_object(json, NULL);
     write_request(json, decision);
     json_put_text(json, "listener", decision_text(decision, DECISION_LISTENER));
+    bool has_proxy = decision_text(decision, DECISION_PROXY).len > 0;
     write_if_any(json, "site", site);
-    if (decision->rule > 0)
+    write_proxy(json, decision);
+    if (decision->rule > 0 && !has_proxy)
         write_rule(json, edge, decision);
     write_if_any(json, "reason", decision_text(decision, DECISION_REASON));
     write_tries(json, decision);
     if (group.len > 0)
         story_write_group(json, edge, group);
-    if (site.len == 0)
+    if (site.len == 0 && !has_proxy)
         story_write_nearest(json, plane, decision_text(decision, DECISION_HOST));
-    advice_write(json, plane, decision);
+    if (!has_proxy)
+        advice_write(json, plane, decision);
     json_close_object(json);
 }

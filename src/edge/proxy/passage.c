@@ -68,8 +68,8 @@ enum passage_result passage_set_host(struct passage *passage, struct slice host,
     return PASSAGE_OPEN;
 }
 
-static enum proxy_verdict ask_rules(const struct passage *passage, const struct address *address,
-                                    const struct conf_proxy_rule **ret_rule)
+enum proxy_verdict passage_ask_rules(const struct passage *passage, const struct address *address,
+                                     const struct conf_proxy_rule **ret_rule)
 {
     const struct proxy_query query = {
         .name = passage->parsed.kind == HOST_NAME ? passage->host : (struct slice){0},
@@ -96,10 +96,10 @@ static enum passage_result guard(struct passage *passage, const struct address *
     return PASSAGE_PRIVATE;
 }
 
-static enum passage_result judge(struct passage *passage, const struct address *address,
-                                 const struct conf_proxy_rule **ret_rule)
+enum passage_result passage_judge(struct passage *passage, const struct address *address,
+                                  const struct conf_proxy_rule **ret_rule)
 {
-    if (ask_rules(passage, address, ret_rule) != PROXY_ALLOWED)
+    if (passage_ask_rules(passage, address, ret_rule) != PROXY_ALLOWED)
         return PASSAGE_DENIED;
     return guard(passage, address);
 }
@@ -112,8 +112,9 @@ static enum passage_result judge_all(struct passage *passage, const struct conf_
     unsigned count = addresses->count, kept = 0;
     for (unsigned i = 0; i < count; i++) {
         const struct conf_proxy_rule *rule = allowed;
-        enum passage_result result = allowed != NULL ? guard(passage, &addresses->at[i])
-                                                     : judge(passage, &addresses->at[i], &rule);
+        enum passage_result result = allowed != NULL
+                                         ? guard(passage, &addresses->at[i])
+                                         : passage_judge(passage, &addresses->at[i], &rule);
         if (result == PASSAGE_OPEN) {
             addresses->at[kept] = addresses->at[i];
             addresses->rules[kept++] = rule;
@@ -166,7 +167,7 @@ static enum passage_result find_name(struct passage *passage, int64_t deadline_m
                                      struct passage_addresses *addresses)
 {
     const struct conf_proxy_rule *rule = NULL;
-    enum proxy_verdict verdict = ask_rules(passage, NULL, &rule);
+    enum proxy_verdict verdict = passage_ask_rules(passage, NULL, &rule);
     bool has_parent = passage->proxy->conf->parent.enabled;
     if (verdict == PROXY_DENIED) {
         passage->rule = rule;

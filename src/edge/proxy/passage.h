@@ -7,6 +7,7 @@
 #pragma once
 
 #include "edge/proxy/proxies.h"
+#include "edge/proxy/rules.h"
 #include "edge/proxy/usage.h"
 #include "edge/view.h"
 #include "os/io.h"
@@ -86,6 +87,14 @@ enum passage_result passage_find(struct passage *passage, int64_t deadline_ms,
 /* Connects to one of them; waits. `io` is open on PASSAGE_OPEN; rule and address are its. */
 enum passage_result passage_dial(struct passage *passage, const struct passage_addresses *addresses,
                                  int64_t deadline_ms, struct io *io);
+
+/* The rules alone; `address` is NULL while it is not known. As proxy_rules_decide. */
+enum proxy_verdict passage_ask_rules(const struct passage *passage, const struct address *address,
+                                     const struct conf_proxy_rule **ret_rule);
+
+/* May this address be dialled? PASSAGE_OPEN, or why not; with the rule that decides. */
+enum passage_result passage_judge(struct passage *passage, const struct address *address,
+                                  const struct conf_proxy_rule **ret_rule);
 
 /* What an error of resolver_lookup means. */
 enum passage_result passage_result_of_lookup(int rc);
