@@ -484,6 +484,13 @@ static const struct schema_row group_rows[] = {
      AT(struct conf_group, sends_forwarded),
      .standard = "false",
      .doc = "send Forwarded (RFC 7239) beside X-Forwarded-*"},
+    {.name = "deny_private",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct conf_group, denies_private),
+     .standard = "false",
+     .doc = "targets are on the public Internet: a host name that leads elsewhere gets no request "
+            "and no check, and so do addresses by the admin API"},
     POLICY("tls", group_tls_type, struct conf_group, tls, "HTTPS to the targets"),
 };
 

@@ -374,6 +374,7 @@ struct conf_group {
     int64_t slow_start_ms; /* 0: none */
     enum proxy_version proxy_protocol; /* sent at the beginning of each connection */
     unsigned sends_forwarded;          /* Forwarded beside X-Forwarded-* */
+    unsigned denies_private;           /* no target's address is private (os/special_use.h) */
     struct conf_group_tls tls;
     struct conf_health health;
     struct conf_target *targets;

@@ -5,6 +5,7 @@
 #include "http/answer.h"
 #include "http/tls_io.h"
 #include "os/resolver.h"
+#include "os/special_use.h"
 #include "wire/http/uri.h"
 
 #include <errno.h>
@@ -62,6 +63,25 @@ static const char *describe_lookup(int rc)
     }
 }
 
+/* How many are left; or the error, when none is. */
+static int drop_private(const struct fetch_url *url, struct address *addresses, int count,
+                        struct error *error)
+{
+    static const struct network_guard guard = {.denies_private = true};
+    const char *why = NULL;
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        const char *use = network_guard_judge(&guard, &addresses[i]);
+        if (use == NULL)
+            addresses[kept++] = addresses[i];
+        else
+            why = use;
+    }
+    return kept > 0 ? kept
+                    : error_set(error, -EACCES, "%.*s: it is not on the public Internet: %s",
+                                SLICE_ARG(url->host), why);
+}
+
 static int look_up(const struct fetch_request *request, const struct fetch_url *url,
                    int64_t deadline_ms, struct address *addresses, struct error *error)
 {
@@ -73,7 +93,7 @@ static int look_up(const struct fetch_request *request, const struct fetch_url *
                                 deadline_ms);
     if (count < 0)
         return error_set(error, count, "%.*s: %s", SLICE_ARG(url->host), describe_lookup(count));
-    return count;
+    return request->denies_private ? drop_private(url, addresses, count, error) : count;
 }
 
 static int connect_to_one(struct io *io, const struct address *addresses, int count,

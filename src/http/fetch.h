@@ -35,6 +35,8 @@ struct fetch_request {
     struct slice body;
     struct resolver *resolver;     /* for the host's name */
     const struct address *address; /* in place of the host's; NULL: it is looked up */
+    bool denies_private; /* of the host's addresses only public ones are asked (os/special_use.h):
+                            for URLs that others have named */
     /* https: those who may certify the server, in PEM; empty: the system's authorities. */
     struct slice authorities_pem;
 };

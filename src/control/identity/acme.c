@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "http/fetch.h"
 #include "os/loop.h"
+#include "os/resolver.h"
+#include "os/special_use.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,6 +58,7 @@ static int ask(struct acme *acme, const char *method, struct slice url, struct s
         .body = body,
         .resolver = acme->settings->resolver,
         .authorities_pem = acme->settings->authorities_pem,
+        .denies_private = !acme->is_private,
     };
     int rc = fetch(&request, loop_deadline(REQUEST_MS), answer, error);
     if (rc < 0)
@@ -329,6 +332,21 @@ static int take_account(struct acme *acme, struct error *error)
     return is_known ? update_contact(acme, error) : 0;
 }
 
+bool acme_is_private(struct slice directory, struct resolver *resolver)
+{
+    struct fetch_url url;
+    struct address addresses[RESOLVER_ADDRESSES_MAX];
+    if (fetch_parse_url(directory, &url) < 0)
+        return false;
+    int count = resolver_lookup(resolver, url.host, url.port, addresses, RESOLVER_ADDRESSES_MAX,
+                                loop_deadline(REQUEST_MS));
+    for (int i = 0; i < count; i++) {
+        if (special_use(&addresses[i]) != NULL || address_is_own(&addresses[i]))
+            return true;
+    }
+    return false;
+}
+
 int acme_open(struct acme *acme, const struct acme_settings *settings, const struct vault *vault,
               struct error *ret_error)
 {
@@ -340,6 +358,7 @@ int acme_open(struct acme *acme, const struct acme_settings *settings, const str
         return error_set_errno(ret_error, lock, "cannot lock %s", vault->folder);
     int rc = take_key(acme, vault, ret_error);
     vault_unlock(lock);
+    acme->is_private = acme_is_private(settings->directory, settings->resolver);
     if (rc == 0)
         rc = read_directory(acme, ret_error);
     return rc == 0 ? take_account(acme, ret_error) : rc;

@@ -30,6 +30,7 @@ struct acme {
     struct jose_key *key;  /* owned */
     struct slice account;  /* its URL; empty until it is known */
     struct buffer nonce;   /* the next one; may be empty */
+    bool is_private;       /* the directory is: then so may be what it names */
     int64_t retry_after_s; /* what the authority asked for last, with an error or without; 0: it
                               did not */
 };
@@ -42,6 +43,10 @@ struct acme_answer {
     struct buffer body;
     struct slice location; /* in the arena; may be empty */
 };
+
+/* Does the directory lead to an address that is not of the public Internet? The owner has named it;
+ * what a public one names is not to lead into networks that only we can reach. Waits. */
+bool acme_is_private(struct slice directory, struct resolver *resolver);
 
 /* Reads the directory, and finds or makes the account, whose key is kept in the vault. 0 or an
  * error, told; *acme is to be finished either way. */

@@ -257,6 +257,9 @@ static int ask(struct keeper *keeper, const struct stapled *stapled, struct buff
         .content_type = SLICE("application/ocsp-request"),
         .body = buffer_slice(&question),
         .resolver = keeper->resolver,
+        /* A file is the owner's, with all that it names; others only we have asked for. */
+        .denies_private =
+            stapled->kept != NULL && !acme_is_private(keeper->acme.directory, keeper->resolver),
     };
     rc = fetch(&request, loop_deadline(FETCH_MS), answer, error);
     if (rc == 0 && answer->head.status != 200)

@@ -9,8 +9,10 @@
 #include "edge/admin/traffic.h"
 #include "edge/state.h"
 #include "http/exchange.h"
+#include "os/special_use.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define NAMES_BYTES 512
 
@@ -97,12 +99,15 @@ static void refuse_name(struct exchange *exchange, const struct plane *plane, st
 }
 
 /* With a reference for the caller; NULL when there is none, and the request was answered. */
-static struct target_group *find_group(struct exchange *exchange, struct slice name)
+static struct target_group *find_group(struct exchange *exchange, struct slice name,
+                                       const struct conf_group **ret_conf)
 {
     const struct plane *plane = edge_worker_current()->edge->plane;
     for (unsigned i = 0; i < plane->groups_count; i++) {
-        if (slice_equal(plane->groups[i].group->name, name))
-            return target_group_ref(plane->groups[i].group);
+        if (!slice_equal(plane->groups[i].group->name, name))
+            continue;
+        *ret_conf = plane->groups[i].conf;
+        return target_group_ref(plane->groups[i].group);
     }
     refuse_name(exchange, plane, name);
     return NULL;
@@ -110,7 +115,8 @@ static struct target_group *find_group(struct exchange *exchange, struct slice n
 
 void targets_get(struct exchange *exchange, struct slice name)
 {
-    struct target_group *group = find_group(exchange, name);
+    const struct conf_group *conf;
+    struct target_group *group = find_group(exchange, name, &conf);
     if (group != NULL)
         reply_document(exchange, REPLY_JSON, render_group, &group);
     target_group_unref(group);
@@ -149,7 +155,25 @@ static void refuse_update(struct exchange *exchange, struct target_group *group,
     target_set_unref(set);
 }
 
-static void replace_targets(struct exchange *exchange, struct target_group *group)
+/* True: one may not be dialled, and the request was answered. */
+static bool refuse_private(struct exchange *exchange, const struct target_list *list)
+{
+    static const struct network_guard guard = {.denies_private = true};
+    char at[40];
+    for (unsigned i = 0; i < list->count; i++) {
+        const char *use = network_guard_judge(&guard, &list->wishes[i].address);
+        if (use == NULL)
+            continue;
+        (void)snprintf(at, sizeof at, "targets[%u].address", i);
+        reply_error(exchange, 400, slice_of_cstr(at),
+                    "it is not on the public Internet: %s; and the group says deny_private", use);
+        return true;
+    }
+    return false;
+}
+
+static void replace_targets(struct exchange *exchange, struct target_group *group,
+                            bool denies_private)
 {
     SCOPED(buffer_finish) struct buffer body;
     buffer_init(&body, exchange->body_max);
@@ -162,6 +186,8 @@ static void replace_targets(struct exchange *exchange, struct target_group *grou
         reply_error(exchange, rc == -ENOMEM ? 503 : 400, slice_of_cstr(fault.at), "%s", fault.text);
         return;
     }
+    if (denies_private && refuse_private(exchange, &list))
+        return;
     rc = target_group_update(group, list.epoch, list.wishes, list.count, loop_now_ms());
     if (rc < 0)
         refuse_update(exchange, group, rc, list.epoch);
@@ -171,8 +197,9 @@ static void replace_targets(struct exchange *exchange, struct target_group *grou
 
 void targets_put(struct exchange *exchange, struct slice name)
 {
-    struct target_group *group = find_group(exchange, name);
+    const struct conf_group *conf;
+    struct target_group *group = find_group(exchange, name, &conf);
     if (group != NULL)
-        replace_targets(exchange, group);
+        replace_targets(exchange, group, conf->denies_private != 0);
     target_group_unref(group);
 }

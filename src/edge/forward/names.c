@@ -11,6 +11,8 @@
 #include "base/writer.h"
 #include "os/loop.h"
 
+#include "os/special_use.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -116,6 +118,19 @@ static void put_in_order(struct resolver_answer *answer)
     answer->count = count;
 }
 
+/* Of a group that denies private addresses: are they all right? Those that are not go. */
+static unsigned drop_private(const struct named_group *in, struct address *addresses,
+                             unsigned count)
+{
+    const struct network_guard guard = {.denies_private = in->conf->denies_private != 0};
+    unsigned kept = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (network_guard_judge(&guard, &addresses[i]) == NULL)
+            addresses[kept++] = addresses[i];
+    }
+    return kept;
+}
+
 static bool is_known(const struct name *name, const struct resolver_answer *answer)
 {
     bool is_same = name->addresses_count == answer->count;
@@ -175,6 +190,8 @@ static const char *describe(int error)
         return "the name servers do not answer";
     case -EINVAL:
         return "this is no host name";
+    case -EACCES:
+        return "it leads to private addresses, and the group says deny_private";
     default:
         return "there is no memory or descriptor for it";
     }
@@ -218,6 +235,9 @@ static int take_result(struct name *name, int rc, struct resolver_answer *answer
 {
     if (rc < 0)
         return rc;
+    answer->count = drop_private(name->in, answer->addresses, answer->count);
+    if (answer->count == 0)
+        return -EACCES;
     put_in_order(answer);
     rc = is_known(name, answer) ? 0 : replace_addresses(name, answer);
     if (rc == -ESTALE)
@@ -306,6 +326,7 @@ static int take_found(struct name *name, const struct target_set *set)
         if (target_is_found_for(target, text))
             name->addresses[name->addresses_count++] = target->address;
     }
+    name->addresses_count = drop_private(name->in, name->addresses, name->addresses_count);
     qsort(name->addresses, name->addresses_count, sizeof *name->addresses, compare);
     return 0;
 }
@@ -317,7 +338,10 @@ static int take_all_found(struct named_group *in)
     for (unsigned i = 0; rc == 0 && i < in->names_count; i++)
         rc = take_found(&in->at[i], set);
     target_set_unref(set);
-    return rc;
+    /* What an earlier configuration allowed gets nothing more. */
+    if (rc == 0 && in->conf->denies_private)
+        rc = update_group(in);
+    return rc == -ESTALE ? 0 : rc;
 }
 
 static int start_group(struct names *names, const struct group_setup *setup, unsigned names_count)
