@@ -56,7 +56,7 @@ static const struct range ranges[] = {
     {V6(16, 0x20, 0x02), "6to4 (2002::/16)"},
     {V6(48, 0x26, 0x20, 0, 0x4f, 0x80), "AS112 (2620:4f:8000::/48)"},
     {V6(20, 0x3f, 0xff), "documentation (3fff::/20)"},
-    {V6(128, 0xfd, 0, 0x0e, 0xc2, [15] = 0xfe, [14] = 0x02),
+    {V6(128, 0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54),
      "the cloud's metadata (fd00:ec2::254)"},
     {V6(7, 0xfc), "unique local (fc00::/7)"},
     {V6(10, 0xfe, 0x80), "link-local (fe80::/10)"},
@@ -109,8 +109,9 @@ const char *special_use(const struct address *address)
 
 bool address_is_own(const struct address *address)
 {
+    static const struct network loopback = {.kind = NETWORK_LOOPBACK};
     struct kernel *kernel = loop_current()->kernel;
-    return kernel->ops->is_own_address(kernel, address);
+    return network_contains(&loopback, address) || kernel->ops->is_own_address(kernel, address);
 }
 
 const char *network_guard_judge(const struct network_guard *guard, const struct address *address)

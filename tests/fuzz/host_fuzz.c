@@ -1,0 +1,46 @@
+/*
+ * Hosts of requests, as an authority brings them and alone. Holds: what is an address for inet_aton
+ * or inet_pton is the same address here; what is a name here is none for them.
+ */
+#include "fuzz.h"
+
+#include "base/memory.h"
+#include "wire/http/host.h"
+#include "wire/http/uri.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+static void check(struct slice text)
+{
+    struct host host = {0};
+    struct in_addr v4;
+    char room[300];
+    int rc = host_parse(text, &host);
+    if (text.len >= sizeof room || memchr(text.at, '\0', text.len) != NULL)
+        return;
+    memcpy(room, text.at, text.len);
+    room[text.len] = '\0';
+    if (rc == 0 && host.kind == HOST_NAME) {
+        CHECK(host.name.len > 0 && host.name.len <= HOST_NAME_BYTES_MAX);
+        CHECK(inet_aton(room, &v4) == 0);
+    }
+    bool has_blank = strpbrk(room, " \t\n\v\f\r") != NULL; /* inet_aton reads up to one */
+    if (!has_blank && inet_aton(room, &v4) == 1 && strpbrk(room, "ABCDEFX") == NULL) {
+        CHECK(rc == 0 && host.kind == HOST_IPV4);
+        CHECK(memcmp(host.address + 12, &v4, 4) == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct slice bytes = slice_of(data, len), host;
+    unsigned port;
+    char *lower = memory_alloc(len + 1);
+    CHECK(lower != NULL);
+    check(bytes);
+    if (uri_split_authority(bytes, lower, &host, &port) == 0)
+        check(host);
+    memory_free(lower);
+    return 0;
+}
