@@ -186,11 +186,12 @@ static void check_addresses(struct linking *linking)
             continue;
         const struct conf_listener *other = map_get(&addresses, listener->address.text);
         if (other != NULL)
-            reading_error(
-                linking->reading, listener->place,
-                "\"%.*s\" has the address of \"%.*s\" in line %u: a site may have several "
-                "domains at one listener",
-                SLICE_ARG(listener->name), SLICE_ARG(other->name), other->place.line);
+            reading_error(linking->reading, listener->place,
+                          "\"%.*s\" has the address of \"%.*s\" in line %u: %s",
+                          SLICE_ARG(listener->name), SLICE_ARG(other->name), other->place.line,
+                          listener->protocol == CONF_PROTOCOL_PROXY
+                              ? "a forward proxy has one of its own"
+                              : "a site may have several domains at one listener");
         else
             set(linking, &addresses, listener->address.text, listener);
     }

@@ -337,23 +337,19 @@ static int parse_host(struct slice host, struct conf_destination *destination, c
     struct slice name = is_below ? slice_from(host, 2) : host;
     if (name.len > 1 && name.at[name.len - 1] == '.')
         name.len--;
-    if (slice_find(host, '/') >= 0)
-        *ret_why =
-            slice_search(host, SLICE("://")) >= 0
-                ? "only the host and its port, without http://; paths have a key of their own"
-                : "a network is an address and a length, as in 10.0.0.0/8; paths have a key "
-                  "of their own";
+    bool is_address = host_parse(name, &parsed) == 0 && parsed.kind != HOST_NAME;
+    if (is_address)
+        *ret_why = "an address is written in four decimal numbers, as in 127.0.0.1";
+    else if (slice_find(host, '/') >= 0)
+        *ret_why = "a network is an address and a length, as in 10.0.0.0/8; paths have a key of "
+                   "their own";
     else if (slice_find(name, '*') >= 0)
         *ret_why = "a star stands alone, or as the whole first label: *.example.org";
     else
         *ret_why = "a name, *.example.org, an address, a network, \"private\", \"loopback\" or *, "
                    "each perhaps with a port";
-    if (!value_is_host(name))
+    if (is_address || !value_is_host(name))
         return -EINVAL;
-    if (host_parse(name, &parsed) < 0 || parsed.kind != HOST_NAME) {
-        *ret_why = "an address is written in four decimal numbers, as in 127.0.0.1";
-        return -EINVAL;
-    }
     destination->kind = is_below ? CONF_DESTINATION_BELOW : CONF_DESTINATION_NAME;
     destination->name = name;
     return 0;
@@ -365,6 +361,9 @@ int value_destination(struct slice text, struct conf_destination *ret_destinatio
     struct conf_destination destination = {.text = text};
     struct slice host, ports;
     const char *why = NULL;
+    *ret_why = "only the host and its port, without http://; paths have a key of their own";
+    if (slice_search(text, SLICE("://")) >= 0)
+        return -EINVAL;
     split_ports(text, &host, &ports);
     if (ports.at != NULL && parse_ports(ports, &destination, ret_why) < 0)
         return -EINVAL;

@@ -3,6 +3,7 @@
 
 #include "bad_files.h"
 #include "bad_policies.h"
+#include "bad_proxies.h"
 #include "bad_tls.h"
 #include "base/cleanup.h"
 
@@ -37,6 +38,7 @@ MESSAGES_TEST(services)
 MESSAGES_TEST(later)
 MESSAGES_TEST(policies)
 MESSAGES_TEST(tls)
+MESSAGES_TEST(proxies)
 
 static void a_folder_that_does_not_exist_is_said_without_a_line(void **state)
 {
@@ -122,6 +124,7 @@ int main(void)
         cmocka_unit_test(later),
         cmocka_unit_test(policies),
         cmocka_unit_test(tls),
+        cmocka_unit_test(proxies),
         cmocka_unit_test(a_folder_that_does_not_exist_is_said_without_a_line),
         cmocka_unit_test(aliases_cannot_make_more_than_they_may),
         cmocka_unit_test(aliases_cannot_nest_deeper_than_they_may),

@@ -59,7 +59,61 @@ static const char full_file[] =
     "    targets: [\"10.0.0.4:8000\", { address: \"a.internal:1\", weight: 0 }, "
     "\"unix:run/a.sock\"]\n"
     "  unused: \"127.0.0.1:9\"\n"
-    "  checked: { targets: [\"127.0.0.1:9\"], health: { interval: 5s } }\n";
+    "  checked: { targets: [\"127.0.0.1:9\"], health: { interval: 5s } }\n"
+    "forward_proxies:\n"
+    "  egress:\n"
+    "    address: \":3128\"\n"
+    "    tls: { issuer: internal, client_auth: { mode: optional, ca: /ca.pem } }\n"
+    "    rules:\n"
+    "      - match: { to: [\"*.Debian.org:443\", 10.0.0.0/8], user: [ci, ann], source: private,\n"
+    "                 method: CONNECT }\n"
+    "        allow: true\n"
+    "      - deny: true\n"
+    "      - allow: true\n"
+    "    deny_private: { except: [10.1.0.0/16, loopback] }\n"
+    "    limits: { connections: 100, bandwidth: 10MiB }\n"
+    "    pac: { path: /proxy.pac, others: direct }\n"
+    "    parent: \"proxy.internal:8080\"\n"
+    "    timeouts: { idle: 1h }\n";
+
+static void a_forward_proxy_has_a_listener_of_its_own(void **state)
+{
+    (void)state;
+    struct snapshot *snapshot = parse_good(full_file);
+    assert_int_equal(snapshot->proxies_count, 1);
+    const struct conf_forward_proxy *proxy = &snapshot->proxies[0];
+    const struct conf_listener *listener = &snapshot->listeners[proxy->listener];
+    assert_int_equal(proxy->listener, 3);
+    assert_int_equal(snapshot->listeners_count, 4);
+    assert_int_equal(listener->protocol, CONF_PROTOCOL_PROXY);
+    assert_ptr_equal(listener->proxy, proxy);
+    assert_true(slice_equal(listener->name, SLICE("egress")));
+    assert_non_null(listener->identity);
+    assert_int_equal(listener->identity->client_auth.mode, CONF_CLIENT_OPTIONAL);
+    assert_int_equal(snapshot->sites[0].listeners_count, 3); /* no site answers there */
+    assert_int_equal(proxy->rules_count, 3);
+    const struct conf_proxy_match *match = &proxy->rules[0].match;
+    assert_true(proxy->rules[0].allows && !proxy->rules[1].allows);
+    assert_int_equal(match->to_count, 2);
+    assert_true(slice_equal(match->to[0].name, SLICE("debian.org")));
+    assert_int_equal(match->users_count, 2);
+    assert_int_equal(match->sources[0].kind, NETWORK_PRIVATE);
+    assert_true(proxy->denies_private && proxy->private_except_count == 2);
+    assert_int_equal(proxy->limits.connections, 100);
+    assert_int_equal(proxy->limits.bandwidth, 10 << 20);
+    assert_true(slice_equal(proxy->pac.path, SLICE("/proxy.pac")) && proxy->pac.goes_direct);
+    assert_true(slice_equal(proxy->parent.host, SLICE("proxy.internal")));
+    assert_int_equal(proxy->parent.port, 8080);
+    assert_int_equal(proxy->timeouts.idle_ms, 3600000);
+    assert_int_equal(proxy->timeouts.connect_ms, 10000);
+    /* The third rule can never be reached. */
+    assert_int_equal(snapshot->warnings_count, 1);
+    snapshot_unref(snapshot);
+    snapshot = parse_good("forward_proxies: { p: { address: \":3128\" } }\n");
+    assert_int_equal(snapshot->listeners_count, 1); /* and no other way in */
+    assert_true(snapshot->proxies[0].denies_private);
+    snapshot_unref(snapshot);
+}
 
 static void tracing_is_on_when_it_is_given(void **state)
 {
@@ -92,7 +146,7 @@ static void check_top(const struct snapshot *snapshot)
     assert_true(snapshot->drain_ms > 0);
     assert_int_equal(snapshot->listeners[0].timeouts.head_ms, 10000);
     assert_int_equal(snapshot->listeners[0].timeouts.idle_ms, 60000);
-    assert_int_equal(snapshot->listeners_count, 3);
+    assert_int_equal(snapshot->listeners_count, 4);
     EXPECT(snapshot->listeners[0].name, "main");
     assert_int_equal(snapshot->listeners[0].place.line, 5);
     assert_int_equal(snapshot->listeners[0].address.kind, CONF_ADDRESS_IP);
@@ -480,6 +534,7 @@ int main(void)
         cmocka_unit_test(folders_are_told_apart_by_what_they_show),
         cmocka_unit_test(it_lives_until_the_last_reference_goes),
         cmocka_unit_test(it_reads_a_file_and_resolves_by_its_folder),
+        cmocka_unit_test(a_forward_proxy_has_a_listener_of_its_own),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(every_allocation_may_fail_while_errors_are_told),
         cmocka_unit_test(ten_thousand_sites_are_read),

@@ -176,6 +176,49 @@ static void percentages(void **state)
     assert_int_equal(value_percent(SLICE("99999999999%"), &value), -ERANGE);
 }
 
+static void destinations_are_names_networks_and_ports(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name; /* NULL: a network, or any */
+        enum conf_destination_kind kind;
+        uint16_t min, max;
+    } good[] = {
+        {"*", NULL, CONF_DESTINATION_ANY, 0, 0},
+        {"*:443", NULL, CONF_DESTINATION_ANY, 443, 443},
+        {"a.org", "a.org", CONF_DESTINATION_NAME, 0, 0},
+        {"a.org.:8000-8999", "a.org", CONF_DESTINATION_NAME, 8000, 8999},
+        {"*.a.org:1-65535", "a.org", CONF_DESTINATION_BELOW, 1, 65535},
+        {"10.0.0.0/8", NULL, CONF_DESTINATION_NETWORK, 0, 0},
+        {"10.0.0.0/8:22", NULL, CONF_DESTINATION_NETWORK, 22, 22},
+        {"fd00::/8", NULL, CONF_DESTINATION_NETWORK, 0, 0},
+        {"[fd00::/8]:443", NULL, CONF_DESTINATION_NETWORK, 443, 443},
+        {"[::1]", NULL, CONF_DESTINATION_NETWORK, 0, 0},
+        {"private:80", NULL, CONF_DESTINATION_NETWORK, 80, 80},
+        {"loopback", NULL, CONF_DESTINATION_NETWORK, 0, 0},
+    };
+    static const char *const bad[] = {"",           "a:",      ":80",   "a:0",   "a:65536",
+                                      "a:80-",      "a:2-1",   "*.*.a", "a*",    "http://a",
+                                      "a/b",        "0x7f.1",  "127.1", "1.2.3", "[::1",
+                                      "10.0.0.1/8", "::1/129", "a b",   "a..b",  "*."};
+    struct conf_destination to;
+    const char *why;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_int_equal(value_destination(slice_of_cstr(good[i].text), &to, &why), 0);
+        assert_int_equal(to.kind, good[i].kind);
+        assert_int_equal(to.port_min, good[i].min);
+        assert_int_equal(to.port_max, good[i].max);
+        if (good[i].name != NULL)
+            assert_true(slice_equal(to.name, slice_of_cstr(good[i].name)));
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        why = NULL;
+        if (value_destination(slice_of_cstr(bad[i]), &to, &why) != -EINVAL)
+            fail_msg("\"%s\" is a destination", bad[i]);
+        assert_non_null(why);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +229,7 @@ int main(void)
         cmocka_unit_test(addresses_are_ip_name_or_unix),
         cmocka_unit_test(the_distance_counts_changes_and_swaps),
         cmocka_unit_test(percentages),
+        cmocka_unit_test(destinations_are_names_networks_and_ports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
