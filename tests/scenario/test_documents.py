@@ -17,7 +17,7 @@ from harness import certificates, documents
 from harness.weir import ROOT
 
 TOP = ("app", "sites", "listeners", "target_groups", "services", "user", "access_log", "tracing", "email",
-       "acme")
+       "acme", "forward_proxies")
 WHOLE = re.compile(rf"^({'|'.join(TOP)}):", re.MULTILINE)
 # The beginning of a part, the lines before it, how far it is indented there.
 WRAPPED = [
@@ -28,7 +28,7 @@ WRAPPED = [
 HEREDOC = re.compile(r"<<'YAML'\n(.*?)^YAML$", re.MULTILINE | re.DOTALL)
 GROUP = re.compile(r"\b(?:forward|mirror|to): ([a-z][\w-]*)")
 FOLDER = re.compile(r"(?:files|root|directory): ([\w./-]+)")
-FILE = re.compile(r"[\w./-]+\.(?:htpasswd|html)\b")
+FILE = re.compile(r"[\w./-]+\.(?:htpasswd|html|password)\b")
 PEM = re.compile(r"[\w./-]+\.(?:pem|key)\b")
 NAME = re.compile(r"(?:\*\.)?\b[a-z][a-z-]*(?:\.[a-z-]+)+\b")
 
@@ -64,7 +64,8 @@ def make_what_it_names(folder, text):
         if name.startswith("/") and not name.startswith(str(folder)):
             continue  # the path of a URL
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"ada:$2y$04${'a' * 53}\n" if name.endswith("htpasswd") else "<p>")
+        users = "".join(f"{user}:$2y$04${'a' * 53}\n" for user in ("ada", "ci"))
+        (folder / name).write_text(users if name.endswith("htpasswd") else "<p>")
 
 
 @pytest.fixture(scope="module")

@@ -171,3 +171,34 @@ def test_localhost_is_one_target_on_either_family(weir, backends, host, name):
     assert _ids(edge) == [f"{name}:{target.port}"]
     assert {raw.get(edge.port).body for _ in range(10)} == {b"here"}
     assert _group(edge)["targets"][0]["failures"] == 0
+
+
+def test_a_group_that_denies_private_addresses_has_only_public_ones(weir, backends, hosts):
+    target = backends.text("inside")
+    hosts.say("127.0.0.1 app.internal\n10.1.2.3 app.internal\n")
+    edge = _edge(weir, [f"app.internal:{target.port}"], hosts, more="deny_private: true")
+    edge.wait_for_log("it leads to private addresses, and the group says deny_private")
+    assert _ids(edge) == []
+    assert raw.get(edge.port).status == 503
+    answer = edge.admin("/v1/groups/t/targets", "PUT", json.dumps(
+        {"epoch": 1, "targets": [{"id": "a", "address": f"127.0.0.1:{target.port}"}]}).encode())
+    assert answer.status == 400 and b"targets[0].address" in answer.body
+    assert target.requests == []
+
+
+def test_a_private_address_in_a_group_that_denies_them_is_an_error(weir):
+    text = FILE.format(targets='"0.0.0.0:1", "[::ffff:10.0.0.1]:1"', more="deny_private: true")
+    result = weir.run("check", text=text.replace("@PORT@", "1"))
+    assert result.code == 1
+    assert "is not on the public Internet: this network (0.0.0.0/8)" in result.stderr
+    assert "is not on the public Internet: private (10.0.0.0/8)" in result.stderr
+
+
+def test_a_reload_that_denies_private_addresses_takes_those_away(weir, backends, hosts):
+    target = backends.text("inside")
+    hosts.say("127.0.0.1 app.internal\n")
+    edge = _edge(weir, [f"app.internal:{target.port}"], hosts)
+    assert raw.get(edge.port).body == b"inside"
+    edge.write(FILE.format(targets=f'"app.internal:{target.port}"', more="deny_private: true"))
+    assert weir.run("reload", "-f", edge.file).code == 0
+    wait.until(lambda: raw.get(edge.port).status == 503, "the private target to be gone")
