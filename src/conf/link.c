@@ -11,7 +11,6 @@
 #include "conf/phrase.h"
 #include "conf/value.h"
 #include "os/file.h"
-#include "os/special_use.h"
 
 #include <limits.h>
 
@@ -668,25 +667,6 @@ static void link_sites(struct linking *linking)
 
 /* Groups and services: after the sites, which tell what is used. */
 
-/* What a name leads to is judged when it is known. */
-static void refuse_private(struct linking *linking, const struct conf_group *group,
-                           const struct conf_target *target)
-{
-    struct address address;
-    const char *use = NULL;
-    if (!group->denies_private || target->address.kind == CONF_ADDRESS_NAME)
-        return;
-    if (target->address.kind == CONF_ADDRESS_UNIX)
-        use = "a Unix socket";
-    else if (address_from_ip(target->address.host, target->address.port, &address) == 0)
-        use = special_use(&address);
-    if (use != NULL)
-        reading_error(linking->reading, target->place,
-                      "the target \"%.*s\" is not on the public Internet: %s; and the group says "
-                      "\"deny_private\"",
-                      SLICE_ARG(target->address.text), use);
-}
-
 /* The address is a target's name in the status and the metrics. */
 static void check_targets(struct linking *linking, const struct conf_group *group)
 {
@@ -696,7 +676,7 @@ static void check_targets(struct linking *linking, const struct conf_group *grou
         struct conf_target *target = &group->targets[i];
         if (target->address.text.at == NULL)
             continue;
-        refuse_private(linking, group, target);
+        link_refuse_private(linking->reading, group, target);
         const struct conf_target *other = map_get(&addresses, target->address.text);
         if (other != NULL)
             reading_error(linking->reading, target->place,

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "conf/policy_checks.h"
 #include "conf/value.h"
+#include "os/special_use.h"
 
 #define HEAD_MS            10000
 #define IDLE_MS            60000
@@ -216,4 +217,22 @@ void link_proxies(struct tls_linking *tls, const struct draft *draft,
         snapshot->proxies[i].listener = (unsigned)(listener - snapshot->listeners);
         snapshot->proxies_count++;
     }
+}
+
+void link_refuse_private(struct reading *reading, const struct conf_group *group,
+                         const struct conf_target *target)
+{
+    struct address address;
+    const char *use = NULL;
+    if (!group->denies_private || target->address.kind == CONF_ADDRESS_NAME)
+        return;
+    if (target->address.kind == CONF_ADDRESS_UNIX)
+        use = "a Unix socket";
+    else if (address_from_ip(target->address.host, target->address.port, &address) == 0)
+        use = special_use(&address);
+    if (use != NULL)
+        reading_error(reading, target->place,
+                      "the target \"%.*s\" is not on the public Internet: %s; and the group says "
+                      "\"deny_private\"",
+                      SLICE_ARG(target->address.text), use);
 }

@@ -12,3 +12,8 @@ void check_parent(struct reading *reading, const struct tree_node *node, void *o
  */
 void link_proxies(struct tls_linking *tls, const struct draft *draft,
                   struct conf_listener *listeners);
+
+/* Of a target group with deny_private: an address that is private is an error. What a name leads to
+ * is judged when it is known. */
+void link_refuse_private(struct reading *reading, const struct conf_group *group,
+                         const struct conf_target *target);

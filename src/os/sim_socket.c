@@ -525,8 +525,7 @@ static bool sim_is_own_address(struct kernel *kernel, const struct address *addr
 {
     char own[ADDRESS_TEXT_BYTES], text[ADDRESS_TEXT_BYTES];
     size_t own_len = address_format_host(&sim_host_of(kernel)->ip, own);
-    return slice_equal(slice_of(own, own_len),
-                       slice_of(text, address_format_host(address, text)));
+    return slice_equal(slice_of(own, own_len), slice_of(text, address_format_host(address, text)));
 }
 
 const struct kernel_ops sim_ops = {
