@@ -35,6 +35,9 @@ static int tell_contents(const struct snapshot *snapshot, const char *file, stru
         rc = append_count(out, ", ", snapshot->services_count, "service");
     if (rc == 0)
         rc = append_count(out, ", ", groups, "target group");
+    if (rc == 0 && snapshot->proxies_count > 0)
+        rc = buffer_format(out, ", %u forward prox%s", snapshot->proxies_count,
+                           snapshot->proxies_count == 1 ? "y" : "ies");
     return rc < 0 ? rc : buffer_append_char(out, '\n');
 }
 
@@ -47,8 +50,9 @@ static int tell_listener(const struct conf_listener *listener, struct buffer *ou
                                                                  : "http";
     if (address->kind == CONF_ADDRESS_UNIX)
         return buffer_format(out, "listens at %.*s for %s\n", SLICE_ARG(address->text), scheme);
-    return buffer_format(out, "listens at %s://%s%.*s\n", scheme, address->host.len == 0 ? "*" : "",
-                         SLICE_ARG(address->text));
+    return buffer_format(out, "listens at %s://%s%.*s%s\n", scheme,
+                         address->host.len == 0 ? "*" : "", SLICE_ARG(address->text),
+                         listener->proxy == NULL ? "" : " as a forward proxy");
 }
 
 static int tell_managed(const struct conf_managed *managed, struct buffer *out)

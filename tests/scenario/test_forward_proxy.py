@@ -4,6 +4,8 @@ import crypt
 import ipaddress
 import os
 import random
+import resource
+import socket
 
 import pytest
 
@@ -381,20 +383,31 @@ def test_a_reload_leaves_tunnels_alone_and_counts_for_the_next_request(weir, bac
     assert edge.access_log(count=2)[-1]["method"] == "CONNECT"
 
 
+IDLE_TUNNELS = 5000
+
+
+@pytest.mark.limit(180)
 def test_idle_tunnels_leave_others_alone(weir, backends):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 3 * IDLE_TUNNELS:
+        pytest.skip("too few descriptors on this machine")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     target = backends.text("hello")
+    # Nobody accepts: the kernel makes the connections.
+    silent = [socket.create_server(("127.0.0.1", 0), backlog=IDLE_TUNNELS) for _ in range(2)]
     edge = _proxy(weir, ALLOW_ALL)
     held = []
-    for _ in range(500):
-        connection, response = _connect(edge, target.address)
+    for number in range(IDLE_TUNNELS):
+        connection, response = _connect(edge, "127.0.0.1:%d" % silent[number % 2].getsockname()[1])
         assert response.status == 200
         held.append(connection)
     for _ in range(20):
         assert _through(edge, _url(target)).body == b"hello"
-    assert edge.metrics()["weir_proxy_tunnels_open"] == 500
-    for connection in held:
+    assert edge.metrics()["weir_proxy_tunnels_open"] == IDLE_TUNNELS
+    for connection in [*held, *silent]:
         connection.close()
-    wait.until(lambda: edge.metrics()["weir_proxy_tunnels_open"] == 0, "all tunnels to end")
+    wait.until(lambda: edge.metrics()["weir_proxy_tunnels_open"] == 0, "all tunnels to end",
+               deadline_s=60)
 
 
 def test_a_request_passes_a_forward_proxy_and_then_a_reverse_proxy(weir, backends):

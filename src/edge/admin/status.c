@@ -19,8 +19,9 @@ static void write_listeners(struct json_writer *json, const struct snapshot *sna
         json_put_text(json, "name", snapshot->listeners[i].name);
         json_put_text(json, "address", snapshot->listeners[i].address.text);
         json_put_text(json, "protocol",
-                      snapshot->listeners[i].protocol == CONF_PROTOCOL_TCP ? SLICE("tcp")
-                                                                           : SLICE("http"));
+                      snapshot->listeners[i].protocol == CONF_PROTOCOL_TCP     ? SLICE("tcp")
+                      : snapshot->listeners[i].protocol == CONF_PROTOCOL_PROXY ? SLICE("proxy")
+                                                                               : SLICE("http"));
         json_put_bool(json, "tls", snapshot->listeners[i].tls.source != CONF_TLS_OFF);
         json_close_object(json);
     }
