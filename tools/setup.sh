@@ -18,8 +18,10 @@ declare -A packages=(
 order=(build demo test lint bench)
 services=(nginx haproxy squid tinyproxy)
 
+# Packages of Node's makers bring npm along, and Debian's npm cannot stand beside them.
 is_installed() {
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ||
+        { [ "$1" = npm ] && command -v npm >/dev/null; }
 }
 
 missing=()

@@ -381,7 +381,7 @@ static bool has_same_host(const struct address *a, const struct address *b)
  * can be asked it counts as own: this is for who must not be led back here. */
 static bool real_is_own_address(struct kernel *kernel, const struct address *address)
 {
-    struct address own;
+    struct address own = {0};
     if (!is_tcp(address))
         return true;
     int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -158,7 +158,7 @@ def test_npm_asks_through_it(office, tmp_path):
 
 @pytest.mark.soak
 @pytest.mark.limit(120)
-def test_chromium_loads_a_page_through_it_by_its_pac_file(weir, tmp_path):
+def test_chromium_loads_a_page_through_it(weir, tmp_path):
     root = tmp_path / "root"
     root.mkdir()
     tmp_path.chmod(0o755)

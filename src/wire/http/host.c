@@ -63,7 +63,7 @@ static struct slice last_label(struct slice host)
 /* One to four numbers: the last one fills all bytes that are left. */
 static int parse_ipv4(struct slice text, uint32_t *ret_address)
 {
-    uint64_t parts[PARTS_MAX];
+    uint64_t parts[PARTS_MAX] = {0};
     struct slice part;
     unsigned count = 0;
     while (slice_cut(&text, '.', &part)) {
@@ -71,6 +71,8 @@ static int parse_ipv4(struct slice text, uint32_t *ret_address)
             return -EBADMSG;
         count++;
     }
+    if (count == 0)
+        return -EBADMSG;
     uint32_t address = 0;
     for (unsigned i = 0; i + 1 < count; i++) {
         if (parts[i] > 255)
