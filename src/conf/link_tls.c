@@ -489,6 +489,8 @@ void link_tls_listener(struct tls_linking *linking, struct conf_listener *listen
         .certificates = tls->certificates,
         .certificates_count = tls->certificates_count,
         .is_modern = tls->is_modern != 0,
+        .has_h2 =
+            listener->protocol == CONF_PROTOCOL_PROXY && (!tls->has_http2 || tls->has_h2 != 0),
         .client_auth = tls->client_auth,
         .domains = any,
         .domains_count = 1,

@@ -577,6 +577,30 @@ def test_clients_may_speak_tls_to_the_proxy(weir, backends, authority):
         assert connection.recv(2) == b"\x05\x00"
 
 
+class _Secure(http2.Connection):
+    """HTTP/2 on a connection that there is already."""
+
+    def __init__(self, sock):
+        self._take(sock)
+        self.send(http2.PREFACE + http2.settings())
+        self.read_until(lambda got: got.type == http2.SETTINGS and not got.flags & http2.ACK)
+        self.send(http2.frame(http2.SETTINGS, http2.ACK, 0))
+
+
+def test_http2_is_spoken_to_the_proxy_by_tls(weir, backends, authority):
+    target = backends.text("hello")
+    edge = weir.edge(TLS_TEXT.format(pair=authority.make("proxy.localhost"), tls="", match=""))
+    using = certificates.context(authority)
+    using.set_alpn_protocols(["h2", "http/1.1"])
+    sock = certificates.connect(edge.port, "proxy.localhost", using)
+    assert sock.selected_alpn_protocol() == "h2"
+    with _Secure(sock) as connection:
+        _ask_for_tunnel(connection, target.address)
+        connection.await_type(http2.HEADERS, 1)
+        connection.send_data(1, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", ends=False)
+        assert b"hello" in connection.await_type(http2.DATA, 1).payload
+
+
 def test_users_are_told_by_their_certificates(weir, backends, authority):
     target = backends.text("hello")
     edge = weir.edge(TLS_TEXT.format(pair=authority.make("proxy.localhost"),

@@ -264,7 +264,8 @@ static struct slice name_of(const struct conf_identity *conf, struct slice autho
 
 static enum tls_alpn alpn_of(const struct conf_identity *conf)
 {
-    return conf->site == NULL ? TLS_ALPN_NONE : conf->has_h2 ? TLS_ALPN_HTTP2 : TLS_ALPN_HTTP1;
+    bool has_requests = conf->site != NULL || conf->listeners[0]->protocol == CONF_PROTOCOL_PROXY;
+    return !has_requests ? TLS_ALPN_NONE : conf->has_h2 ? TLS_ALPN_HTTP2 : TLS_ALPN_HTTP1;
 }
 
 static int make_tls(struct shown *shown, const struct conf_identity *conf, struct slice authorities)
