@@ -249,7 +249,8 @@ static struct slice name_of(const struct conf_identity *conf, struct slice autho
     struct digest digest;
     bool is_tcp = conf->site == NULL;
     writer_init(&writer, room, room_len);
-    write_char(&writer, is_tcp ? 't' : 's');
+    bool is_proxy = is_tcp && conf->listeners[0]->protocol == CONF_PROTOCOL_PROXY;
+    write_char(&writer, is_proxy ? 'p' : is_tcp ? 't' : 's');
     write_slice(&writer, is_tcp ? conf->listeners[0]->name : conf->site->name);
     if (conf->client_auth.mode != CONF_CLIENT_NONE) {
         digest_begin(&digest);
