@@ -226,3 +226,17 @@ void relays_close(void)
     LIST_FOR_EACH (&worker_current()->relays, link)
         destroy(CONTAINER_OF(link, struct relay, link), -ECANCELED);
 }
+
+const char *relay_reason(int error)
+{
+    switch (error) {
+    case 0:
+        return NULL;
+    case -ETIMEDOUT:
+        return "nothing came for the idle time-out";
+    case -ECANCELED:
+        return "cut off at the end of the drain";
+    default:
+        return "the connection broke";
+    }
+}

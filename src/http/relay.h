@@ -34,5 +34,8 @@ struct relay_terms {
 int relay_start(struct io *client, struct inflow *from_client, struct io *target,
                 struct inflow *from_target, const struct relay_terms *terms);
 
+/* What such an error is for a person, static; NULL for 0. */
+const char *relay_reason(int error);
+
 /* Ends all relays of this worker. */
 void relays_close(void);

@@ -6,11 +6,8 @@
 #include "edge/policy/passwords.h"
 #include "http/exchange.h"
 #include "http/worker.h"
-#include "wire/http/basic.h"
 
 #include <errno.h>
-
-#define CREDENTIALS_MAX 1024
 
 struct basic_auth {
     const struct conf_basic_auth *conf; /* borrowed */
@@ -36,26 +33,6 @@ void basic_auth_destroy(struct basic_auth *auth)
         return;
     passwords_destroy(auth->passwords);
     memory_free(auth);
-}
-
-/* 1: they are right, and *ret_name is whose; 0: they are not; -ENOENT: there are none. */
-static int check_credentials(const struct basic_auth *auth, struct exchange *exchange,
-                             struct slice *ret_name)
-{
-    struct slice value = fields_value(&exchange->request.fields, FIELD_AUTHORIZATION);
-    struct slice name, password;
-    if (value.at == NULL)
-        return -ENOENT;
-    if (value.len > CREDENTIALS_MAX)
-        return -EBADMSG;
-    char *room = arena_alloc(&exchange->arena, value.len + 1);
-    if (room == NULL)
-        return -ENOMEM;
-    int rc = basic_parse(value, room, &name, &password);
-    if (rc < 0)
-        return rc;
-    *ret_name = name;
-    return passwords_check(auth->passwords, name, password);
 }
 
 static void ask(const struct basic_auth *auth, struct exchange *exchange, const char *reason)
@@ -91,7 +68,9 @@ static void refuse(const struct basic_auth *auth, struct exchange *exchange, int
 bool basic_auth_admit(struct basic_auth *auth, struct exchange *exchange)
 {
     struct slice name;
-    int rc = check_credentials(auth, exchange, &name);
+    int rc = passwords_check_basic(auth->passwords,
+                                   fields_value(&exchange->request.fields, FIELD_AUTHORIZATION),
+                                   &exchange->arena, &name);
     if (rc <= 0) {
         refuse(auth, exchange, rc);
         return false;

@@ -5,6 +5,7 @@
  */
 #include "edge/policy/passwords.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "http/worker.h"
@@ -15,6 +16,7 @@
 #include "os/offload.h"
 #include "os/password.h"
 #include "os/random.h"
+#include "wire/http/basic.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -226,4 +228,19 @@ int passwords_check(struct passwords *passwords, struct slice name, struct slice
     if (rc <= 0)
         return rc < 0 ? rc : 1;
     return check_by_hash(passwords, &claim);
+}
+
+int passwords_check_basic(struct passwords *passwords, struct slice value, struct arena *arena,
+                          struct slice *ret_name)
+{
+    struct slice password;
+    if (value.at == NULL)
+        return -ENOENT;
+    if (value.len > CREDENTIALS_MAX)
+        return -EBADMSG;
+    char *room = arena_alloc(arena, value.len + 1);
+    if (room == NULL)
+        return -ENOMEM;
+    int rc = basic_parse(value, room, ret_name, &password);
+    return rc < 0 ? rc : passwords_check(passwords, *ret_name, password);
 }

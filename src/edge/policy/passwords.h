@@ -19,3 +19,12 @@ void passwords_destroy(struct passwords *passwords); /* NULL is fine */
  * -ENOMEM.
  */
 int passwords_check(struct passwords *passwords, struct slice name, struct slice password);
+
+struct arena;
+
+/*
+ * The same of a field's value (RFC 7617), its name in *ret_name and the arena. -ENOENT: there is
+ * none, or it is of another scheme; -EBADMSG: it is malformed.
+ */
+int passwords_check_basic(struct passwords *passwords, struct slice value, struct arena *arena,
+                          struct slice *ret_name);

@@ -38,27 +38,15 @@ void parent_write_credentials(struct writer *writer, const struct conf_parent *p
     write_literal(writer, "\r\n");
 }
 
-static void write_authority(struct writer *writer, const struct passage *passage)
-{
-    bool is_v6 = slice_find(passage->host, ':') >= 0 && passage->host.at[0] != '[';
-    if (is_v6)
-        write_char(writer, '[');
-    write_slice(writer, passage->host);
-    if (is_v6)
-        write_char(writer, ']');
-    write_char(writer, ':');
-    write_u64(writer, passage->port);
-}
-
 static int send_request(const struct passage *passage, struct upstream *way)
 {
     char text[HEAD_BYTES_MAX];
     struct writer head;
     writer_init(&head, text, sizeof text);
     write_literal(&head, "CONNECT ");
-    write_authority(&head, passage);
+    passage_write_authority(&head, passage);
     write_literal(&head, " HTTP/1.1\r\nHost: ");
-    write_authority(&head, passage);
+    passage_write_authority(&head, passage);
     write_literal(&head, "\r\n");
     parent_write_credentials(&head, &passage->proxy->conf->parent);
     h1_write_end(&head);

@@ -266,3 +266,15 @@ void passage_count(enum passage_result result)
         counter_add(&counters->proxy_failed, 1);
     }
 }
+
+void passage_write_authority(struct writer *writer, const struct passage *passage)
+{
+    bool is_v6 = slice_find(passage->host, ':') >= 0 && passage->host.at[0] != '[';
+    if (is_v6)
+        write_char(writer, '[');
+    write_slice(writer, passage->host);
+    if (is_v6)
+        write_char(writer, ']');
+    write_char(writer, ':');
+    write_u64(writer, passage->port);
+}

@@ -99,6 +99,9 @@ enum passage_result passage_judge(struct passage *passage, const struct address 
 /* What an error of resolver_lookup means. */
 enum passage_result passage_result_of_lookup(int rc);
 
+/* "host:port", IPv6 in brackets. */
+void passage_write_authority(struct writer *writer, const struct passage *passage);
+
 /* Counts it, for the metrics. */
 void passage_count(enum passage_result result);
 

@@ -34,14 +34,7 @@ static struct slice put(struct writer *writer, struct slice text)
 static struct slice put_host(struct writer *writer, const struct passage *passage)
 {
     char *start = writer->at;
-    bool is_v6 = slice_find(passage->host, ':') >= 0 && passage->host.at[0] != '[';
-    if (is_v6)
-        write_char(writer, '[');
-    write_slice(writer, passage->host);
-    if (is_v6)
-        write_char(writer, ']');
-    write_char(writer, ':');
-    write_u64(writer, passage->port);
+    passage_write_authority(writer, passage);
     return slice_of(start, (size_t)(writer->at - start));
 }
 
@@ -86,20 +79,6 @@ static void count_open(int more)
         counter_subtract(open, 1);
 }
 
-static const char *reason_of(int error)
-{
-    switch (error) {
-    case 0:
-        return NULL;
-    case -ETIMEDOUT:
-        return "nothing came for the idle time-out";
-    case -ECANCELED:
-        return "cut off at the end of the drain";
-    default:
-        return "the connection broke";
-    }
-}
-
 static void ended(void *arg, const struct relay_result *result)
 {
     struct tunnel *tunnel = arg;
@@ -107,7 +86,7 @@ static void ended(void *arg, const struct relay_result *result)
     struct access_connection *facts = &tunnel->facts;
     facts->bytes_received = result->to_target_bytes;
     facts->bytes_sent = result->to_client_bytes;
-    facts->reason = reason_of(result->error);
+    facts->reason = relay_reason(result->error);
     facts->duration_us = loop_now_us() - tunnel->started_us;
     counter_add(&counters->proxy_bytes_received, facts->bytes_received);
     counter_add(&counters->proxy_bytes_sent, facts->bytes_sent);

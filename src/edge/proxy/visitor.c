@@ -8,7 +8,6 @@
 #include "http/session_internal.h"
 #include "http/tls_io.h"
 #include "http/worker.h"
-#include "wire/http/basic.h"
 
 #include <errno.h>
 
@@ -18,28 +17,6 @@ struct slice visitor_certificate_name(const struct session *session,
     const struct tls_connection *connection = tls_io_connection(&session->io);
     return connection == NULL ? (struct slice){0}
                               : tls_connection_client_name(connection, room, VISITOR_NAME_MAX);
-}
-
-/* 1 with a name whose password is right; 0: it is wrong; -ENOENT: none was given. */
-static int check_password(struct exchange *exchange, const struct proxy *proxy,
-                          struct slice *ret_user)
-{
-    struct slice value = fields_value(&exchange->request.fields, FIELD_PROXY_AUTHORIZATION);
-    struct slice name, password;
-    if (value.at == NULL)
-        return -ENOENT;
-    if (value.len > VISITOR_CREDENTIALS_MAX)
-        return -EBADMSG;
-    char *room = arena_alloc(&exchange->arena, value.len + 1);
-    if (room == NULL)
-        return -ENOMEM;
-    int rc = basic_parse(value, room, &name, &password);
-    if (rc < 0)
-        return rc;
-    rc = passwords_check(proxy->passwords, name, password);
-    if (rc == 1)
-        *ret_user = name;
-    return rc;
 }
 
 static void refuse(struct exchange *exchange, const struct proxy *proxy, int rc)
@@ -64,7 +41,9 @@ bool visitor_admit(struct exchange *exchange, const struct proxy *proxy, struct 
 {
     char room[VISITOR_NAME_MAX];
     if (proxy->passwords != NULL) {
-        int rc = check_password(exchange, proxy, ret_user);
+        int rc = passwords_check_basic(
+            proxy->passwords, fields_value(&exchange->request.fields, FIELD_PROXY_AUTHORIZATION),
+            &exchange->arena, ret_user);
         if (rc != 1)
             refuse(exchange, proxy, rc);
         return rc == 1;

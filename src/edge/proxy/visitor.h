@@ -9,9 +9,7 @@
 struct exchange;
 struct session;
 
-/* Longer credentials are none. */
-#define VISITOR_CREDENTIALS_MAX 1024
-#define VISITOR_NAME_MAX        255
+#define VISITOR_NAME_MAX 255
 
 /*
  * Of a request: *ret_user is in its arena, empty where nobody is asked. False: it has been

@@ -68,20 +68,6 @@ static void end(struct tcp_connection *connection)
     memory_free(connection);
 }
 
-static const char *reason_of(int error)
-{
-    switch (error) {
-    case 0:
-        return NULL;
-    case -ETIMEDOUT:
-        return "nothing came for the idle time-out";
-    case -ECANCELED:
-        return "cut off at the end of the drain";
-    default:
-        return "the connection broke";
-    }
-}
-
 static void leave_target(const struct tcp_connection *connection)
 {
     target_leave(connection->route.balancer->group, connection->member->target);
@@ -92,7 +78,7 @@ static void relay_ended(void *arg, const struct relay_result *result)
     struct tcp_connection *connection = arg;
     connection->facts.bytes_received = result->to_target_bytes;
     connection->facts.bytes_sent = result->to_client_bytes;
-    connection->facts.reason = reason_of(result->error);
+    connection->facts.reason = relay_reason(result->error);
     leave_target(connection);
     end(connection);
 }
