@@ -74,20 +74,39 @@ size_t address_format_host(const struct address *address, char ret_text[static A
     return strlen(ret_text);
 }
 
+/* For each line of a log: by hand. */
+static size_t format_port(uint16_t port, char *ret_text)
+{
+    char digits[5];
+    size_t count = 0, len = 0;
+    do {
+        digits[count++] = (char)('0' + port % 10);
+        port /= 10;
+    } while (port > 0);
+    ret_text[len++] = ':';
+    while (count > 0)
+        ret_text[len++] = digits[--count];
+    ret_text[len] = '\0';
+    return len;
+}
+
 size_t address_format(const struct address *address, char ret_text[static ADDRESS_TEXT_BYTES])
 {
-    int len;
     if (address->len != 0 && address->any.sa_family == AF_UNIX) {
-        len = snprintf(ret_text, ADDRESS_TEXT_BYTES, "unix:%.*s",
-                       (int)sizeof address->path.sun_path, address->path.sun_path);
-    } else {
-        char host[ADDRESS_TEXT_BYTES];
-        (void)address_format_host(address, host);
-        bool is_v6 = memchr(host, ':', strlen(host)) != NULL;
-        len = snprintf(ret_text, ADDRESS_TEXT_BYTES, is_v6 ? "[%.80s]:%u" : "%.80s:%u", host,
-                       address_port(address));
+        int len = snprintf(ret_text, ADDRESS_TEXT_BYTES, "unix:%.*s",
+                           (int)sizeof address->path.sun_path, address->path.sun_path);
+        return len < 0                            ? 0
+               : (size_t)len < ADDRESS_TEXT_BYTES ? (size_t)len
+                                                  : ADDRESS_TEXT_BYTES - 1;
     }
-    return len < 0 ? 0 : (size_t)len < ADDRESS_TEXT_BYTES ? (size_t)len : ADDRESS_TEXT_BYTES - 1;
+    size_t len = address_format_host(address, ret_text);
+    if (memchr(ret_text, ':', len) != NULL) {
+        memmove(ret_text + 1, ret_text, len);
+        ret_text[0] = '[';
+        ret_text[len + 1] = ']';
+        len += 2;
+    }
+    return len + format_port(address_port(address), ret_text + len);
 }
 
 uint16_t address_port(const struct address *address)

@@ -400,7 +400,7 @@ static bool is_shortage(int code)
 static void accept_some(struct io *io)
 {
     struct acceptor *acceptor = CONTAINER_OF(io, struct acceptor, io);
-    for (int i = 0; i < ACCEPTS_A_TURN && io->fd >= 0; i++) {
+    for (unsigned i = 0; i < acceptor->burst && io->fd >= 0; i++) {
         struct address peer;
         int fd = ops()->accept(loop_self->kernel, io->fd, &peer);
         if (fd >= 0) {
@@ -409,9 +409,14 @@ static void accept_some(struct io *io)
             (void)stop_watching(io);
             timer_arm(&acceptor->pause, loop_deadline(ACCEPT_PAUSE_MS));
         } else if (fd == -EAGAIN) {
+            acceptor->burst = i > 1 ? i : 1;
             return;
         }
     }
+    /* There may be more, and then it is told again: what was not asked for was not asked in vain.
+     */
+    if (acceptor->burst < ACCEPTS_A_TURN)
+        acceptor->burst *= 2;
 }
 
 static void end_pause(struct timer *timer)
@@ -428,6 +433,7 @@ int acceptor_start(struct acceptor *acceptor, int listening_fd,
     timer_init(&acceptor->pause, end_pause);
     acceptor->listening_fd = listening_fd;
     acceptor->on_accept = on_accept;
+    acceptor->burst = 1;
     return watch(&acceptor->io, listening_fd, true);
 }
 

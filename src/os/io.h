@@ -132,6 +132,7 @@ struct acceptor {
     struct io io;
     int listening_fd; /* borrowed */
     void (*on_accept)(struct acceptor *acceptor, int fd, const struct address *peer);
+    unsigned burst;     /* as many as came the last time */
     struct timer pause; /* armed while descriptors or memory are used up */
 };
 

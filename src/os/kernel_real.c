@@ -265,7 +265,7 @@ static int real_connect(struct kernel *kernel, const struct address *address)
     if (fd < 0)
         return -errno;
     if (is_tcp(address))
-        tune_tcp(fd, address);
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY);
     if (connect(fd, &address->any, address->len) < 0 && errno != EINPROGRESS) {
         int rc = -errno;
         (void)close(fd);

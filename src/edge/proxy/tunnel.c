@@ -96,6 +96,13 @@ static void ended(void *arg, const struct relay_result *result)
     memory_free(tunnel);
 }
 
+/* A text that was written at `from` stands at `to` now. */
+static void rebase(struct slice *text, const char *from, const char *to)
+{
+    if (text->at != NULL)
+        text->at = to + (text->at - from);
+}
+
 static struct tunnel *create(const struct session *session, const struct passage *passage,
                              int64_t started_us)
 {
@@ -108,12 +115,15 @@ static struct tunnel *create(const struct session *session, const struct passage
     struct tunnel *tunnel = memory_alloc(sizeof *tunnel + len);
     if (tunnel == NULL)
         return NULL;
-    /* Once more, now that it is known how long all is. */
-    writer_init(&room, tunnel->text, len);
-    describe(&tunnel->facts, &room, session, passage);
-    tunnel->facts.tries = 1;
-    tunnel->facts.status = 200;
-    tunnel->facts.connect_us = loop_now_us() - started_us;
+    struct slice *const texts[] = {&facts.client, &facts.listener, &facts.host,
+                                   &facts.user,   &facts.target,   &facts.proxy};
+    memcpy(tunnel->text, text, len);
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        rebase(texts[i], text, tunnel->text);
+    facts.tries = 1;
+    facts.status = 200;
+    facts.connect_us = loop_now_us() - started_us;
+    tunnel->facts = facts;
     tunnel->started_us = started_us;
     return tunnel;
 }
