@@ -24,7 +24,6 @@ struct kernel_real {
     struct kernel kernel;
     int epoll_fd;
     int event_fd;
-    bool has_costly_congestion; /* the system's congestion control, see tune_tcp */
 };
 
 /*
@@ -174,28 +173,14 @@ static bool is_loopback(const struct address *address)
 
 /*
  * Nothing is congested within one machine: there the simplest algorithm spares the pacing and
- * modelling of one made for wide networks (5 % of a proxied request under BBR). Where the system's
- * own is simple it is left: a call less for each connection.
+ * modelling of one made for wide networks (5 % of a proxied request under BBR).
  */
-static void tune_tcp(const struct kernel_real *self, int fd, const struct address *address)
+static void tune_tcp(int fd, const struct address *address)
 {
     static const char simplest[] = "reno";
     set_option(fd, IPPROTO_TCP, TCP_NODELAY);
-    if (self->has_costly_congestion && is_loopback(address))
+    if (is_loopback(address))
         (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, simplest, sizeof simplest - 1);
-}
-
-/* What the system gives a new socket. */
-static bool has_costly_congestion(void)
-{
-    char name[16] = "";
-    socklen_t len = sizeof name - 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return true;
-    bool is_told = getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0;
-    (void)close(fd);
-    return !is_told || (strcmp(name, "cubic") != 0 && strcmp(name, "reno") != 0);
 }
 
 /* A dead socket file of an earlier run is removed; one that somebody listens on is not. */
@@ -214,6 +199,7 @@ static int make_room_for_path(const struct address *address)
 static int real_listen(struct kernel *kernel, const struct address *address, int backlog,
                        bool beside)
 {
+    (void)kernel;
     int rc = is_tcp(address) ? 0 : make_room_for_path(address);
     if (rc < 0)
         return rc;
@@ -224,7 +210,7 @@ static int real_listen(struct kernel *kernel, const struct address *address, int
     if (beside && is_tcp(address))
         set_option(fd, SOL_SOCKET, SO_REUSEPORT);
     if (is_tcp(address))
-        tune_tcp(real(kernel), fd, address); /* accepted sockets inherit it */
+        tune_tcp(fd, address); /* accepted sockets inherit it */
     if (bind(fd, &address->any, address->len) < 0 || listen(fd, backlog) < 0) {
         rc = -errno;
         (void)close(fd);
@@ -274,11 +260,12 @@ static int real_accept(struct kernel *kernel, int fd, struct address *ret_peer)
 
 static int real_connect(struct kernel *kernel, const struct address *address)
 {
+    (void)kernel;
     int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (is_tcp(address))
-        tune_tcp(real(kernel), fd, address);
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY);
     if (connect(fd, &address->any, address->len) < 0 && errno != EINPROGRESS) {
         int rc = -errno;
         (void)close(fd);
@@ -437,7 +424,6 @@ int kernel_real_create(struct kernel **ret_kernel)
     if (self == NULL)
         return -ENOMEM;
     self->kernel.ops = &real_ops;
-    self->has_costly_congestion = has_costly_congestion();
     self->event_fd = -1;
     self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (self->epoll_fd >= 0)
