@@ -172,8 +172,9 @@ static bool is_loopback(const struct address *address)
 }
 
 /*
- * Nothing is congested within one machine: there the simplest algorithm spares the pacing and
- * modelling of one made for wide networks (5 % of a proxied request under BBR).
+ * For listeners, whose connections inherit it. Nothing is congested within one machine: there the
+ * simplest algorithm spares the pacing and modelling of one made for wide networks (5 % of a
+ * proxied request under BBR). For connections to targets it made no difference.
  */
 static void tune_tcp(int fd, const struct address *address)
 {
