@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import socket
+import threading
 
 import pytest
 
@@ -322,6 +323,20 @@ def test_dead_and_unknown_destinations_are_told_apart(weir, backends, tmp_path):
     assert "reason" in edge.access_log(count=2)[1]
 
 
+def test_a_connection_that_shows_who_its_user_is_is_not_shared(weir, backends):
+    def ask(request, connection):
+        more = (("WWW-Authenticate", "Basic realm=x"), ("WWW-Authenticate", "NTLM"))
+        return Response(b"who?", 401, more if request.target == "/who" else ())
+    target = backends.serve(ask)
+    edge = _proxy(weir, ALLOW_ALL)
+    for path in ("/", "/", "/who", "/"):
+        assert _through(edge, _url(target, path)).status == 401
+    assert target.connections == 2
+    assert _through(edge, _url(target), "-H", "Authorization: Negotiate YQ==").status == 401
+    assert _through(edge, _url(target)).status == 401
+    assert target.connections == 3
+
+
 def test_a_slow_destination_has_its_time(weir, backends):
     slow = backends.slow()
     edge = _proxy(weir, ALLOW_ALL,
@@ -363,7 +378,14 @@ def test_bandwidth_is_a_users(weir, backends):
     for arguments in ((), ("-p",)):
         answer = _through(edge, _url(target), *arguments)
         assert len(answer.body) == size
-    lines = edge.access_log(count=2)
+    with raw.connect(edge.port) as connection:
+        connection.send(b"POST http://%s/ HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+                        % (target.address.encode(), size))
+        sender = threading.Thread(target=connection.send, args=(b"x" * size,))
+        sender.start()
+        assert connection.response().status == 200
+        sender.join()
+    lines = edge.access_log(count=3)
     # A quarter of a second's worth passes at once.
     assert all(line["duration_ms"] > 500 for line in lines)
 

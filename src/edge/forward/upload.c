@@ -56,6 +56,13 @@ static int next_part(struct upload *upload, struct slice *ret_data)
     return rc;
 }
 
+/* After a part, as long as the pace asks for. */
+static int rest(const struct upload *upload, uint64_t bytes)
+{
+    int64_t pause_us = LIKELY(upload->pace == NULL) ? 0 : upload->pace(upload->pace_arg, bytes);
+    return pause_us <= 0 ? 0 : fiber_sleep((pause_us + 999) / 1000);
+}
+
 /* Until the body's end. 0, or the error. */
 static int pump(struct upload *upload)
 {
@@ -76,6 +83,11 @@ static int pump(struct upload *upload)
         if (is_last) {
             upload->is_complete = true;
             return 0;
+        }
+        rc = rest(upload, data.len);
+        if (rc < 0) {
+            upload->error = rc;
+            return rc;
         }
     }
 }
@@ -112,7 +124,12 @@ static int first_part(struct upload *upload, struct slice *ret_data)
 int upload_begin(struct upload *upload, struct exchange *exchange, struct call *call,
                  struct slice head, int64_t idle_ms, struct kept_body *kept)
 {
-    *upload = (struct upload){.exchange = exchange, .call = call, .kept = kept, .idle_ms = idle_ms};
+    *upload = (struct upload){.exchange = exchange,
+                              .call = call,
+                              .kept = kept,
+                              .idle_ms = idle_ms,
+                              .pace = upload->pace,
+                              .pace_arg = upload->pace_arg};
     const struct framing *framing = &exchange->request.framing;
     struct slice data;
     int rc = first_part(upload, &data);

@@ -36,7 +36,9 @@ struct upload {
     int64_t idle_ms;
     struct slice first; /* the part that is to go before all that is read; borrowed likewise */
     bool is_complete;
-    int error;        /* of reading the client's body: negative errno */
+    int error;                                  /* of reading the client's body: negative errno */
+    int64_t (*pace)(void *arg, uint64_t bytes); /* set before: as in relay_terms; or NULL */
+    void *pace_arg;
     int target_error; /* of writing to the target; a socket tells it once, so not to who reads */
 };
 

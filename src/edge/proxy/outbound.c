@@ -29,7 +29,8 @@ struct outbound {
     struct call call;
     struct upload upload;
     struct kept_body kept;
-    struct response_head response;
+    struct response_head response; /* its fields until the next wait */
+    bool is_personal;              /* the connection, from now on */
 };
 
 enum outcome {
@@ -92,21 +93,24 @@ static enum passage_result connect_anew(struct outbound *outbound,
 }
 
 /* Where a connection has shown who its user is, by Negotiate or NTLM, it is his alone (RFC 4559
- * §4.1 ff.). */
-static bool is_personal(struct slice credentials)
+ * §6). Said while the fields are there: they are in the worker's room. */
+static bool are_personal(const struct fields *fields, enum field_id id)
 {
-    return slice_equal_nocase(slice_first(credentials, strlen("Negotiate")), SLICE("Negotiate")) ||
-           slice_equal_nocase(slice_first(credentials, strlen("NTLM")), SLICE("NTLM"));
+    static const struct slice schemes[] = {SLICE("Negotiate"), SLICE("NTLM")};
+    for (unsigned i = 0; i < fields->count; i++) {
+        struct slice value = fields->at[i].value;
+        for (size_t k = 0; fields->at[i].id == id && k < COUNT_OF(schemes); k++) {
+            if (slice_equal_nocase(slice_first(value, schemes[k].len), schemes[k]))
+                return true;
+        }
+    }
+    return false;
 }
 
 static void release(struct outbound *outbound, bool is_whole)
 {
     bool upload_ended = upload_end(&outbound->upload);
-    const struct fields *asked = &outbound->exchange->request.fields;
-    bool may_be_shared =
-        !is_personal(fields_value(asked, FIELD_AUTHORIZATION)) &&
-        !is_personal(fields_value(&outbound->response.fields, FIELD_WWW_AUTHENTICATE));
-    if (is_whole && upload_ended && may_be_shared && outbound->response.keep_alive &&
+    if (is_whole && upload_ended && !outbound->is_personal && outbound->response.keep_alive &&
         call_is_open(&outbound->call))
         call_give_back(&outbound->call);
     else
@@ -192,6 +196,12 @@ static enum outcome judge_loss(const struct outbound *outbound, int rc,
                                                                             : OUTCOME_FAILED;
 }
 
+static int64_t pace(void *arg, uint64_t bytes)
+{
+    const struct outbound *outbound = arg;
+    return usage_spend(*outbound->usage, bytes, loop_now_us());
+}
+
 static int send_request(struct outbound *outbound)
 {
     char *block = block_take(BLOCK_LARGE);
@@ -200,6 +210,8 @@ static int send_request(struct outbound *outbound)
     struct writer head;
     writer_init(&head, block, BLOCK_LARGE_BYTES);
     write_request(&head, outbound);
+    outbound->upload = (struct upload){.pace = usage_has_bandwidth(*outbound->usage) ? pace : NULL,
+                                       .pace_arg = outbound};
     int rc = head.overflown
                  ? -ENOMEM
                  : upload_begin(&outbound->upload, outbound->exchange, &outbound->call,
@@ -313,6 +325,8 @@ static bool relay_response(struct outbound *outbound)
 {
     struct exchange *exchange = outbound->exchange;
     exchange->notes.upstream_us = loop_now_us() - exchange->started_us;
+    outbound->is_personal = are_personal(&exchange->request.fields, FIELD_AUTHORIZATION) ||
+                            are_personal(&outbound->response.fields, FIELD_WWW_AUTHENTICATE);
     if (begin_response(outbound) == NULL)
         return false;
     if (UNLIKELY(outbound->response.status == 101))
