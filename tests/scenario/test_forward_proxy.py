@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import certificates, curl, http2, raw, socks, wait
+from harness import certificates, curl, http2, proc, raw, socks, wait
 from harness.backends import Response
 
 pytestmark = pytest.mark.threads
@@ -636,3 +636,51 @@ def test_users_are_told_by_their_certificates(weir, backends, authority):
                           "--proxy-key", str(key))
         assert answer.status == status, answer
     assert [line["user"] for line in edge.access_log(count=2)] == ["ci", "mallory"]
+
+
+def _one_of_many(edge, target, dice):
+    """One client of a mixed crowd: by each way in, well-behaved, broken off, refused, malformed."""
+    authority = target.address.encode()
+    starts = [b"\x05\x01\x00" + b"\x05\x01\x00" + socks.address("127.0.0.1") +
+              target.port.to_bytes(2, "big"),
+              b"CONNECT %s HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n" % authority,
+              b"GET http://%s/ HTTP/1.1\r\nHost: a\r\n\r\n" % authority,
+              b"POST http://%s/ HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf" % authority,
+              b"GET http://10.1.2.3/ HTTP/1.1\r\nHost: a\r\n\r\n",
+              http2.PREFACE + http2.settings()]
+    data = bytearray(dice.choice(starts))
+    for _ in range(dice.choice([0, 0, 0, 2])):
+        data[dice.randrange(len(data))] = dice.randrange(256)
+    connection = raw.connect(edge.port)
+    connection.send(bytes(data[:dice.randrange(len(data)) if dice.random() < 0.3 else None]))
+    end = dice.randrange(3)
+    if end == 0:
+        connection.reset()
+    elif end == 1:
+        connection.half_close().rest()
+        connection.close()
+    else:
+        connection.close()
+
+
+@pytest.mark.soak
+@pytest.mark.limit(600)
+def test_memory_stays_where_it_was_after_a_mixed_crowd_and_reloads(weir, backends):
+    target = backends.text("hello")
+    edge = _proxy(weir, ALLOW_ALL)
+    dice = random.Random(3)
+
+    def crowd(clients):
+        for number in range(clients):
+            _one_of_many(edge, target, dice)
+            if number % 50 == 0:
+                assert weir.run("reload", "-f", edge.file).code == 0
+        wait.until(lambda: edge.metrics()["weir_proxy_tunnels_open"] == 0, "all tunnels to end",
+                   deadline_s=60)
+    crowd(1000)
+    before, descriptors = proc.resident_bytes(proc.serving_pid(edge)), edge.metrics()["process_open_fds"]
+    crowd(3000)
+    if not os.environ.get("WEIR_TREE", "").endswith("san"):
+        assert proc.resident_bytes(proc.serving_pid(edge)) <= before * 1.2 + (1 << 20)
+    assert edge.metrics()["process_open_fds"] <= descriptors + 20
+    assert _through(edge, _url(target)).body == b"hello"
