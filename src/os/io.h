@@ -60,7 +60,9 @@ void io_init(struct io *io, void (*on_ready)(struct io *io));
  */
 int io_open(struct io *io, int fd);
 
-/* Wakes whoever waits (with -ECONNABORTED from its wait), then closes. Harmless when closed. */
+/* Wakes whoever waits (with -ECONNABORTED from its wait), then closes. Harmless when closed. Where
+ * another descriptor of the same file is open, io_release comes first: closing one of them does not
+ * end the watch. */
 void io_close(struct io *io);
 
 /* The same but for closing: the descriptor is the caller's again and is returned. -1 when closed.

@@ -227,7 +227,8 @@ int process_wait(struct process *process, int64_t deadline_ms, struct process_en
         return rc;
     }
     rc = io_wait(&io, IO_READABLE, deadline_ms);
-    io_close(&io);
+    /* The process's own descriptor is the same file: its watch does not end by a close. */
+    io_discard(io_release(&io));
     if (rc < 0)
         return rc;
     *ret_end = reap(process);

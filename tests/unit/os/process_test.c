@@ -78,6 +78,30 @@ static void the_exit_status_comes_back(void **state)
     assert_string_equal(process_end_format(&ended, text), "exit status 7");
 }
 
+/* Who waits in vain may wait again: as often as it takes. */
+static void wait_again_and_again(void *arg)
+{
+    struct run *run = arg;
+    struct process process;
+    assert_int_equal(process_spawn(&run->options, &process, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(process_wait(&process, loop_deadline(20), &run->end), -ETIMEDOUT);
+    assert_int_equal(process_signal_group(&process, SIGKILL), 0);
+    run->rc = process_wait(&process, loop_deadline(20000), &run->end);
+    loop_stop(loop);
+}
+
+static void a_wait_that_was_too_short_is_no_last_one(void **state)
+{
+    struct run it = {.options = shell("sleep 60")};
+    (void)state;
+    it.options.new_session = true;
+    assert_int_equal(fiber_start(wait_again_and_again, &it, NULL), 0);
+    assert_int_equal(loop_run(loop), 0);
+    assert_int_equal(it.rc, 0);
+    assert_true(it.end.by_signal && it.end.code == SIGKILL);
+}
+
 static void a_signal_reaches_the_whole_group(void **state)
 {
     (void)state;
@@ -248,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_exit_status_comes_back),
+        cmocka_unit_test(a_wait_that_was_too_short_is_no_last_one),
         cmocka_unit_test(a_signal_reaches_the_whole_group),
         cmocka_unit_test(output_folder_and_environment_are_as_told),
         cmocka_unit_test(passed_descriptors_start_at_three_in_order),
