@@ -160,7 +160,8 @@ def test_a_denial_says_which_rule_and_line_and_nothing_else(weir):
         assert f"rule 2 (line {line}) denies it" in answer.text
         for word in ("alice", "secret", "token", str(edge.folder), "htpasswd"):
             assert word not in answer.text
-        assert answer.get("proxy-status") == "weir; error=http_request_denied"
+        assert answer.get("proxy-status") == ("weir; error=http_request_denied; "
+                                              f'details="rule 2 (line {line}) denies it"')
     assert "<h1>" in answer.text
     answer = _through(edge, "http://other.example/", user="alice:secret")
     assert "no rule allows it" in answer.text
@@ -317,7 +318,8 @@ def test_dead_and_unknown_destinations_are_told_apart(weir, backends, tmp_path):
     names = Names(tmp_path)
     edge = _proxy(weir, ALLOW_ALL, environment={**names.environment, "LOCALDOMAIN": ""})
     answer = _through(edge, _url(backends.refusing()))
-    assert (answer.status, answer.get("proxy-status")) == (502, "weir; error=connection_refused")
+    assert (answer.status, answer.get("proxy-status")) == (
+        502, 'weir; error=connection_refused; details="the destination refuses connections"')
     silent = backends.serve(lambda request, connection: connection.close())
     assert _through(edge, _url(silent)).status == 502
     assert "reason" in edge.access_log(count=2)[1]

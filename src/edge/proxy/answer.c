@@ -81,24 +81,36 @@ static void write_page(struct writer *page, unsigned status, struct slice text)
     write_literal(page, "</p>\n");
 }
 
-static void respond(struct exchange *exchange, const struct passage_end *end, struct slice text)
+/* A client of CONNECT shows its user no body, but perhaps this. The words have no quotes. */
+static void write_proxy_status(struct writer *head, const struct passage *passage,
+                               enum passage_result result)
+{
+    write_literal(head, "Proxy-Status: weir; error=");
+    write_slice(head, slice_of_cstr(passage_end_of(result)->proxy_status));
+    write_literal(head, "; details=\"");
+    write_why(head, passage, result);
+    write_literal(head, "\"\r\n");
+}
+
+static void respond(struct exchange *exchange, const struct passage *passage,
+                    enum passage_result result, struct slice text)
 {
     char room[PAGE_BYTES_MAX];
     struct slice body = text;
+    unsigned status = passage_end_of(result)->status;
     bool is_page = wants_page(exchange);
     if (is_page) {
         struct writer page;
         writer_init(&page, room, sizeof room);
-        write_page(&page, end->status, text);
+        write_page(&page, status, text);
         body = writer_slice(&page);
     }
-    struct writer *head = exchange_begin(exchange, end->status, (struct slice){0}, body.len);
+    struct writer *head = exchange_begin(exchange, status, (struct slice){0}, body.len);
     if (head == NULL)
         return;
     exchange_write_own_fields(head);
-    write_literal(head, "Proxy-Status: weir; error=");
-    write_slice(head, slice_of_cstr(end->proxy_status));
-    write_literal(head, "\r\nCache-Control: no-store\r\n");
+    write_proxy_status(head, passage, result);
+    write_literal(head, "Cache-Control: no-store\r\n");
     h1_write_field(head, field_name(FIELD_CONTENT_TYPE),
                    is_page ? SLICE("text/html; charset=utf-8")
                            : SLICE("text/plain; charset=utf-8"));
@@ -120,7 +132,7 @@ void answer_end(struct exchange *exchange, const struct passage *passage,
     }
     writer_init(&text, room, sizeof room);
     write_text(&text, exchange, passage, result);
-    respond(exchange, end, writer_slice(&text));
+    respond(exchange, passage, result, writer_slice(&text));
 }
 
 void answer_ask_password(struct exchange *exchange, const struct proxy *proxy, const char *reason)
