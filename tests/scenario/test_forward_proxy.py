@@ -489,6 +489,25 @@ def test_the_pac_file_names_the_proxy_as_it_was_asked(weir):
     assert curl.get(edge.url("/")).status == 400
 
 
+def test_the_client_may_be_told_by_a_proxy_header(weir, backends):
+    target = backends.text("hello")
+    edge = _proxy(weir, '{ match: { source: 192.0.2.7 }, allow: true }',
+                  keys="deny_private: { except: loopback }\nproxy_protocol: true")
+    header = b"PROXY TCP4 %s 198.51.100.1 56324 443\r\n"
+    request = b"GET http://%s/ HTTP/1.1\r\nHost: a\r\n\r\n" % target.address.encode()
+    for source, status in ((b"192.0.2.7", 200), (b"192.0.2.8", 403)):
+        with raw.connect(edge.port) as connection:
+            connection.send(header % source + request)
+            assert connection.response().status == status
+    with raw.connect(edge.port) as connection:
+        connection.send(header % b"192.0.2.7" + b"\x05\x01\x00")
+        assert connection.exactly(2) == b"\x05\x00"
+        connection.send(b"\x05\x01\x00" + socks.address("127.0.0.1") +
+                        target.port.to_bytes(2, "big"))
+        assert connection.exactly(10)[1] == 0
+    assert edge.access_log(count=3)[-1]["client"] == "192.0.2.7"
+
+
 def test_an_upgrade_in_absolute_form_becomes_a_tunnel(weir, backends):
     def switch(request, connection):
         connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
