@@ -14,7 +14,7 @@
  *   - names: what was made, renamed or removed before a disk_sync_folder of its folder (for a
  *     rename from one folder to another: the new one's) that succeeded. Each later change may be
  *     undone on its own. A rename is whole: at each moment the new name leads to the old file or
- *     to the new one.
+ *     to the new one. A folder's own name is one in the folder above.
  *   - a process that dies loses nothing.
  *
  * A disk_sync that fails is final. Linux has by then marked the pages clean: they can be read as if

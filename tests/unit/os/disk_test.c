@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "os/disk.h"
+#include "os/disk_sim.h"
 #include "os/folder.h"
 
 #include <errno.h>
@@ -35,6 +36,21 @@ static int remove_real(void **state)
 {
     disk_destroy(*state);
     return folder_remove(root);
+}
+
+static int make_sim(void **state)
+{
+    struct disk *disk;
+    if (disk_sim_create(1, NULL, &disk) < 0)
+        return -1;
+    *state = disk;
+    return 0;
+}
+
+static int remove_sim(void **state)
+{
+    disk_destroy(*state);
+    return 0;
 }
 
 static struct disk_file *open_file(struct disk *disk, const char *path, unsigned flags)
@@ -356,6 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ALL_ALIKE(make_real, remove_real),
+        ALL_ALIKE(make_sim, remove_sim),
         ALIKE(the_real_folder_is_its_owners_alone, make_real, remove_real),
         ALIKE(links_and_pipes_are_not_opened, make_real, remove_real),
     };
