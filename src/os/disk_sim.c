@@ -536,6 +536,13 @@ void disk_sim_crash_at(struct disk *disk, uint64_t nth)
     (void)release(sim, 0);
 }
 
+void disk_sim_stop(struct disk *disk)
+{
+    struct disk_sim *sim = take(disk);
+    sim->is_dead = true;
+    (void)release(sim, 0);
+}
+
 bool disk_sim_is_dead(struct disk *disk)
 {
     struct disk_sim *sim = take(disk);

@@ -61,7 +61,11 @@ void disk_sim_fail_at(struct disk *disk, uint64_t nth, int error);
  */
 void disk_sim_crash_at(struct disk *disk, uint64_t nth);
 
-/* The power has failed so. */
+/* From now on all calls fail with -EIO, until disk_sim_crash or disk_sim_kill: a program of the
+ * same process that is to be dead cannot clean up behind itself. */
+void disk_sim_stop(struct disk *disk);
+
+/* The power has failed by disk_sim_crash_at, or disk_sim_stop was called. */
 bool disk_sim_is_dead(struct disk *disk);
 
 /*

@@ -256,6 +256,8 @@ static void a_killed_process_loses_nothing(void **state)
     struct disk_file *lock;
     assert_int_equal(disk_lock(disk, "lock", &lock), 0);
     assert_int_equal(write_sectors(file, 'a', 0, 2), 0);
+    disk_sim_stop(disk);
+    assert_int_equal(disk_remove(disk, "file"), -EIO);
     disk_sim_kill(disk);
     char text[COUNT + 1];
     read_sectors(disk, "file", text);
