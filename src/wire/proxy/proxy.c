@@ -5,7 +5,7 @@
 #include "wire/proxy/proxy.h"
 
 #include "base/cleanup.h"
-#include "wire/proxy/crc32c.h"
+#include "base/crc32c.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "base/cleanup.h"
-#include "wire/proxy/crc32c.h"
+#include "base/crc32c.h"
 #include "wire/proxy/proxy.h"
 
 #include <errno.h>
