@@ -1,0 +1,199 @@
+/* The store with its threads: many writers and readers at once, on the real disk. */
+#include "unit.h"
+
+#include "base/memory.h"
+#include "os/folder.h"
+#include "os/thread.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WRITERS 8
+#define OBJECTS 150
+
+struct writer_thread {
+    struct thread thread;
+    struct store *store;
+    uint32_t bucket;
+    unsigned number;
+    unsigned failed;
+};
+
+static int put(struct store *store, uint32_t bucket, const char *key, struct slice data)
+{
+    struct store_change change = {.kind = RECORD_PUT, .data = data};
+    change.put.version = (struct version){.bucket = bucket,
+                                          .key = slice_of_cstr(key),
+                                          .is_null = true,
+                                          .size = data.len,
+                                          .etag = SLICE("e")};
+    return store_commit(store, &change, 1);
+}
+
+/* Who has written an object reads it at once, from memory or index, and its own bytes. */
+static bool reads_back(struct store *store, uint32_t bucket, const char *key, struct slice data)
+{
+    struct object *object;
+    struct outgoing outgoing;
+    struct slice part;
+    char *room = memory_alloc_raw(OUTGOING_BYTES);
+    if (store_find(store, bucket, slice_of_cstr(key), VERSION_LATEST, 0, &object) < 0) {
+        memory_free(room);
+        return false;
+    }
+    outgoing_init(&outgoing, store, object, 0, object->version.size);
+    bool is_same = outgoing_next(&outgoing, room, &part) == 1 && slice_equal(part, data);
+    outgoing_finish(&outgoing);
+    object_unref(object);
+    memory_free(room);
+    return is_same;
+}
+
+static void write_objects(void *arg)
+{
+    struct writer_thread *writer = arg;
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        char key[32], data[600];
+        (void)snprintf(key, sizeof key, "w%u/%u", writer->number, i);
+        memset(data, (int)('a' + i % 26), sizeof data);
+        struct slice bytes = slice_of(data, 100 + i % 500);
+        if (put(writer->store, writer->bucket, key, bytes) < 0 ||
+            !reads_back(writer->store, writer->bucket, key, bytes))
+            writer->failed++;
+    }
+}
+
+static int count_one(void *arg, const struct version *version, bool is_latest, struct buffer *seek)
+{
+    (void)version;
+    (void)is_latest;
+    (void)seek;
+    (*(unsigned *)arg)++;
+    return 0;
+}
+
+struct counting {
+    uint32_t bucket;
+    unsigned count;
+};
+
+static int count_all(void *arg, struct catalog_reader *reader)
+{
+    struct counting *counting = arg;
+    counting->count = 0;
+    return catalog_list(reader, counting->bucket, (struct slice){"", 0}, 0, count_one,
+                        &counting->count);
+}
+
+static struct store *open_store(const char *folder, struct store_found *found)
+{
+    struct store_options options = {.folder = folder, .has_threads = true, .recent_bytes = 1 << 16};
+    struct store *store;
+    struct error error;
+    assert_int_equal(store_open(&options, &store, found, &error), 0);
+    return store;
+}
+
+static void many_write_and_read_at_once(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/weir-store-XXXXXX";
+    struct writer_thread writers[WRITERS];
+    struct store_found found;
+    struct store_stats stats;
+    struct store_change bucket = {.kind = RECORD_BUCKET, .bucket = {.name = SLICE("many")}};
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder, &found);
+    assert_int_equal(store_commit(store, &bucket, 1), 0);
+    struct counting counting = {.bucket = bucket.bucket.id};
+    for (unsigned i = 0; i < WRITERS; i++) {
+        writers[i] =
+            (struct writer_thread){.store = store, .bucket = bucket.bucket.id, .number = i};
+        assert_int_equal(
+            thread_start(&writers[i].thread, "writer", THREAD_CPU_ANY, write_objects, &writers[i]),
+            0);
+    }
+    assert_true(store_collect(store) >= 0);
+    assert_int_equal(store_read(store, count_all, &counting), 0);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        thread_join(&writers[i].thread);
+        assert_int_equal(writers[i].failed, 0);
+    }
+    assert_int_equal(store_read(store, count_all, &counting), 0);
+    assert_int_equal(counting.count, WRITERS * OBJECTS);
+    store_stats_read(store, &stats);
+    assert_int_equal(stats.changes, WRITERS * OBJECTS + 1);
+    assert_true(stats.syncs < stats.changes);
+    assert_int_equal(stats.waiting_for_index, 0);
+
+    /* The same after it was closed. A second one cannot have it open meanwhile. */
+    struct store *other;
+    struct error error;
+    struct store_options options = {.folder = folder};
+    assert_int_equal(store_open(&options, &other, &found, &error), -EBUSY);
+    store_close(store);
+    store = open_store(folder, &found);
+    assert_int_equal(found.buckets, 1);
+    assert_int_equal(store_read(store, count_all, &counting), 0);
+    assert_int_equal(counting.count, WRITERS * OBJECTS);
+    store_close(store);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
+static int refuse(struct store_change *change, const struct version *current)
+{
+    *(bool *)change->arg = current != NULL;
+    return current != NULL ? -EEXIST : 0;
+}
+
+/* A change is decided on with what is there, also when that has come a moment ago. */
+static void decides_by_what_is_there(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/weir-store-XXXXXX";
+    struct store_found found;
+    bool had_one = true;
+    struct store_change changes[3] = {{.kind = RECORD_BUCKET, .bucket = {.name = SLICE("one")}}};
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder, &found);
+    assert_int_equal(store_commit(store, changes, 1), 0);
+    uint32_t bucket = changes[0].bucket.id;
+    for (unsigned i = 0; i < 3; i++) {
+        changes[i] = (struct store_change){
+            .kind = RECORD_PUT, .data = SLICE("x"), .decide = refuse, .arg = &had_one};
+        changes[i].put.version =
+            (struct version){.bucket = bucket, .key = SLICE("k"), .is_null = true, .size = 1};
+    }
+    assert_int_equal(store_commit(store, changes, 3), -EEXIST);
+    assert_int_equal(changes[0].result, 0);
+    assert_int_equal(changes[1].result, -EEXIST);
+    assert_int_equal(changes[2].result, -EEXIST);
+    assert_true(had_one);
+
+    struct store_change gone = {.kind = RECORD_BUCKET_GONE,
+                                .bucket = {.id = bucket, .name = SLICE("one")}};
+    assert_int_equal(store_commit(store, &gone, 1), -ENOTEMPTY);
+    struct store_change twice = {.kind = RECORD_BUCKET, .bucket = {.name = SLICE("one")}};
+    assert_int_equal(store_commit(store, &twice, 1), -EEXIST);
+    struct store_change delete = {.kind = RECORD_DELETE, .is_only = true};
+    delete.version =
+        (struct change_version){.bucket = bucket, .key = SLICE("k"), .which = VERSION_NULL};
+    assert_int_equal(store_commit(store, &delete, 1), 0);
+    assert_int_equal(store_commit(store, &gone, 1), 0);
+    changes[0].decide = NULL;
+    assert_int_equal(store_commit(store, changes, 1), -ENOENT);
+    store_close(store);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_write_and_read_at_once),
+        cmocka_unit_test(decides_by_what_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
