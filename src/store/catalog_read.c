@@ -91,7 +91,7 @@ static int list_rows(struct listing *listing, sqlite3_stmt *statement)
 {
     bool skips = false;
     for (;;) {
-        struct version version;
+        struct version version = {.bucket = 0};
         int rc = catalog_step(statement);
         if (rc == 0)
             return CATALOG_END;
