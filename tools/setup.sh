@@ -7,7 +7,8 @@ set -euo pipefail
 declare -A packages=(
     [build]="gcc libc6-dev binutils meson ninja-build pkg-config python3 ca-certificates
         libssl-dev libyaml-dev libjansson-dev libc-ares-dev libseccomp-dev libsqlite3-dev zlib1g-dev
-        libbrotli-dev libzstd-dev libnghttp2-dev libcrypt-dev libcmocka-dev"
+        libbrotli-dev libzstd-dev libnghttp2-dev libexpat1-dev libcrypt-dev
+        libcmocka-dev"
     [demo]="python3-django gunicorn curl procps"
     [test]="python3-pytest curl openssl nghttp2-client apache2-utils brotli zstd
         nginx-light python3-websockets pebble libnss3-tools python3-h2 python3-grpcio git"
