@@ -35,6 +35,8 @@ static int tell_contents(const struct snapshot *snapshot, const char *file, stru
         rc = append_count(out, ", ", snapshot->services_count, "service");
     if (rc == 0)
         rc = append_count(out, ", ", groups, "target group");
+    if (rc == 0 && snapshot->buckets_count > 0)
+        rc = append_count(out, ", ", snapshot->buckets_count, "bucket");
     if (rc == 0 && snapshot->proxies_count > 0)
         rc = buffer_format(out, ", %u forward prox%s", snapshot->proxies_count,
                            snapshot->proxies_count == 1 ? "y" : "ies");

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/writer.h"
+#include "conf/link_bucket.h"
 #include "conf/policy_checks.h"
 #include "conf/tls_checks.h"
 #include "conf/value.h"
@@ -19,8 +20,8 @@ static const struct action_name {
     {"files", CONF_ACTION_FILES},
     {"redirect", CONF_ACTION_REDIRECT},
     {"respond", CONF_ACTION_RESPOND},
-    {"bucket", 0},
-    {"s3", 0},
+    {"bucket", CONF_ACTION_BUCKET},
+    {"s3", CONF_ACTION_S3},
     {"registry", 0},
 };
 
@@ -67,7 +68,8 @@ static void check_actions(struct reading *reading, const struct tree_node *node,
     bool is_beside_rules = tree_get(node, "rules") != NULL;
     if (first == NULL && !is_beside_rules && !has_misspelt_action(node))
         reading_error(reading, rule->place,
-                      "a rule without an action: give it forward, files, redirect or respond");
+                      "a rule without an action: give it forward, files, bucket, s3, redirect or "
+                      "respond");
 }
 
 /* `fallback` may stand on the rule, beside a short `files: ./dist`. */
@@ -77,14 +79,17 @@ static void check_fallback(struct reading *reading, const struct tree_node *node
     const struct tree_node *fallback = tree_get(node, "fallback");
     if (fallback == NULL)
         return;
-    if (tree_get(node, "files") == NULL && tree_get(node, "bucket") == NULL)
+    bool is_bucket = tree_get(node, "bucket") != NULL;
+    struct slice *inner = is_bucket ? &rule->bucket.site.fallback : &rule->files.fallback;
+    if (!is_bucket && tree_get(node, "files") == NULL)
         reading_error(reading, fallback->key_place,
-                      "\"fallback\" belongs to \"files\", and this rule has none");
-    else if (rule->files.fallback.len > 0)
+                      "\"fallback\" belongs to \"files\" or \"bucket\", and this rule has neither");
+    else if (inner->len > 0)
         reading_error(reading, fallback->key_place,
-                      "\"fallback\" stands here and in \"files\": keep one");
+                      "\"fallback\" stands here and in \"%s\": keep one",
+                      is_bucket ? "bucket" : "files");
     else
-        rule->files.fallback = rule->fallback;
+        *inner = rule->fallback;
 }
 
 static bool is_placeholder(struct slice name)
@@ -210,6 +215,7 @@ void check_rule(struct reading *reading, const struct tree_node *node, void *obj
     choose_causes(&rule->rule.retries);
     check_fallback(reading, node, rule);
     check_rewrite(reading, node, rule);
+    check_bucket_rule(reading, node);
     check_shares(reading, node, rule);
     check_limits(reading, node, &rule->rule);
 }

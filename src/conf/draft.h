@@ -17,6 +17,17 @@ struct draft_mirror {
     unsigned sample;
 };
 
+struct draft_bucket_site {
+    struct named bucket;
+    struct conf_bucket_site site; /* without what that bucket tells */
+};
+
+struct draft_s3 {
+    struct named *domains;
+    unsigned domains_count;
+    struct slice region;
+};
+
 struct draft_auth {
     struct named forward;
     struct conf_auth auth;
@@ -37,6 +48,8 @@ struct draft_rule {
     struct conf_sticky sticky;
     struct draft_mirror mirror;
     struct conf_files files;
+    struct draft_bucket_site bucket;
+    struct draft_s3 s3;
     struct conf_redirect redirect;
     struct conf_respond respond;
     struct slice fallback;
@@ -144,5 +157,8 @@ struct draft {
     unsigned services_count;
     struct draft_proxy *proxies;
     unsigned proxies_count;
+    struct conf_bucket *buckets;
+    unsigned buckets_count;
+    struct conf_store store;
     bool has_listeners; /* else there are two by default */
 };

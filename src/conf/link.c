@@ -7,8 +7,9 @@
 #include "base/cleanup.h"
 #include "base/map.h"
 #include "base/writer.h"
+#include "conf/link_bucket.h"
+#include "conf/link_name.h"
 #include "conf/link_proxy.h"
-#include "conf/phrase.h"
 #include "conf/value.h"
 #include "os/file.h"
 
@@ -39,6 +40,7 @@ struct linking {
     struct map destinations; /* name → struct destination */
     struct map listeners;    /* name → struct conf_listener */
     struct map domains;      /* domain → struct claim */
+    struct map buckets;      /* name → struct conf_bucket */
     struct tls_linking tls;
     struct map roots; /* a served folder → struct slice, where the configuration lies in it */
     struct conf_listener **http_listeners; /* where sites answer unless they say otherwise */
@@ -54,38 +56,6 @@ static void set(struct linking *linking, struct map *map, struct slice key, void
 static bool is_out_of_memory(const struct linking *linking)
 {
     return linking->reading->out_of_memory;
-}
-
-/* Notes that a name is unknown, with those that exist. */
-static void refuse_name(struct linking *linking, const struct named *named, const char *what,
-                        const struct map *known)
-{
-    struct phrase list;
-    struct phrase_list names;
-    const char *closest = NULL;
-    unsigned distance = VALUE_DISTANCE_FAR;
-    size_t cursor = 0;
-    const struct map_entry *entry;
-    phrase_list_init(&names, &list);
-    /* Nobody reads more, and looking for the closest of many names takes its time. */
-    if (linking->reading->errors->count == CONF_ERRORS_MAX)
-        cursor = known->entries_count;
-    while ((entry = map_next(known, &cursor)) != NULL) {
-        phrase_list_add(&names, entry->key);
-        if (value_is_closer(named->name, entry->key, &distance))
-            closest = entry->key.at;
-    }
-    if (closest != NULL)
-        reading_error(linking->reading, named->place,
-                      "no %s is called \"%.*s\"; did you mean \"%s\"?", what,
-                      SLICE_ARG(named->name), closest);
-    else if (names.count > 0)
-        reading_error(linking->reading, named->place, "no %s is called \"%.*s\"; there are: %s",
-                      what, SLICE_ARG(named->name), list.text);
-    else
-        reading_error(linking->reading, named->place,
-                      "no %s is called \"%.*s\", and there are none in this file", what,
-                      SLICE_ARG(named->name));
 }
 
 /* Two groups of one site must not take each other's cookies away. */
@@ -204,7 +174,8 @@ static void link_tcp_group(struct linking *linking, const struct named *forward)
     if (forward->name.len == 0)
         return;
     if (destination == NULL) {
-        refuse_name(linking, forward, "service or target group", &linking->destinations);
+        link_refuse_name(linking->reading, forward, "service or target group",
+                         &linking->destinations);
         return;
     }
     destination->is_used = true;
@@ -327,7 +298,7 @@ static void link_own_listeners(struct linking *linking, const struct draft_site 
         else if (listener != NULL)
             site->listeners[site->listeners_count++] = listener;
         else if (named->name.len > 0)
-            refuse_name(linking, named, "listener", &linking->listeners);
+            link_refuse_name(linking->reading, named, "listener", &linking->listeners);
     }
 }
 
@@ -452,7 +423,8 @@ static struct conf_group *use_group(struct linking *linking, const struct named 
     if (named->name.len == 0)
         return NULL;
     if (destination == NULL) {
-        refuse_name(linking, named, "service or target group", &linking->destinations);
+        link_refuse_name(linking->reading, named, "service or target group",
+                         &linking->destinations);
         return NULL;
     }
     struct conf_group *group = destination->group;
@@ -581,12 +553,13 @@ static void link_policies(struct linking *linking, const struct draft_site *site
     }
     if (!rule->cors.enabled)
         rule->cors = site->cors;
-    /* With `false` it was given, and is not the site's. */
-    if (rule->compress.encodings_count == 0 && !rule->compress.enabled)
+    /* With `false` it was given, and is not the site's. An object is what was stored. */
+    if (rule->compress.encodings_count == 0 && !rule->compress.enabled &&
+        rule->action != CONF_ACTION_S3)
         rule->compress = site->compress;
     rule->has_filters = has_edits(&rule->request_headers) || has_edits(&rule->response_headers) ||
                         rule->cors.enabled || rule->compress.enabled;
-    if (!from->has_body_max)
+    if (!from->has_body_max && rule->action != CONF_ACTION_S3)
         rule->body_max = site->has_body_max ? site->body_max : linking->draft->body_max;
     bool has_policies = rule->rate_limit.enabled || rule->concurrency.enabled ||
                         rule->basic_auth.enabled || rule->auth.enabled ||
@@ -627,8 +600,19 @@ static void link_rule(struct linking *linking, const struct draft_site *site,
     case CONF_ACTION_RESPOND:
         rule->respond = from->respond;
         break;
+    case CONF_ACTION_BUCKET:
+        link_bucket_site(linking->reading, linking->snapshot, &linking->buckets, from, rule);
+        break;
+    case CONF_ACTION_S3:
+        link_s3(linking->reading, site, from, rule);
+        break;
     }
     link_policies(linking, site, from, rule);
+}
+
+static void add_buckets(struct linking *linking)
+{
+    link_buckets(linking->reading, linking->draft, linking->snapshot, &linking->buckets);
 }
 
 static void link_site(struct linking *linking, const struct draft_site *from,
@@ -759,9 +743,9 @@ static void number_groups(struct linking *linking)
 void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot *snapshot)
 {
     struct linking linking = {.reading = reading, .draft = draft, .snapshot = snapshot};
-    void (*const steps[])(struct linking *) = {
-        add_destinations, link_listeners, link_forward_proxies, link_sites,
-        link_groups,      link_services,  number_groups};
+    void (*const steps[])(struct linking *) = {add_destinations,     add_buckets,  link_listeners,
+                                               link_forward_proxies, link_sites,   link_groups,
+                                               link_services,        number_groups};
     snapshot->app = draft->app;
     snapshot->workers = draft->workers;
     snapshot->user = draft->user.name;
@@ -774,12 +758,14 @@ void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot
     map_init(&linking.destinations, (struct hash_key){1, 2});
     map_init(&linking.listeners, (struct hash_key){1, 2});
     map_init(&linking.domains, (struct hash_key){1, 2});
+    map_init(&linking.buckets, (struct hash_key){1, 2});
     map_init(&linking.roots, (struct hash_key){1, 2});
     for (size_t i = 0; i < COUNT_OF(steps) && !reading->out_of_memory; i++)
         steps[i](&linking);
     map_finish(&linking.destinations);
     map_finish(&linking.listeners);
     map_finish(&linking.domains);
+    map_finish(&linking.buckets);
     map_finish(&linking.roots);
     link_tls_finish(&linking.tls);
 }

@@ -192,6 +192,22 @@ static const char *parse_folder(struct reading *reading, struct slice text, void
     return why.at;
 }
 
+/* Without slashes at its end, and not the root. */
+static const char *parse_new_folder(struct reading *reading, struct slice text, void *field)
+{
+    while (slice_ends_with(text, SLICE("/")))
+        text.len--;
+    if (text.len == 0 || has_control(text))
+        return allowed(SCHEMA_NEW_FOLDER);
+    *(struct slice *)field = reading_resolve(reading, text);
+    return NULL;
+}
+
+static const char *parse_bucket_name(struct reading *reading, struct slice text, void *field)
+{
+    return conf_is_bucket_name(text) ? keep(reading, text, field) : allowed(SCHEMA_BUCKET_NAME);
+}
+
 static const char *parse_file(struct reading *reading, struct slice text, void *field)
 {
     if (text.len == 0 || has_control(text) || slice_ends_with(text, SLICE("/")))
@@ -590,4 +606,13 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
                             "example.org, *.example.org, 10.0.0.0/8, [fd00::1], private, loopback "
                             "or *, each perhaps with :443 or :8000-8999",
                             NULL, sizeof(struct conf_destination), parse_destination},
+    [SCHEMA_BUCKET_NAME] = {"a bucket's name",
+                            "3 to 63 lower-case letters, digits, \"-\" and \".\", a letter or "
+                            "digit at each end and beside a dot, and no IP address",
+                            "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", sizeof(struct slice),
+                            parse_bucket_name},
+    [SCHEMA_NEW_FOLDER] = {"a folder's path",
+                           "a path other than \"/\", below this file's folder unless it begins "
+                           "with \"/\"",
+                           NULL, sizeof(struct slice), parse_new_folder},
 };

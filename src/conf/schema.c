@@ -6,6 +6,7 @@
 
 #include "conf/checks.h"
 #include "conf/draft.h"
+#include "conf/schema_bucket.h"
 #include "conf/schema_group.h"
 #include "conf/schema_logs.h"
 #include "conf/schema_match.h"
@@ -190,6 +191,18 @@ static const struct schema_row rule_rows[] = {
      AT(struct draft_rule, files),
      .is_choice = true,
      .doc = "action: serve a folder"},
+    {.name = "bucket",
+     .kind = SCHEMA_STRUCT,
+     .type = &schema_bucket_site_type,
+     AT(struct draft_rule, bucket),
+     .is_choice = true,
+     .doc = "action: serve the objects of a bucket"},
+    {.name = "s3",
+     .kind = SCHEMA_STRUCT,
+     .type = &schema_s3_type,
+     AT(struct draft_rule, s3),
+     .is_choice = true,
+     .doc = "action: the S3 API for all buckets"},
     {.name = "redirect",
      .kind = SCHEMA_STRUCT,
      .type = &redirect_type,
@@ -205,7 +218,8 @@ static const struct schema_row rule_rows[] = {
     {.name = "fallback",
      .kind = SCHEMA_URL_PATH,
      AT(struct draft_rule, fallback),
-     .doc = "with `files`: what a browser's navigation gets when there is no such file"},
+     .doc =
+         "with `files` or `bucket`: what a browser's navigation gets when there is no such file"},
     {.name = "timeouts",
      .kind = SCHEMA_STRUCT,
      .type = &timeouts_type,
@@ -250,8 +264,6 @@ static const struct schema_row rule_rows[] = {
     POLICY("basic_auth", basic_auth_type, struct draft_rule, rule.basic_auth,
            "asks for a name and a password"),
     POLICY("auth", auth_type, struct draft_rule, auth, "asks a service about each request"),
-    LATER("bucket", "files of a bucket"),
-    LATER("s3", "the S3 API"),
     LATER("registry", "an image registry"),
     LATER("cache", "a cache of responses"),
 };
@@ -259,7 +271,8 @@ static const struct schema_row rule_rows[] = {
 static const struct schema_struct rule_type = {
     .noun = "a rule",
     .doc = "The first rule that matches answers the request by its one action: `forward`, `files`, "
-           "`redirect` or `respond`. A site with a single rule may have the rule's keys itself.",
+           "`bucket`, `s3`, `redirect` or `respond`. A site with a single rule may have the rule's "
+           "keys itself.",
     ROWS(rule_rows),
     .has_place = true,
     .check = check_rule,
@@ -708,6 +721,20 @@ static const struct schema_row top_rows[] = {
      .is_draft = true,
      .max = 100,
      .doc = "the way out, for whoever may use it"},
+    {.name = "buckets",
+     .kind = SCHEMA_MAP,
+     LIST_AT(struct draft, buckets),
+     .name_kind = SCHEMA_BUCKET_NAME,
+     .name_offset = offsetof(struct conf_bucket, name),
+     .element = &schema_bucket_row,
+     .element_size = sizeof(struct conf_bucket),
+     .max = 10000,
+     .doc = "objects that Weir keeps"},
+    {.name = "store",
+     .kind = SCHEMA_STRUCT,
+     .type = &schema_store_type,
+     AT(struct draft, store),
+     .doc = "the disk under all buckets"},
     {.name = "workers",
      .kind = SCHEMA_INTEGER,
      .min = 1,
@@ -746,7 +773,6 @@ static const struct schema_row top_rows[] = {
      .type = &acme_type,
      AT(struct draft, acme),
      .doc = "how certificates for public names are got"},
-    LATER("buckets", "objects and front ends that Weir keeps"),
     LATER("databases", "databases and their credentials"),
     LATER("alerts", "messages when something is wrong"),
     LATER("backup", "backups"),

@@ -44,6 +44,8 @@ enum schema_kind {
     SCHEMA_NETWORK,          /* struct network */
     SCHEMA_PATH_PREFIX,      /* struct slice, in normal form, no slash at its end */
     SCHEMA_DESTINATION,      /* struct conf_destination */
+    SCHEMA_BUCKET_NAME,      /* struct slice */
+    SCHEMA_NEW_FOLDER,       /* struct slice, absolute, no slash at its end; need not exist */
     SCHEMA_SCALARS_COUNT,
 
     SCHEMA_STRUCT = SCHEMA_SCALARS_COUNT, /* known keys: `type` */

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "conf/bucket.h"
 #include "conf/place.h"
 #include "conf/policy.h"
 #include "conf/proxy.h"
@@ -145,6 +146,8 @@ enum conf_action_kind {
     CONF_ACTION_FILES,
     CONF_ACTION_REDIRECT,
     CONF_ACTION_RESPOND,
+    CONF_ACTION_BUCKET,
+    CONF_ACTION_S3,
 };
 
 /* Clients that come back are kept together by a cookie. */
@@ -269,6 +272,8 @@ struct conf_rule {
         struct conf_files files;
         struct conf_redirect redirect;
         struct conf_respond respond;
+        struct conf_bucket_site bucket;
+        struct conf_s3 s3;
     };
     struct conf_mirror mirror; /* of a forward */
     /* The path that the action gets. */
@@ -512,6 +517,9 @@ struct snapshot {
     unsigned services_count;
     struct conf_forward_proxy *proxies;
     unsigned proxies_count;
+    struct conf_bucket *buckets;
+    unsigned buckets_count;
+    struct conf_store store;
     struct conf_error *warnings; /* what is taken and should be known, by place */
     unsigned warnings_count;
 };

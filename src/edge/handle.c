@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/access_log.h"
+#include "edge/bucket/bucket.h"
 #include "edge/explain/decisions.h"
 #include "edge/explain/notes.h"
 #include "edge/files/files.h"
@@ -15,6 +16,7 @@
 #include "edge/respond.h"
 #include "edge/route/ambiguity.h"
 #include "edge/route/rewrite.h"
+#include "edge/s3/s3.h"
 #include "edge/state.h"
 #include "edge/tcp/peek.h"
 #include "edge/tcp/tcp.h"
@@ -43,6 +45,12 @@ static void run_action(struct exchange *exchange, const struct route *route, str
         break;
     case CONF_ACTION_RESPOND:
         respond_run(exchange, &rule->respond);
+        break;
+    case CONF_ACTION_BUCKET:
+        bucket_run(exchange, &rule->bucket);
+        break;
+    case CONF_ACTION_S3:
+        s3_run(exchange, &rule->s3);
         break;
     }
 }

@@ -49,6 +49,8 @@ static void check_site(const struct snapshot *snapshot, const struct conf_site *
         for (unsigned k = 0; rule->action == CONF_ACTION_FORWARD && k < rule->forward.shares_count;
              k++)
             CHECK(has_group(snapshot, rule->forward.shares[k].group));
+        CHECK(rule->action != CONF_ACTION_BUCKET || rule->bucket.bucket < snapshot->buckets_count);
+        CHECK(rule->action != CONF_ACTION_S3 || rule->s3.region.len > 0);
         CHECK(rule->action != CONF_ACTION_FILES || rule->files.root.at[0] == '/');
     }
 }
@@ -57,6 +59,8 @@ static void check_snapshot(const struct snapshot *snapshot)
 {
     for (unsigned i = 0; i < snapshot->sites_count; i++)
         check_site(snapshot, &snapshot->sites[i]);
+    for (unsigned i = 0; i < snapshot->buckets_count; i++)
+        CHECK(conf_is_bucket_name(snapshot->buckets[i].name));
     for (unsigned i = 0; i < snapshot->groups_count; i++)
         CHECK(snapshot->groups[i].is_service || snapshot->groups[i].targets_count > 0);
     for (unsigned i = 0; i < snapshot->services_count; i++) {

@@ -17,7 +17,7 @@ from harness import certificates, documents
 from harness.weir import ROOT
 
 TOP = ("app", "sites", "listeners", "target_groups", "services", "user", "access_log", "tracing", "email",
-       "acme", "forward_proxies")
+       "acme", "forward_proxies", "buckets", "store")
 WHOLE = re.compile(rf"^({'|'.join(TOP)}):", re.MULTILINE)
 # The beginning of a part, the lines before it, how far it is indented there.
 WRAPPED = [

@@ -80,6 +80,9 @@ static void on_not_found(const struct advising *advising)
             SLICE_ARG(text_of(advising, DECISION_PATH)));
     else if (advising->rule != NULL && advising->rule->action == CONF_ACTION_FILES)
         say(advising, "there is no such file below %.*s", SLICE_ARG(advising->rule->files.root));
+    else if (advising->rule != NULL && advising->rule->action == CONF_ACTION_BUCKET)
+        say(advising, "there is no such object in the bucket %.*s",
+            SLICE_ARG(advising->rule->bucket.name));
     else if (decision->tries > 0)
         say(advising, "the target itself answered 404: the path reaches it as it stands here");
 }

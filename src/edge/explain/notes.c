@@ -18,6 +18,10 @@ const char *notes_action_name(enum conf_action_kind kind)
         return "redirect";
     case CONF_ACTION_RESPOND:
         return "respond";
+    case CONF_ACTION_BUCKET:
+        return "bucket";
+    case CONF_ACTION_S3:
+        return "s3";
     }
     return "unknown";
 }

@@ -240,6 +240,16 @@ void action_write(struct json_writer *json, const char *name, const struct conf_
     case CONF_ACTION_RESPOND:
         json_put_u64(json, "status", rule->respond.status);
         break;
+    case CONF_ACTION_BUCKET:
+        json_put_text(json, "bucket", rule->bucket.name);
+        if (rule->bucket.prefix.len > 0)
+            json_put_text(json, "prefix", rule->bucket.prefix);
+        if (rule->bucket.fallback.len > 0)
+            json_put_text(json, "fallback", rule->bucket.fallback);
+        break;
+    case CONF_ACTION_S3:
+        json_put_text(json, "region", rule->s3.region);
+        break;
     }
     json_close_object(json);
 }

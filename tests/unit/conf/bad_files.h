@@ -87,7 +87,7 @@ static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
                    "target_groups, listeners, "
-                   "forward_proxies, workers, user, access_log, "
+                   "forward_proxies, buckets, store, workers, user, access_log, "
                    "body_max, tracing, email, acme\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},
@@ -98,7 +98,7 @@ static const struct bad_file keys_files[] = {
      "1:19: unknown key \"adress\" in a listener; did you mean \"address\"?\n"},
     {GROUPS "sites: { s: { rules: [ { forward: api, colour: red } ] } }\n",
      "2:40: unknown key \"colour\" in a rule, which may have match, forward, sticky, mirror, "
-     "files, redirect, "
+     "files, bucket, s3, redirect, "
      "respond, fallback, timeouts, retries, body_max, strip_prefix, rewrite, request_headers, "
      "response_headers, cors, compress, "
      "rate_limit, concurrency, basic_auth, auth\n"},
@@ -327,7 +327,7 @@ static const struct bad_file values_files[] = {
      "5:24: \"/a%zz\" is not a path pattern: \"%\" stands before two hexadecimal digits, and "
      "\"\\\" never in a path\n"
      "7:9: unknown key \"foo\" in a rule, which may have match, forward, sticky, mirror, files, "
-     "redirect, respond, "
+     "bucket, s3, redirect, respond, "
      "fallback, timeouts, retries, body_max, strip_prefix, rewrite, request_headers, "
      "response_headers, cors, compress, "
      "rate_limit, concurrency, basic_auth, auth\n"},
@@ -485,17 +485,16 @@ static const struct bad_file rules_files[] = {
     {SITE "    domains: a\n",
      "3:3: a site without rules: give it \"rules\", or one action such as forward\n"},
     {RULES "      - match: { path: /x }\n",
-     "5:9: a rule without an action: give it forward, files, redirect or respond\n"},
+     "5:9: a rule without an action: give it forward, files, bucket, s3, redirect or respond\n"},
     {RULES "      - forward: api\n"
            "        respond: 200\n",
      "6:9: a rule has one action, and this one has \"forward\" already: make two rules\n"},
     {RULES "      - forward: api\n"
-           "        bucket: x\n",
-     "6:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"
+           "        s3: {}\n",
      "6:9: a rule has one action, and this one has \"forward\" already: make two rules\n"},
     {RULES "      - forward: api\n"
            "        fallback: /x\n",
-     "6:9: \"fallback\" belongs to \"files\", and this rule has none\n"},
+     "6:9: \"fallback\" belongs to \"files\" or \"bucket\", and this rule has neither\n"},
     {RULES "      - files: { root: /, fallback: /a }\n"
            "        fallback: /b\n",
      "6:9: \"fallback\" stands here and in \"files\": keep one\n"},
@@ -506,7 +505,7 @@ static const struct bad_file rules_files[] = {
           "    rules: [ { respond: 200 } ]\n",
      "4:5: a rule's key on the site itself, which has \"rules\": move it into a rule\n"},
     {SITE "    retries: 1\n",
-     "4:5: a rule without an action: give it forward, files, redirect or respond\n"},
+     "4:5: a rule without an action: give it forward, files, bucket, s3, redirect or respond\n"},
 };
 
 static const struct bad_file references_files[] = {
@@ -634,25 +633,22 @@ static const struct bad_file services_files[] = {
 };
 
 static const struct bad_file later_files[] = {
-    {"buckets: {}\n"
+    {"buckets: { media: { build: {} } }\n"
      "databases: {}\n"
      "alerts: []\n"
      "backup: {}\n"
      "logs: {}\n",
-     "1:1: not yet: \"buckets\" (objects and front ends that Weir keeps) comes in a later version "
-     "of Weir\n"
+     "1:21: not yet: \"build\" (a front end that Weir builds into it) comes in a later version of "
+     "Weir\n"
      "2:1: not yet: \"databases\" (databases and their credentials) comes in a later version of "
      "Weir\n"
      "3:1: not yet: \"alerts\" (messages when something is wrong) comes in a later version of "
      "Weir\n"
      "4:1: not yet: \"backup\" (backups) comes in a later version of Weir\n"
      "5:1: not yet: \"logs\" (how long logs are kept) comes in a later version of Weir\n"},
-    {RULES "      - bucket: frontend\n"
+    {RULES "      - respond: 200\n"
            "        cache: { ttl: 1h }\n",
-     "5:9: not yet: \"bucket\" (files of a bucket) comes in a later version of Weir\n"
      "6:9: not yet: \"cache\" (a cache of responses) comes in a later version of Weir\n"},
-    {RULES "      - s3: {}\n",
-     "5:9: not yet: \"s3\" (the S3 API) comes in a later version of Weir\n"},
     {RULES "      - registry: {}\n",
      "5:9: not yet: \"registry\" (an image registry) comes in a later version of Weir\n"},
     {SERVICE "    command: x\n"

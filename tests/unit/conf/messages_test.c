@@ -4,6 +4,7 @@
 #include "bad_files.h"
 #include "bad_policies.h"
 #include "bad_proxies.h"
+#include "bad_store.h"
 #include "bad_tls.h"
 #include "base/cleanup.h"
 
@@ -39,6 +40,7 @@ MESSAGES_TEST(later)
 MESSAGES_TEST(policies)
 MESSAGES_TEST(tls)
 MESSAGES_TEST(proxies)
+MESSAGES_TEST(buckets)
 
 static void a_folder_that_does_not_exist_is_said_without_a_line(void **state)
 {
@@ -125,6 +127,7 @@ int main(void)
         cmocka_unit_test(policies),
         cmocka_unit_test(tls),
         cmocka_unit_test(proxies),
+        cmocka_unit_test(buckets),
         cmocka_unit_test(a_folder_that_does_not_exist_is_said_without_a_line),
         cmocka_unit_test(aliases_cannot_make_more_than_they_may),
         cmocka_unit_test(aliases_cannot_nest_deeper_than_they_may),

@@ -124,7 +124,8 @@ static void the_json_schema_is_whole(void **state)
     check_references(root, root);
     assert_non_null(follow(root, SLICE("properties/sites/additionalProperties")));
     assert_non_null(follow(root, SLICE("$defs/site/properties/forward")));
-    assert_null(follow(root, SLICE("properties/buckets")));
+    assert_non_null(follow(root, SLICE("properties/buckets")));
+    assert_null(follow(root, SLICE("properties/databases")));
 }
 
 static void a_full_buffer_is_reported(void **state)

@@ -1,0 +1,51 @@
+/*
+ * Buckets and what serves them: the parts of a snapshot that are about the object store. All slices
+ * lie in the snapshot's arena and end in NUL. Names follow Amazon's "General purpose buckets naming
+ * rules", without the prefixes and suffixes that Amazon keeps for itself.
+ */
+#pragma once
+
+#include "base/slice.h"
+#include "conf/place.h"
+
+#include <stdint.h>
+
+#define CONF_BUCKET_NAME_LEN_MAX 63
+#define CONF_BUCKET_KEY_LEN_MAX  1024
+
+/* A bucket of the file. Its name is unique. */
+struct conf_bucket {
+    struct conf_place place;
+    struct slice name;
+    uint64_t quota_bytes;     /* of all versions together; UINT64_MAX: no limit */
+    unsigned is_public;       /* anybody may read its objects */
+    unsigned is_versioned;    /* an object that is replaced or deleted stays as a version */
+    unsigned has_object_lock; /* versions may be kept from deletion; it is versioned then */
+};
+
+/* The store itself, one for all buckets. */
+struct conf_store {
+    struct slice folder;    /* absolute, not yet there perhaps; empty: `edge/store` of the state */
+    uint64_t reserve_bytes; /* with less free disk, writes are answered 507 */
+};
+
+/* The action `s3`. */
+struct conf_s3 {
+    struct slice *domains; /* lower case; below them the first label is a bucket; may be none */
+    unsigned domains_count;
+    struct slice region; /* that requests are signed for */
+};
+
+/* The action `bucket`: a site out of a bucket. */
+struct conf_bucket_site {
+    unsigned bucket; /* its number in the snapshot's `buckets` */
+    struct slice name;
+    struct slice index;      /* "index.html": what stands for a path that ends in '/' */
+    struct slice fallback;   /* a path that begins with '/', for navigations; or empty */
+    struct slice prefix;     /* before each key, as it is; or empty. No '/' first */
+    struct slice error_page; /* a path that begins with '/', sent with 404; or empty */
+};
+
+/* 3 to 63 lower-case letters, digits, '-' and '.', a letter or digit at each end and beside each
+ * dot, and no IPv4 address. */
+bool conf_is_bucket_name(struct slice text);

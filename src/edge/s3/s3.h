@@ -1,0 +1,9 @@
+/* The action `s3`: the S3 API for all buckets. */
+#pragma once
+
+#include "conf/snapshot.h"
+
+struct exchange;
+
+/* Answers the exchange; `s3` is the rule's, valid as long as the exchange holds its view. */
+void s3_run(struct exchange *exchange, const struct conf_s3 *s3);
