@@ -224,7 +224,8 @@ void sqlite_disk_destroy(struct sqlite_disk *sqlite_disk)
 }
 
 /* Untrusted bytes are no more than data: no functions out of a schema, each cell is looked at. */
-static const char settings[] = "PRAGMA temp_store=MEMORY;"
+static const char settings[] = "PRAGMA page_size=4096;"
+                               "PRAGMA temp_store=MEMORY;"
                                "PRAGMA cell_size_check=ON;"
                                "PRAGMA trusted_schema=OFF;"
                                "PRAGMA journal_mode=WAL;";

@@ -28,7 +28,10 @@
 struct sqlite3;
 struct sqlite_disk;
 
-/* Reserved at the end of each page. */
+/* Of each page; databases with others are not opened. */
+#define SQLITE_DISK_PAGE_BYTES 4096
+
+/* Reserved at its end. */
 #define SQLITE_DISK_RESERVED_BYTES 16
 
 /*

@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define PAGE_BYTES_MIN 512
-#define PAGE_BYTES_MAX 65536
+#define PAGE_BYTES     SQLITE_DISK_PAGE_BYTES
+#define LOOK_BYTES_MAX 100 /* the database's header */
 #define SECTOR_BYTES   4096
 
 /* Of SQLite's file format, "The Database Header". */
@@ -32,11 +32,9 @@ int sqlite_disk_code(int rc, int otherwise)
     return otherwise;
 }
 
-/* SQLite reads and writes databases by pages, but for a first look at the header. */
 static bool is_page(size_t len, uint64_t offset)
 {
-    return len >= PAGE_BYTES_MIN && len <= PAGE_BYTES_MAX && (len & (len - 1)) == 0 &&
-           offset % len == 0;
+    return len == PAGE_BYTES && offset % PAGE_BYTES == 0;
 }
 
 static int damage(struct vfs_file *file)
@@ -52,26 +50,30 @@ struct trailer {
 };
 _Static_assert(sizeof(struct trailer) == SQLITE_DISK_RESERVED_BYTES, "the trailer fills them");
 
-static struct trailer trailer_of(const void *page, size_t len, uint64_t offset)
+static struct trailer trailer_of(const void *page, uint64_t offset)
 {
-    uint64_t sum = page_sum(page, len - sizeof(struct trailer), offset / len);
+    uint64_t sum = page_sum(page, PAGE_BYTES - sizeof(struct trailer), offset / PAGE_BYTES);
     return (struct trailer){.sum = htole64(sum)};
 }
 
-static bool is_page_good(const void *page, size_t len, uint64_t offset)
+static bool is_page_good(const void *page, uint64_t offset)
 {
-    struct trailer wanted = trailer_of(page, len, offset);
-    return memcmp((const char *)page + len - sizeof wanted, &wanted, sizeof wanted) == 0;
+    struct trailer wanted = trailer_of(page, offset);
+    return memcmp((const char *)page + PAGE_BYTES - sizeof wanted, &wanted, sizeof wanted) == 0;
 }
 
-/* A database that has no pages yet is empty; one that has misses none. */
+/*
+ * A first look at the header, whose bytes are read again with the page, is not compared: power may
+ * have torn that page, with a whole one in the WAL. Whoever else wants no page was misled by it. A
+ * database that has no pages yet is empty; one that has misses none.
+ */
 static int check_main(struct vfs_file *file, const void *bytes, size_t len, size_t got,
                       uint64_t offset)
 {
     if (!is_page(len, offset))
-        return SQLITE_OK;
+        return len <= LOOK_BYTES_MAX ? SQLITE_OK : damage(file);
     if (got == len)
-        return is_page_good(bytes, len, offset) ? SQLITE_OK : damage(file);
+        return is_page_good(bytes, offset) ? SQLITE_OK : damage(file);
     bool is_empty = got == 0 && disk_size(file->file) == 0;
     return is_empty ? SQLITE_OK : damage(file);
 }
@@ -96,17 +98,18 @@ static int file_read(sqlite3_file *base, void *bytes, int amount, sqlite3_int64 
     return SQLITE_IOERR_SHORT_READ;
 }
 
-/* The page as SQLite has it, with its trailer in the place of what it keeps free. */
-static int write_page(struct vfs_file *file, const void *page, size_t len, uint64_t offset)
+/* The page as SQLite has it, with its trailer in the place of what it keeps free. Copied: a write
+ * of two parts that end within the page costs the kernel more. */
+static int write_page(struct vfs_file *file, const void *page, uint64_t offset)
 {
-    const char *bytes = page;
-    bool has_header = offset == 0 && memcmp(bytes, HEADER_MAGIC, sizeof HEADER_MAGIC) == 0;
-    if (has_header && bytes[RESERVED_OFFSET] != SQLITE_DISK_RESERVED_BYTES)
+    char whole[PAGE_BYTES];
+    memcpy(whole, page, sizeof whole);
+    bool has_header = offset == 0 && memcmp(whole, HEADER_MAGIC, sizeof HEADER_MAGIC) == 0;
+    if (has_header && whole[RESERVED_OFFSET] != SQLITE_DISK_RESERVED_BYTES)
         return -EINVAL; /* it was not told to keep any */
-    struct trailer trailer = trailer_of(page, len, offset);
-    struct iovec parts[] = {{.iov_len = len - sizeof trailer}, {&trailer, sizeof trailer}};
-    memcpy(&parts[0].iov_base, &page, sizeof page); /* it is only read */
-    return disk_write_parts(file->file, parts, 2, offset);
+    struct trailer trailer = trailer_of(page, offset);
+    memcpy(whole + PAGE_BYTES - sizeof trailer, &trailer, sizeof trailer);
+    return disk_write(file->file, whole, sizeof whole, offset);
 }
 
 static int file_write(sqlite3_file *base, const void *bytes, int amount, sqlite3_int64 at)
@@ -122,7 +125,7 @@ static int file_write(sqlite3_file *base, const void *bytes, int amount, sqlite3
     if (file->kind == FILE_WAL)
         rc = database_frames_begin(file->database, bytes, len, offset);
     if (rc == 0)
-        rc = file->kind == FILE_MAIN ? write_page(file, bytes, len, offset)
+        rc = file->kind == FILE_MAIN ? write_page(file, bytes, offset)
                                      : disk_write(file->file, bytes, len, offset);
     if (rc == 0 && file->kind == FILE_WAL)
         database_frames_end(file->database, bytes, len, offset);

@@ -102,15 +102,28 @@ static void the_database_is_in_the_wal_with_sums(void **state)
     disk_close(file);
 }
 
-static void a_database_without_room_for_sums_is_not_written(void **state)
+/* By SQLite's own call, as somebody might who does not know of the sums. */
+static int create_code(int reserved, const char *settings)
 {
     sqlite3 *db = NULL;
     assert_int_equal(
         sqlite3_open_v2("other.db", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "weir-test"),
         SQLITE_OK);
-    assert_int_equal(run(db, "CREATE TABLE t(x)"), SQLITE_IOERR);
+    assert_int_equal(sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved),
+                     SQLITE_OK);
+    must_run(db, settings);
+    int code = run(db, "CREATE TABLE t(x)");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return code;
+}
+
+static void a_database_without_room_for_sums_is_not_written(void **state)
+{
     (void)state;
+    assert_int_equal(create_code(0, "PRAGMA page_size=4096"), SQLITE_IOERR);
+    assert_int_equal(create_code(SQLITE_DISK_RESERVED_BYTES, "PRAGMA page_size=8192"),
+                     SQLITE_IOERR);
+    assert_int_equal(create_code(SQLITE_DISK_RESERVED_BYTES, "PRAGMA page_size=4096"), SQLITE_OK);
 }
 
 static void readers_see_what_was_when_they_began(void **state)
