@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/writer.h"
 #include "conf/errors.h"
+#include "conf/s3_keys.h"
 #include "os/file.h"
 #include "os/folder.h"
 #include "wire/http/date.h"
@@ -121,6 +122,19 @@ static int each_managed(const struct snapshot *snapshot, const char *state, visi
     return rc;
 }
 
+static int visit_s3_keys(const char *state, visit_file *visit, void *arg)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/" S3_KEYS_FILE, state);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return 0;
+    const struct wanted wanted = {.what = "the file of S3 keys",
+                                  .path = slice_of(path, (size_t)len),
+                                  .name = SLICE(S3_KEYS_NAME),
+                                  .may_be_missing = true};
+    return visit(arg, &wanted);
+}
+
 #define STAPLE_PREFIX       "ocsp-"
 #define STAPLE_DIGEST_BYTES 16
 
@@ -193,6 +207,8 @@ static int each_file(const struct snapshot *snapshot, const char *state, visit_f
         rc = each_of_group(&snapshot->groups[i].tls, visit, arg);
     if (rc == 0)
         rc = each_managed(snapshot, state, visit, arg);
+    if (rc == 0 && snapshot->has_s3)
+        rc = visit_s3_keys(state, visit, arg);
     return rc < 0 ? rc : each_staple(state, visit, arg);
 }
 
@@ -560,6 +576,18 @@ static int judge_listener(struct judging *judging, const struct conf_listener *l
     return rc < 0 || listener->identity == NULL ? rc : judge_identity(judging, listener->identity);
 }
 
+static int judge_s3_keys(struct judging *judging)
+{
+    struct s3_keys *keys = NULL;
+    struct error error = {0};
+    int rc = s3_keys_take(judging->bundle, &keys, &error);
+    s3_keys_unref(keys);
+    if (rc == 0 || rc == -ENOMEM)
+        return rc;
+    return conf_errors_add(judging->errors, (struct conf_place){0, 0},
+                           "%s in the state folder cannot be used: %s", S3_KEYS_FILE, error.text);
+}
+
 static int judge_all(struct judging *judging)
 {
     const struct snapshot *snapshot = judging->snapshot;
@@ -572,7 +600,7 @@ static int judge_all(struct judging *judging)
     }
     for (unsigned i = 0; rc == 0 && i < snapshot->groups_count; i++)
         rc = judge_group(judging, &snapshot->groups[i]);
-    return rc;
+    return rc < 0 ? rc : judge_s3_keys(judging);
 }
 
 static void release(struct judging *judging)

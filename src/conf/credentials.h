@@ -1,6 +1,7 @@
 /*
- * What a configuration's files of certificates and keys hold: gathered into a bundle by the
- * supervisor, and held against the sites that they are for.
+ * What a configuration's files of certificates and keys hold, those of the S3 API among them
+ * (conf/s3_keys.h): gathered into a bundle by the supervisor, and held against the sites that they
+ * are for.
  */
 #pragma once
 

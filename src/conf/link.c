@@ -605,6 +605,7 @@ static void link_rule(struct linking *linking, const struct draft_site *site,
         break;
     case CONF_ACTION_S3:
         link_s3(linking->reading, site, from, rule);
+        linking->snapshot->has_s3 = true;
         break;
     }
     link_policies(linking, site, from, rule);

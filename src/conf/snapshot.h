@@ -520,6 +520,7 @@ struct snapshot {
     struct conf_bucket *buckets;
     unsigned buckets_count;
     struct conf_store store;
+    bool has_s3;                 /* some rule serves the S3 API: its keys are wanted */
     struct conf_error *warnings; /* what is taken and should be known, by place */
     unsigned warnings_count;
 };

@@ -213,26 +213,34 @@ void edge_await_applied(struct edge *edge)
     edge->awaiting_applied = NULL;
 }
 
-/* Certificates alone. */
+/* Certificates and keys alone. */
 
 struct renewal {
     struct plane *plane;         /* borrowed: nothing else changes it meanwhile */
     const struct bundle *bundle; /* borrowed */
     struct identities *identities;
+    struct s3_keys *s3_keys; /* NULL: none */
     int result;
 };
 
 /* On an offload thread. */
-static void prepare_identities(void *arg)
+static void prepare_credentials(void *arg)
 {
     struct renewal *renewal = arg;
     renewal->result = identities_create(renewal->plane->snapshot, renewal->bundle,
                                         renewal->plane->identities, &renewal->identities);
+    if (renewal->result < 0)
+        return;
+    renewal->result = plane_read_s3_keys(renewal->bundle, &renewal->s3_keys);
+    if (renewal->result < 0)
+        identities_unref(renewal->identities);
 }
 
-static int switch_identities(struct edge_worker *worker, void *arg)
+static int switch_credentials(struct edge_worker *worker, void *arg)
 {
-    view_set_identities(worker->view, arg);
+    const struct renewal *renewal = arg;
+    view_set_identities(worker->view, renewal->identities);
+    view_set_s3_keys(worker->view, renewal->s3_keys);
     return 0;
 }
 
@@ -244,14 +252,17 @@ static void release_identities(void *arg)
 static int renew(struct edge *edge, const struct bundle *bundle)
 {
     struct renewal renewal = {.plane = edge->plane, .bundle = bundle};
-    int rc = offload(prepare_identities, &renewal);
+    int rc = offload(prepare_credentials, &renewal);
     if (rc == 0)
         rc = renewal.result;
     if (rc < 0)
         return rc;
     struct identities *before = edge->plane->identities;
+    struct s3_keys *keys_before = edge->plane->s3_keys;
     plane_set_identities(edge->plane, renewal.identities);
-    (void)workers_each(edge, switch_identities, renewal.identities);
+    edge->plane->s3_keys = renewal.s3_keys;
+    (void)workers_each(edge, switch_credentials, &renewal);
+    s3_keys_unref(keys_before);
     if (offload(release_identities, before) < 0)
         identities_unref(before);
     return 0;

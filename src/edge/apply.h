@@ -21,8 +21,8 @@ struct edge;
 int edge_apply(struct edge *edge, struct slice text, const struct bundle *bundle,
                const struct edge_socket *sockets, unsigned sockets_count, struct error *ret_error);
 
-/* Only the certificates and keys are others: handshakes that begin from then on show them. 0,
- * -EBUSY, or another error, told: nothing has changed. */
+/* Only the certificates and keys are others: handshakes that begin from then on show them, and
+ * requests by S3 are held against them. 0, -EBUSY, or another error, told: nothing has changed. */
 int edge_renew_credentials(struct edge *edge, const struct bundle *bundle, struct error *ret_error);
 
 /* On a fiber of worker 0 that is not cancelled: returns once no change is under way. */

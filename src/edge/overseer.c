@@ -22,12 +22,13 @@
 #define TEXT_BYTES_MAX 16777216
 #define ANSWER_BYTES   1024
 
-/* A fiber that asked for a reload. */
+/* A fiber that asked for a reload or a refresh. */
 struct asker {
     struct list link;
     struct fiber *fiber;
     char *room;
     size_t room_len;
+    uint64_t number; /* of a refresh */
     bool is_told;
     int result;
 };
@@ -39,10 +40,12 @@ struct overseer {
     struct io io;        /* to the supervisor; closed: none */
     struct fiber *fiber; /* that reads from it */
     struct list askers;
-    struct list keepers;   /* struct asker, of maintenance; in the order of their answers */
-    unsigned keepers_gone; /* answers that nobody waits for any more */
-    bool owes_maintenance; /* it changed while there was no supervisor */
-    int next_fd;           /* a connection that waits for the fiber to end; -1: none */
+    struct list refreshers; /* struct asker */
+    uint64_t refreshes;     /* that were asked for */
+    struct list keepers;    /* struct asker, of maintenance; in the order of their answers */
+    unsigned keepers_gone;  /* answers that nobody waits for any more */
+    bool owes_maintenance;  /* it changed while there was no supervisor */
+    int next_fd;            /* a connection that waits for the fiber to end; -1: none */
 };
 
 static void say(struct overseer *overseer, const char *kind, const char *text)
@@ -168,6 +171,21 @@ static void tell_askers(struct overseer *overseer, int result, struct slice text
         tell_asker(CONTAINER_OF(link, struct asker, link), result, text);
 }
 
+/* Those who asked later, when the files were read already, wait for the next one. */
+static void tell_refreshers(struct overseer *overseer, struct slice rest)
+{
+    struct slice number, verdict;
+    uint64_t upto = 0;
+    if (!slice_cut(&rest, '\n', &number) || slice_parse_u64(number, &upto) < 0 ||
+        !slice_cut(&rest, '\n', &verdict))
+        return;
+    LIST_FOR_EACH (&overseer->refreshers, link) {
+        struct asker *asker = CONTAINER_OF(link, struct asker, link);
+        if (asker->number <= upto)
+            tell_asker(asker, slice_equal(verdict, SLICE("ok")) ? 0 : -EINVAL, rest);
+    }
+}
+
 static void tell_keeper(struct overseer *overseer, struct slice why)
 {
     if (overseer->keepers_gone > 0)
@@ -249,6 +267,8 @@ static void hear(struct overseer *overseer, struct passing *message)
     } else if (slice_equal(kind, SLICE("retire"))) {
         edge_retire(overseer->edge);
         say(overseer, "retired", "");
+    } else if (slice_equal(kind, SLICE("refreshed"))) {
+        tell_refreshers(overseer, rest);
     } else if (slice_equal(kind, SLICE("told")) && slice_cut(&rest, '\n', &verdict)) {
         tell_askers(overseer, slice_equal(verdict, SLICE("ok")) ? 0 : -EINVAL, rest);
     } else {
@@ -281,6 +301,8 @@ static void listen_to(void *arg)
     memory_free(message);
     io_close(&overseer->io);
     tell_askers(overseer, -ENOTCONN, SLICE("the supervisor has gone"));
+    LIST_FOR_EACH (&overseer->refreshers, link)
+        tell_asker(CONTAINER_OF(link, struct asker, link), -ENOTCONN, SLICE(""));
     LIST_FOR_EACH (&overseer->keepers, link)
         tell_asker(CONTAINER_OF(link, struct asker, link), -ENOTCONN, SLICE(""));
     overseer->keepers_gone = 0;
@@ -315,6 +337,7 @@ int overseer_start(struct edge *edge, int listening_fd)
     overseer->listening_fd = listening_fd;
     overseer->next_fd = -1;
     list_init(&overseer->askers);
+    list_init(&overseer->refreshers);
     list_init(&overseer->keepers);
     io_init(&overseer->io, NULL);
     int rc = acceptor_start(&overseer->acceptor, listening_fd, accept_supervisor);
@@ -362,18 +385,39 @@ void overseer_ask_log(struct edge *edge)
         say(overseer, "rotated", "");
 }
 
+static int ask(struct overseer *overseer, struct list *askers, struct asker *asker,
+               struct slice message, int64_t deadline_ms)
+{
+    asker->fiber = fiber_current();
+    list_append(askers, &asker->link);
+    int rc = passing_send(&overseer->io, message, NULL, 0, deadline_ms);
+    while (rc == 0 && !asker->is_told)
+        rc = fiber_wait(deadline_ms);
+    list_remove(&asker->link);
+    return asker->is_told ? asker->result : rc;
+}
+
 int overseer_ask_reload(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len)
 {
     struct overseer *overseer = edge->overseer;
+    struct asker asker = {.room = room, .room_len = room_len};
     if (overseer == NULL || !io_is_open(&overseer->io))
         return -ENOTCONN;
-    struct asker asker = {.fiber = fiber_current(), .room = room, .room_len = room_len};
-    list_append(&overseer->askers, &asker.link);
-    int rc = passing_send(&overseer->io, SLICE("reload\n"), NULL, 0, deadline_ms);
-    while (rc == 0 && !asker.is_told)
-        rc = fiber_wait(deadline_ms);
-    list_remove(&asker.link);
-    return asker.is_told ? asker.result : rc;
+    return ask(overseer, &overseer->askers, &asker, SLICE("reload\n"), deadline_ms);
+}
+
+int overseer_ask_refresh(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len)
+{
+    struct overseer *overseer = edge->overseer;
+    struct asker asker = {.room = room, .room_len = room_len};
+    char message[40];
+    if (overseer == NULL || !io_is_open(&overseer->io))
+        return -ENOTCONN;
+    asker.number = ++overseer->refreshes;
+    int len =
+        snprintf(message, sizeof message, "refresh\n%llu\n", (unsigned long long)asker.number);
+    return ask(overseer, &overseer->refreshers, &asker, slice_of(message, (size_t)len),
+               deadline_ms);
 }
 
 int overseer_keep_maintenance(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len)

@@ -15,6 +15,8 @@
  *   maintenance  a descriptor: the sites that are closed, as maintenance_save writes them, in place
  *             of what is known here. Not answered.
  *   kept      the answer to maintenance; with a text: it could not be kept
+ *   refreshed  a number, then ok or failed, each on a line, then a text: what came of the files of
+ *             certificates and keys that were asked for by that refresh and those before it.
  *   told      ok or failed on a line, then a text: what came of a reload that was asked for.
  * From the edge:
  *   applied   the new configuration, or what the new bundle holds, serves
@@ -26,6 +28,7 @@
  *   rotated   SIGUSR1 came here: a descriptor for the access log is wanted. Answered by log.
  *   maintenance  a descriptor: the sites that are closed from now on, to be kept for the next edge
  *   reload    somebody asks by the admin API: read the file again
+ *   refresh   a number, from 1 up: the same for the files of certificates and keys alone
  */
 #pragma once
 
@@ -60,3 +63,9 @@ int overseer_keep_maintenance(struct edge *edge, int64_t deadline_ms, char *room
  * -ECANCELED. The text is copied into `room` (ends in NUL).
  */
 int overseer_ask_reload(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len);
+
+/*
+ * The same for the files of certificates and keys alone: on 0 what stood in them when it was called
+ * serves, on every worker.
+ */
+int overseer_ask_refresh(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len);

@@ -140,6 +140,20 @@ static int make_identities(struct making *making)
     return rc;
 }
 
+int plane_read_s3_keys(const struct bundle *bundle, struct s3_keys **ret_keys)
+{
+    struct error error = {0};
+    struct s3_keys *keys = NULL;
+    int rc = s3_keys_take(bundle, &keys, &error);
+    if (rc == -ENOMEM)
+        return rc;
+    if (rc < 0)
+        log_error("nobody has a key for the S3 API: %s cannot be used: %s", S3_KEYS_FILE,
+                  error.text);
+    *ret_keys = keys;
+    return 0;
+}
+
 /* The error of a listener tells itself; all others are of memory. */
 static int make_parts(struct making *making)
 {
@@ -155,6 +169,8 @@ static int make_parts(struct making *making)
         rc = proxies_create(plane->snapshot, making->parts->hash_key, &plane->proxies);
     if (rc == 0)
         rc = make_identities(making);
+    if (rc == 0)
+        rc = plane_read_s3_keys(making->parts->bundle, &plane->s3_keys);
     if (rc < 0)
         return error_set_errno(making->error, rc, "cannot set up the configuration");
     *making->error = (struct error){0};
@@ -228,6 +244,7 @@ void plane_unref(struct plane *plane)
     gates_destroy(plane->snapshot, plane->gates);
     proxies_destroy(plane->snapshot, plane->proxies);
     identities_unref(plane->identities);
+    s3_keys_unref(plane->s3_keys);
     memory_free(plane->groups);
     memory_free(plane->listeners);
     snapshot_unref(plane->snapshot);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "conf/s3_keys.h"
 #include "edge/edge.h"
 #include "edge/forward/target.h"
 #include "edge/listener.h"
@@ -24,6 +25,7 @@ struct plane {
     struct listener **listeners; /* owned; one for each of the snapshot's, each counted */
     unsigned listeners_count;
     struct identities *identities; /* counted; worker 0's to change, when there are others */
+    struct s3_keys *s3_keys;       /* the same; NULL: none */
 };
 
 struct plane_parts {
@@ -43,6 +45,10 @@ struct plane_parts {
  */
 int plane_create(const struct plane_parts *parts, struct plane **ret_plane,
                  struct error *ret_error);
+
+/* Those of the bundle. What cannot be used, which was told by whoever checked it, is logged and
+ * left out. 0 or -ENOMEM. */
+int plane_read_s3_keys(const struct bundle *bundle, struct s3_keys **ret_keys);
 
 /* On worker 0: other certificates and keys. The plane's reference to those before is the caller's
  * from then on. */

@@ -54,6 +54,7 @@ int view_create(struct plane *plane, const struct view *previous, struct view **
     view->references = 1;
     view->plane = plane_ref(plane);
     view->identities = identities_ref(plane->identities);
+    view->s3_keys = s3_keys_ref(plane->s3_keys);
     view->balancers = memory_alloc_array(plane->groups_count + 1, sizeof(struct shared_balancer *));
     SCOPED(map_finish) struct map known;
     int rc = index_balancers(&known, previous);
@@ -93,6 +94,13 @@ void view_set_identities(struct view *view, struct identities *identities)
     identities_unref(before);
 }
 
+void view_set_s3_keys(struct view *view, struct s3_keys *keys)
+{
+    struct s3_keys *before = view->s3_keys;
+    view->s3_keys = s3_keys_ref(keys);
+    s3_keys_unref(before);
+}
+
 void view_unref(struct view *view)
 {
     if (view == NULL || --view->references > 0)
@@ -101,6 +109,7 @@ void view_unref(struct view *view)
         release_balancer(view->balancers[i]);
     memory_free(view->balancers);
     identities_unref(view->identities);
+    s3_keys_unref(view->s3_keys);
     plane_unref(view->plane);
     memory_free(view);
 }

@@ -22,6 +22,8 @@ struct view {
     struct plane *plane;                /* counted */
     struct shared_balancer **balancers; /* counted; by the plane's groups */
     struct identities *identities;      /* counted; the plane's, or later ones */
+    struct s3_keys *s3_keys; /* the same; NULL: none. A key of it is borrowed until its fiber waits:
+                                others may take their place meanwhile */
 };
 
 /*
@@ -32,6 +34,9 @@ int view_create(struct plane *plane, const struct view *previous, struct view **
 
 /* Handshakes show these from now on, with targets too. */
 void view_set_identities(struct view *view, struct identities *identities);
+
+/* Requests by S3 are held against these from now on. NULL: none. */
+void view_set_s3_keys(struct view *view, struct s3_keys *keys);
 
 /* From now on the view's plane says what its balancers do. */
 void view_configure(struct view *view);

@@ -109,16 +109,26 @@ static int read_bundle(const struct place *place, const struct snapshot *snapsho
     return 0;
 }
 
+/* With its line, where it stands in one. */
+static void tell_fault(const char *file, const struct conf_error *error, struct buffer *told)
+{
+    char line[32] = "";
+    if (error->place.line > 0)
+        (void)snprintf(line, sizeof line, ", line %u", error->place.line);
+    log_error("%s%s: %.*s", file, line, SLICE_ARG(error->text));
+    if (told != NULL)
+        (void)buffer_format(told, "%s%s: %.*s\n", file, line, SLICE_ARG(error->text));
+}
+
 int credentials_read(const struct place *place, const struct snapshot *snapshot,
-                     struct credentials *ret_credentials)
+                     struct buffer *told, struct credentials *ret_credentials)
 {
     SCOPED(conf_errors_finish) struct conf_errors errors;
     conf_errors_init(&errors);
     int rc = read_bundle(place, snapshot, false, &errors, NULL, ret_credentials);
     for (unsigned i = 0; i < errors.count; i++)
-        log_error("%s, line %u: %.*s", place->file, errors.at[i].place.line,
-                  SLICE_ARG(errors.at[i].text));
-    return rc == -EINVAL ? rc : tell_unread("certificates", rc, NULL);
+        tell_fault(place->file, &errors.at[i], told);
+    return rc == -EINVAL ? rc : tell_unread("certificates", rc, told);
 }
 
 static int make(parse_text *parse_by, const struct place *place, struct slice text,

@@ -61,10 +61,10 @@ int configuration_keep(const struct configuration *configuration, const char *pa
 int configuration_read_kept(const char *path, const struct place *place, int64_t *ret_accepted_s,
                             struct configuration *ret_configuration);
 
-/* Only the files of certificates and keys, again. What is wrong with them is told by their paths.
- * As configuration_read. */
+/* Only the files of certificates and keys, again. What is wrong with them is logged by their paths,
+ * and added to *told (may be NULL). As configuration_read. */
 int credentials_read(const struct place *place, const struct snapshot *snapshot,
-                     struct credentials *ret_credentials);
+                     struct buffer *told, struct credentials *ret_credentials);
 
 /* In a child, which closes its `fd`. The bundle is initialised. 0 or an error, which was told. */
 int credentials_take(int fd, struct bundle *bundle);

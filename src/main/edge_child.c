@@ -158,6 +158,16 @@ void edge_child_tell_maintenance(struct edge_child *child)
                        loop_deadline(ADOPT_MS));
 }
 
+static void ask_refresh(struct edge_child *child, struct slice number)
+{
+    struct slice line = {0};
+    uint64_t asked;
+    if (!slice_cut(&number, '\n', &line) || slice_parse_u64(line, &asked) < 0)
+        return;
+    child->refresh_asked = asked;
+    reload_ask_credentials(child->self);
+}
+
 /* What the edge says that is no answer. */
 static bool is_wish(struct edge_child *child, struct passing *message)
 {
@@ -166,6 +176,8 @@ static bool is_wish(struct edge_child *child, struct passing *message)
         edge_child_reopen_log(child);
     else if (slice_equal(kind, SLICE("reload")))
         reload_ask(child->self);
+    else if (slice_equal(kind, SLICE("refresh")))
+        ask_refresh(child, rest);
     else if (slice_equal(kind, SLICE("maintenance")))
         keep_maintenance(child, message);
     else
@@ -451,15 +463,29 @@ void edge_child_retire(struct edge_child *child)
         (void)process_terminate(&child->process);
 }
 
-void edge_child_tell(struct edge_child *child, bool is_ok, struct slice text)
+/* `head` is the message's first lines, the text what fits behind them. */
+static void tell(struct edge_child *child, const char *head, struct slice text)
 {
     SCOPED(buffer_finish) struct buffer message;
     buffer_init(&message, PASSING_BYTES_MAX);
-    if (child->hearing == NULL ||
-        buffer_format(&message, "told\n%s\n", is_ok ? "ok" : "failed") < 0)
+    if (child->hearing == NULL || buffer_append(&message, slice_of_cstr(head)) < 0)
         return;
     size_t room = PASSING_BYTES_MAX - message.len;
     if (buffer_append(&message, slice_first(text, text.len < room ? text.len : room)) == 0)
         (void)passing_send(&child->overseer, buffer_slice(&message), NULL, 0,
                            loop_deadline(ADOPT_MS));
+}
+
+void edge_child_tell(struct edge_child *child, bool is_ok, struct slice text)
+{
+    tell(child, is_ok ? "told\nok\n" : "told\nfailed\n", text);
+}
+
+void edge_child_tell_refreshed(struct edge_child *child, uint64_t number, bool is_ok,
+                               struct slice text)
+{
+    char head[64];
+    (void)snprintf(head, sizeof head, "refreshed\n%llu\n%s\n", (unsigned long long)number,
+                   is_ok ? "ok" : "failed");
+    tell(child, head, text);
 }

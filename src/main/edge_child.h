@@ -28,6 +28,8 @@ struct edge_child {
     uint64_t start_ticks;
     uint64_t digest;             /* of the configuration that it serves */
     uint64_t credentials_digest; /* of the bundle that it has; 0: not known */
+    uint64_t refresh_asked;      /* the last refresh that it asked for; 0: none waits */
+    uint64_t refresh_under_way;  /* the last one of those that is being done; 0: none */
 };
 
 /*
@@ -76,6 +78,10 @@ void edge_child_retire(struct edge_child *child);
 
 /* What came of a reload, for those who asked for it through the edge. */
 void edge_child_tell(struct edge_child *child, bool is_ok, struct slice text);
+
+/* What came of the files of certificates and keys, for those who asked up to that number. */
+void edge_child_tell_refreshed(struct edge_child *child, uint64_t number, bool is_ok,
+                               struct slice text);
 
 struct edge_child *edge_child_ref(struct edge_child *child);
 void edge_child_unref(struct edge_child *child); /* NULL is fine */

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define WATCH_MS       5000
@@ -146,40 +147,103 @@ static void reload_once(struct supervisor *self)
     edge_child_unref(asked);
 }
 
-/* Certificates. */
+/* Certificates and keys. */
 
-static int hand_over_credentials(struct supervisor *self, const struct credentials *credentials)
+static int hand_over_credentials(struct supervisor *self, const struct credentials *credentials,
+                                 struct error *error)
 {
-    struct error error = {0};
     struct edge_child *current = self->current;
     if (current == NULL) /* the next one starts with them */
         return 0;
     edge_child_ref(current);
-    int rc = edge_child_renew_credentials(current, credentials, &error);
+    int rc = edge_child_renew_credentials(current, credentials, error);
     edge_child_unref(current);
     if (rc < 0)
-        log_error("the certificates stay as they were: %s", error.text);
+        log_error("certificates and keys stay as they were: %s", error->text);
     return rc;
 }
 
-static void renew_credentials(struct supervisor *self)
+static void send_credentials(struct supervisor *self)
 {
+    struct error error = {0};
+    (void)hand_over_credentials(self, &self->configuration.credentials, &error);
+}
+
+/* One that was not reached the last time has others than those at hand. */
+static bool are_new(const struct supervisor *self, const struct credentials *next)
+{
+    return next->digest != self->configuration.credentials.digest ||
+           (self->current != NULL && self->current->credentials_digest != next->digest);
+}
+
+/* What is wrong is logged, and added to *told. 0 or an error. */
+static int renew_credentials(struct supervisor *self, struct buffer *told)
+{
+    struct error error = {0};
     struct credentials next, *have = &self->configuration.credentials;
     uint64_t stamp = credentials_stamp(self->configuration.snapshot, self->place.state);
-    int rc = credentials_read(&self->place, self->configuration.snapshot, &next);
+    int rc = credentials_read(&self->place, self->configuration.snapshot, told, &next);
     if (rc < 0)
-        log_error("the certificates stay as they were, for the files of some are wrong");
-    bool has_changed = rc == 0 && next.digest != have->digest;
+        log_error("certificates and keys stay as they were, for some files are wrong");
+    bool has_changed = rc == 0 && are_new(self, &next);
     if (has_changed)
-        rc = hand_over_credentials(self, &next);
+        rc = hand_over_credentials(self, &next, &error);
+    if (error.code < 0)
+        (void)buffer_format(told, "%s\n", error.text);
     have->stamp = stamp; /* what is wrong is told once */
     if (rc == 0 && has_changed) {
         (void)close(have->fd);
         *have = next;
-        log_info("new certificates serve since now");
+        log_info("new certificates or keys serve since now");
     } else if (rc == 0 || has_changed) {
         (void)close(next.fd);
     }
+    return rc;
+}
+
+/* Whoever asks from now on may mean a later state of the files. */
+static void begin_refresh(struct supervisor *self)
+{
+    LIST_FOR_EACH (&self->edges, link) {
+        struct edge_child *child = CONTAINER_OF(link, struct edge_child, link);
+        child->refresh_under_way = child->refresh_asked;
+        child->refresh_asked = 0;
+    }
+}
+
+static struct edge_child *find_asker(struct supervisor *self)
+{
+    LIST_FOR_EACH (&self->edges, link) {
+        struct edge_child *child = CONTAINER_OF(link, struct edge_child, link);
+        if (child->refresh_under_way > 0)
+            return child;
+    }
+    return NULL;
+}
+
+/* The list may change while one is told. */
+static void end_refresh(struct supervisor *self, int rc, const struct buffer *told)
+{
+    struct edge_child *child;
+    struct slice text = rc == 0 ? SLICE("the files of certificates and keys were read again")
+                        : told->len > 0 ? buffer_slice(told)
+                                        : slice_of_cstr(strerror(-rc));
+    while ((child = find_asker(self)) != NULL) {
+        uint64_t number = child->refresh_under_way;
+        child->refresh_under_way = 0;
+        edge_child_ref(child);
+        edge_child_tell_refreshed(child, number, rc == 0, text);
+        edge_child_unref(child);
+    }
+}
+
+static void refresh(struct supervisor *self)
+{
+    SCOPED(buffer_finish) struct buffer told;
+    buffer_init(&told, TOLD_BYTES_MAX);
+    begin_refresh(self);
+    int rc = renew_credentials(self, &told);
+    end_refresh(self, rc, &told);
 }
 
 static void watch_main(void *arg)
@@ -213,10 +277,10 @@ static void reload_main(void *arg)
             reload_once(self);
         } else if (self->credentials_are_unsent) {
             self->credentials_are_unsent = false;
-            (void)hand_over_credentials(self, &self->configuration.credentials);
+            send_credentials(self);
         } else {
             self->credentials_are_wanted = false;
-            renew_credentials(self);
+            refresh(self);
         }
     }
 }

@@ -157,7 +157,7 @@ def test_a_new_certificate_is_taken_up_by_itself(weir, authority):
     _put(edge, new)
     wait.until(lambda: certificates.serial(edge.port, "a.test") ==
                certificates.serial_of(new[0]), "the new certificate")
-    edge.wait_for_log("new certificates serve since now")
+    edge.wait_for_log("new certificates or keys serve since now")
     # Neither a reload nor a new process: a connection that was open goes on.
     assert edge.status()["pid"] == pid
     assert certificates.ask(before, "a.test")[0] == 200
@@ -236,7 +236,7 @@ def test_files_that_become_wrong_are_told_once_and_change_nothing(weir, authorit
     old = authority.make("a.test")
     edge = weir.edge(_site(), files=_files(old))
     (edge.folder / "a.pem").write_text("not a certificate\n")
-    edge.wait_for_log("the certificates stay as they were")
+    edge.wait_for_log("certificates and keys stay as they were")
     assert certificates.serial(edge.port, "a.test") == certificates.serial_of(old[0])
 
 

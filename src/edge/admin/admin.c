@@ -15,6 +15,7 @@ const struct admin_route admin_routes[] = {
     {"GET", "/v1/groups/{name}/targets", targets_get},
     {"PUT", "/v1/groups/{name}/targets", targets_put},
     {"POST", "/v1/reload", reload_post},
+    {"POST", "/v1/credentials", credentials_post},
     {"PUT", "/v1/sites/{name}/maintenance", maintenance_put},
     {"DELETE", "/v1/sites/{name}/maintenance", maintenance_delete},
     {"PUT", "/v1/challenges/http/{name}", challenge_http_put},

@@ -1,4 +1,5 @@
-/* POST /v1/reload: the supervisor reads the file again; the answer is what came of it. */
+/* POST /v1/reload: the supervisor reads the file again; POST /v1/credentials: those of certificates
+ * and keys alone. The answer is what came of it. */
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "edge/admin/reply.h"
@@ -22,16 +23,16 @@ static void render(struct writer *writer, const void *arg)
     write_char(writer, '\n');
 }
 
-void reload_post(struct exchange *exchange, struct slice name)
+typedef int ask_supervisor(struct edge *edge, int64_t deadline_ms, char *room, size_t room_len);
+
+static void ask_and_reply(struct exchange *exchange, ask_supervisor *ask)
 {
     SCOPED_FREE char *text = memory_alloc(ANSWER_BYTES);
-    (void)name;
     if (text == NULL) {
         exchange_respond_error(exchange, 503, "out of memory for this request");
         return;
     }
-    int rc = overseer_ask_reload(edge_worker_current()->edge, loop_deadline(PATIENCE_MS), text,
-                                 ANSWER_BYTES);
+    int rc = ask(edge_worker_current()->edge, loop_deadline(PATIENCE_MS), text, ANSWER_BYTES);
     switch (rc) {
     case 0:
         reply_document(exchange, REPLY_JSON, render, text);
@@ -51,4 +52,16 @@ void reload_post(struct exchange *exchange, struct slice name)
         exchange_break(exchange);
         break;
     }
+}
+
+void reload_post(struct exchange *exchange, struct slice name)
+{
+    (void)name;
+    ask_and_reply(exchange, overseer_ask_reload);
+}
+
+void credentials_post(struct exchange *exchange, struct slice name)
+{
+    (void)name;
+    ask_and_reply(exchange, overseer_ask_refresh);
 }

@@ -22,6 +22,7 @@ void status_get(struct exchange *exchange, struct slice name);
 void targets_get(struct exchange *exchange, struct slice name);
 void targets_put(struct exchange *exchange, struct slice name);
 void reload_post(struct exchange *exchange, struct slice name);
+void credentials_post(struct exchange *exchange, struct slice name);
 void maintenance_put(struct exchange *exchange, struct slice name);
 void maintenance_delete(struct exchange *exchange, struct slice name);
 void challenge_http_put(struct exchange *exchange, struct slice name);

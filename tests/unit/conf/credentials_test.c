@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "conf/credentials.h"
+#include "conf/s3_keys.h"
 #include "os/file.h"
 #include "os/folder.h"
 
@@ -198,12 +199,59 @@ static void every_allocation_may_fail(void **state)
     snapshot_unref(snapshot);
 }
 
+/* Only where some rule serves S3; a missing file is no fault, a wrong one is told. */
+static void keys_of_s3_come_along(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule, *keys;
+        int rc;
+        bool is_there;
+    } cases[] = {
+        {"s3: {}", NULL, 0, false},
+        {"s3: {}", "{\"keys\":[]}", 0, true},
+        {"respond: 200", "{\"keys\":[]}", 0, false},
+        {"respond: 200", "broken", 0, false},
+        {"s3: {}", "broken", -EINVAL, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        SCOPED(bundle_finish) struct bundle bundle;
+        SCOPED(conf_errors_finish) struct conf_errors errors;
+        SCOPED(conf_errors_finish) struct conf_errors warnings;
+        char text[128], file[128];
+        struct snapshot *snapshot = NULL;
+        struct slice content;
+        bundle_init(&bundle);
+        conf_errors_init(&errors);
+        conf_errors_init(&warnings);
+        (void)snprintf(text, sizeof text, "listeners: { l: \":80\" }\nsites: { a: { %s } }\n",
+                       cases[i].rule);
+        (void)snprintf(file, sizeof file, "%s/weir.yaml", folder);
+        assert_int_equal(
+            snapshot_parse(slice_of_cstr(file), slice_of_cstr(text), &snapshot, &errors), 0);
+        uint64_t before = credentials_stamp(snapshot, folder);
+        if (cases[i].keys != NULL)
+            put(S3_KEYS_FILE, cases[i].keys, "");
+        assert_true((before != credentials_stamp(snapshot, folder)) ==
+                    (snapshot->has_s3 && cases[i].keys != NULL));
+        assert_int_equal(credentials_gather(snapshot, folder, &bundle, &errors), 0);
+        assert_true(bundle_find(&bundle, SLICE(S3_KEYS_NAME), &content) == cases[i].is_there);
+        assert_int_equal(credentials_check(snapshot, &bundle, 0, &errors, &warnings), cases[i].rc);
+        assert_true(cases[i].rc == 0 ||
+                    slice_equal(errors.at[0].text,
+                                SLICE("s3-keys.json in the state folder cannot be used: it is no "
+                                      "JSON")));
+        snapshot_unref(snapshot);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_is_told_with_its_line),
         cmocka_unit_test(managed_ones_are_gathered_when_they_are_there),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(keys_of_s3_come_along),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
