@@ -43,7 +43,7 @@ static int read_part(const struct xml_element *element, struct s3_fault *fault,
 #undef FIELD
     };
     struct s3_part part = {0};
-    uint64_t number;
+    uint64_t number = 0;
     int rc = s3_fields_take_some(element, fields, COUNT_OF(fields), fault);
     if (rc == 0)
         rc = s3_number(fields[PART_NUMBER].found, INT32_MAX, fault, &number);
