@@ -10,4 +10,5 @@ int cli_init(int argc, const char **argv);
 int cli_logs(int argc, const char **argv);
 int cli_reload(int argc, const char **argv);
 int cli_maintenance(int argc, const char **argv);
+int cli_s3(int argc, const char **argv);
 int cli_status(int argc, const char **argv);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STATE_MODE 0700
+
 static bool tell_missing(const char *command, const char *file, int rc)
 {
     if (rc == -ENOENT)
@@ -62,4 +64,14 @@ bool place_path(const struct place *place, const char *name, char ret_path[stati
 {
     int len = snprintf(ret_path, PATH_MAX, "%s/%s", place->state, name);
     return len > 0 && len < PATH_MAX;
+}
+
+int place_make_state(const struct place *place)
+{
+    char path[PATH_MAX];
+    struct file_info info;
+    int rc = folder_make(place->state, STATE_MODE);
+    if (rc == 0 && place_path(place, ".gitignore", path) && file_stat(path, &info) < 0)
+        rc = file_replace(path, SLICE("*\n"), 0600);
+    return rc;
 }

@@ -33,5 +33,8 @@ struct place {
 bool place_find(const char *command, const char *file, const char *state, bool must_exist,
                 struct place *ret_place);
 
+/* Makes the state folder, for its owner alone, and keeps it out of git. 0 or -errno. */
+int place_make_state(const struct place *place);
+
 /* "STATE/name". Returns false when that is too long. */
 bool place_path(const struct place *place, const char *name, char ret_path[static PATH_MAX]);

@@ -277,11 +277,7 @@ static void supervisor_main(void *arg)
 
 static int make_state(struct supervisor *self)
 {
-    char path[PATH_MAX];
-    struct file_info info;
-    int rc = folder_make(self->place.state, STATE_MODE);
-    if (rc == 0 && place_path(&self->place, ".gitignore", path) && file_stat(path, &info) < 0)
-        rc = file_replace(path, SLICE("*\n"), 0600);
+    int rc = place_make_state(&self->place);
     if (rc < 0)
         log_error("cannot make the state folder %s: %s; --state FOLDER names another",
                   self->place.state, strerror(-rc));

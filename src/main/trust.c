@@ -137,14 +137,9 @@ static int export_all(const struct trust *trust)
     return 0;
 }
 
-/* As the supervisor makes it, so that whoever comes first does it right. */
 static int make_state(const struct trust *trust, struct error *error)
 {
-    char path[PATH_MAX];
-    struct file_info info;
-    int rc = folder_make(trust->place.state, 0700);
-    if (rc == 0 && place_path(&trust->place, ".gitignore", path) && file_stat(path, &info) < 0)
-        rc = file_replace(path, SLICE("*\n"), 0600);
+    int rc = place_make_state(&trust->place);
     return rc < 0 ? error_set_errno(error, rc, "cannot make %s", trust->place.state) : 0;
 }
 
