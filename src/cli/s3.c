@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PATIENCE_MS      70000
 #define ANSWER_BYTES_MAX (1 << 20)
@@ -100,7 +99,7 @@ static void print_new(const struct s3_key *key, const char *url, struct slice re
 {
     printf("access_key %.*s\nsecret_key %.*s\n", SLICE_ARG(key->access_key),
            SLICE_ARG(key->secret_key));
-    if (!self_has_terminal(STDOUT_FILENO))
+    if (!self_has_terminal(1))
         return;
     printf("\nThe secret is not shown again. For aws-cli, boto3 and others:\n\n"
            "export AWS_ACCESS_KEY_ID=%.*s\nexport AWS_SECRET_ACCESS_KEY=%.*s\n",
