@@ -170,7 +170,7 @@ static int print_list(const struct s3_keys *keys)
         rc = add_row(&table, &keys->at[i], &arena);
     if (rc == 0)
         rc = table_write(&table, &out);
-    if (rc == 0)
+    if (rc == 0 && out.len > 0)
         (void)fwrite(out.at, 1, out.len, stdout);
     return rc;
 }
