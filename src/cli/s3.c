@@ -56,24 +56,6 @@ static int ask_to_take(const struct place *place)
 
 /* What is printed. */
 
-static void put_key(struct json_writer *json, const struct s3_key *key)
-{
-    json_put_text(json, "name", key->name);
-    json_put_text(json, "access_key", key->access_key);
-    if (key->secret_key.len > 0)
-        json_put_text(json, "secret_key", key->secret_key);
-    if (key->is_for_all) {
-        json_put_text(json, "buckets", SLICE("all"));
-    } else {
-        json_open_list(json, "buckets");
-        for (unsigned i = 0; i < key->buckets_count; i++)
-            json_put_text(json, NULL, key->buckets[i]);
-        json_close_list(json);
-    }
-    json_put_text(json, "rights", key->rights == S3_RIGHTS_WRITE ? SLICE("write") : SLICE("read"));
-    json_put_u64(json, "created", (uint64_t)key->created_s);
-}
-
 static void print_new_json(const struct s3_key *key, const char *url, struct slice region)
 {
     SCOPED_FREE char *memory = memory_alloc_raw(JSON_BYTES);
@@ -84,7 +66,7 @@ static void print_new_json(const struct s3_key *key, const char *url, struct sli
     writer_init(&writer, memory, JSON_BYTES);
     json_writer_init(&json, &writer);
     json_open_object(&json, NULL);
-    put_key(&json, key);
+    s3_key_put(&json, key);
     if (url != NULL) {
         json_put_text(&json, "endpoint", slice_of_cstr(url));
         json_put_text(&json, "region", region);
@@ -123,7 +105,7 @@ static int print_list_json(const struct s3_keys *keys)
         struct s3_key shown = keys->at[i];
         shown.secret_key = (struct slice){0};
         json_open_object(&json, NULL);
-        put_key(&json, &shown);
+        s3_key_put(&json, &shown);
         json_close_object(&json);
     }
     json_close_list(&json);

@@ -214,12 +214,12 @@ int s3_keys_take(const struct bundle *bundle, struct s3_keys **ret_keys, struct 
 
 /* Writing. */
 
-static void write_key(struct json_writer *json, const struct s3_key *key)
+void s3_key_put(struct json_writer *json, const struct s3_key *key)
 {
-    json_open_object(json, NULL);
     json_put_text(json, "name", key->name);
     json_put_text(json, "access_key", key->access_key);
-    json_put_text(json, "secret_key", key->secret_key);
+    if (key->secret_key.len > 0)
+        json_put_text(json, "secret_key", key->secret_key);
     if (key->is_for_all) {
         json_put_text(json, "buckets", SLICE("all"));
     } else {
@@ -230,6 +230,12 @@ static void write_key(struct json_writer *json, const struct s3_key *key)
     }
     json_put_text(json, "rights", key->rights == S3_RIGHTS_WRITE ? SLICE("write") : SLICE("read"));
     json_put_u64(json, "created", (uint64_t)key->created_s);
+}
+
+static void write_key(struct json_writer *json, const struct s3_key *key)
+{
+    json_open_object(json, NULL);
+    s3_key_put(json, key);
     json_close_object(json);
 }
 

@@ -79,3 +79,8 @@ bool s3_key_may(const struct s3_key *key, struct slice bucket, bool writes);
 /* A new pair out of the system's randomness, each with a NUL behind it. */
 void s3_key_make(char ret_access_key[static S3_ACCESS_KEY_LEN + 1],
                  char ret_secret_key[static S3_SECRET_KEY_LEN + 1]);
+
+struct json_writer;
+
+/* The members of a key's object, of the open one; without its secret where that is empty. */
+void s3_key_put(struct json_writer *json, const struct s3_key *key);

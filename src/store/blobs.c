@@ -78,7 +78,8 @@ static int make_folders(struct disk *disk)
         rc = disk_sync_folder(disk, "blobs");
     if (rc == 0)
         rc = disk_make_folder(disk, "incoming");
-    return rc;
+    /* A folder's own name lasts once the one above it is synced. */
+    return rc < 0 ? rc : disk_sync_folder(disk, "");
 }
 
 int blobs_open(struct disk *disk, struct blobs **ret_blobs, struct error *ret_error)

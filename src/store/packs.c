@@ -72,6 +72,8 @@ int packs_open(struct disk *disk, struct packs **ret_packs, struct error *ret_er
     if (rc == 0)
         rc = disk_make_folder(disk, "packs");
     if (rc == 0)
+        rc = disk_sync_folder(disk, "");
+    if (rc == 0)
         rc = disk_each(disk, "packs", note_pack, packs);
     if (rc < 0) {
         packs_close(packs);

@@ -381,7 +381,9 @@ static int find_latest(struct store *store, struct finding *finding)
     struct recent_found found;
     recent_find(store->recent, finding->bucket, finding->key, &found);
     if (found.answer == RECENT_LATER) {
-        store_index_wait(store, found.sequence);
+        int waited = store_index_wait(store, found.sequence);
+        if (waited < 0)
+            return waited;
         recent_find(store->recent, finding->bucket, finding->key, &found);
     }
     if (found.answer == RECENT_OBJECT) {
@@ -404,8 +406,9 @@ int store_find(struct store *store, uint32_t bucket, struct slice key, enum vers
     if (which == VERSION_LATEST) {
         rc = find_latest(store, &finding);
     } else {
-        store_index_wait(store, atomic_load(&store->acknowledged));
-        rc = store_offload(find_in_index, &finding);
+        rc = store_index_wait(store, atomic_load(&store->acknowledged));
+        if (rc == 0)
+            rc = store_offload(find_in_index, &finding);
     }
     if (rc == 0)
         *ret_object = finding.object;
@@ -435,8 +438,8 @@ static int read_index(void *arg)
 int store_read(struct store *store, int (*fn)(void *arg, struct catalog_reader *reader), void *arg)
 {
     struct reading reading = {store, fn, arg};
-    store_index_wait(store, atomic_load(&store->acknowledged));
-    return store_offload(read_index, &reading);
+    int rc = store_index_wait(store, atomic_load(&store->acknowledged));
+    return rc < 0 ? rc : store_offload(read_index, &reading);
 }
 
 void store_stats_read(struct store *store, struct store_stats *ret_stats)

@@ -54,7 +54,6 @@ struct store_bucket {
     struct slice name;
     struct slice settings; /* of the layer above */
     int64_t made_ms;
-    void *parsed; /* the layer above's, made by it once, freed with memory_free; or NULL */
     char memory[];
 };
 
@@ -108,17 +107,14 @@ struct store_change {
     struct list link; /* the store's own, from here on */
     struct arrival arrival;
     int result;
-    char *meta; /* owned */
-    size_t meta_len;
-    struct object *object;
-    struct store_bucket *made;
 };
 
 /*
  * Makes these changes, in this order, all of them on their own: `result` of each is 0 once it is on
  * the disk, else: -ENOENT: no such bucket; -EEXIST: a bucket of that name is there; -ENOTEMPTY: the
  * bucket is not empty; -ENOSPC; -EIO: the disk refused, and whether the change is there is not
- * known before the next start; what `decide` has said; -ENOMEM. Returns the first one's.
+ * known before the next start, or the index has failed for so long that no more can wait for it;
+ * what `decide` has said; -ENOMEM. Returns the first one's.
  */
 int store_commit(struct store *store, struct store_change *changes, unsigned count);
 

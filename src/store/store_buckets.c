@@ -26,10 +26,8 @@ struct store_bucket *store_bucket_create(const struct change_bucket *bucket)
 
 void store_bucket_unref(struct store_bucket *bucket)
 {
-    if (bucket == NULL || atomic_fetch_sub(&bucket->references, 1) != 1)
-        return;
-    memory_free(bucket->parsed);
-    memory_free(bucket);
+    if (bucket != NULL && atomic_fetch_sub(&bucket->references, 1) == 1)
+        memory_free(bucket);
 }
 
 int store_bucket_set(struct store *store, struct store_bucket *bucket)

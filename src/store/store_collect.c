@@ -266,27 +266,6 @@ static int add_move(struct rewriting *rewriting, const struct change_move *move,
     return rewriting->count == MOVES_MAX ? commit_moves(rewriting) : 0;
 }
 
-struct owner_search {
-    struct rewriting *rewriting;
-    const struct content_segment *old;
-    struct slice data;
-};
-
-static int move_from_object(void *arg, const struct version *version, bool is_latest,
-                            struct buffer *seek)
-{
-    const struct owner_search *search = arg;
-    (void)is_latest;
-    (void)seek;
-    if (!content_lies_at(version->content, search->old))
-        return 0;
-    struct change_move move = {.bucket = version->bucket,
-                               .key = version->key,
-                               .sequence = version->sequence,
-                               .old = *search->old};
-    return add_move(search->rewriting, &move, search->data);
-}
-
 static int rewrite_record(void *arg, const struct record *record, struct packs_place place)
 {
     struct rewriting *rewriting = arg;
@@ -332,8 +311,9 @@ static int rewrite_pack(struct store *store, uint32_t pack)
     rewriting->store = store;
     rewriting->pack = pack;
     buffer_init(&rewriting->room, (size_t)4 << 20);
-    store_index_wait(store, atomic_load(&store->acknowledged));
-    int rc = store_take_reader(store, &rewriting->reader);
+    int rc = store_index_wait(store, atomic_load(&store->acknowledged));
+    if (rc == 0)
+        rc = store_take_reader(store, &rewriting->reader);
     if (rc == 0) {
         rc = packs_replay(store->packs, (struct packs_place){pack, 0}, false, rewrite_record,
                           rewriting, &replay, &error);
@@ -355,6 +335,8 @@ static int rewrite_from_object(void *arg, const struct version *version, bool is
 {
     struct rewriting *rewriting = arg;
     struct slice content = version->content;
+    (void)is_latest;
+    (void)seek;
     struct content_segment segment;
     int rc = 0;
     while (rc == 0 && content_take(&content, &segment) == 1) {
@@ -363,10 +345,13 @@ static int rewrite_from_object(void *arg, const struct version *version, bool is
         char *data = memory_alloc_raw(segment.length + 1);
         if (data == NULL)
             return -ENOMEM;
-        struct owner_search search = {rewriting, &segment, slice_of(data, segment.length)};
+        struct change_move move = {.bucket = version->bucket,
+                                   .key = version->key,
+                                   .sequence = version->sequence,
+                                   .old = segment};
         rc = packs_read(rewriting->store->packs, &segment, true, data);
         if (rc == 0)
-            rc = move_from_object(&search, version, is_latest, seek);
+            rc = add_move(rewriting, &move, slice_of(data, segment.length));
         memory_free(data);
         /* What cannot be read any more stays where it is, for `verify` to tell. */
         if (rc == -EBADMSG)

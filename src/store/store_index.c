@@ -67,15 +67,21 @@ static void settle(struct store *store, const struct pending *pending)
         recent_settle(store->recent, move.bucket, move.key, record->sequence);
 }
 
-static void tell_waiters(struct store *store, uint64_t indexed)
+/* Those who wait for what is there; with an error all of them: it may last, and they have clients.
+ */
+static void tell_waiters(struct store *store, uint64_t indexed, int result)
 {
     struct list told;
     list_init(&told);
     lock_take(&store->index_lock);
-    store->indexed = indexed;
+    store->index_fails = result < 0;
+    if (result == 0)
+        store->indexed = indexed;
     LIST_FOR_EACH (&store->index_waiters, link) {
-        if (CONTAINER_OF(link, struct index_waiter, link)->sequence > indexed)
+        struct index_waiter *waiter = CONTAINER_OF(link, struct index_waiter, link);
+        if (result == 0 && waiter->sequence > indexed)
             continue;
+        waiter->result = result;
         list_remove(link);
         list_append(&told, link);
     }
@@ -128,11 +134,10 @@ int store_index_turn(struct store *store)
     unsigned count;
     while ((count = count_pending(store, &first)) > 0) {
         int rc = apply(store, first, count);
-        lock_take(&store->index_lock);
-        store->index_fails = rc < 0;
-        lock_release(&store->index_lock);
-        if (rc < 0)
+        if (rc < 0) {
+            tell_waiters(store, 0, rc);
             return rc;
+        }
         uint64_t indexed = 0;
         for (unsigned i = 0; i < count; i++) {
             lock_take(&store->index_lock);
@@ -145,25 +150,24 @@ int store_index_turn(struct store *store)
             indexed = pending->record.sequence;
             memory_free(pending);
         }
-        tell_waiters(store, indexed);
+        tell_waiters(store, indexed, 0);
     }
     return 0;
 }
 
-void store_index_wait(struct store *store, uint64_t sequence)
+int store_index_wait(struct store *store, uint64_t sequence)
 {
     struct index_waiter waiter = {.sequence = sequence};
-    if (!store->options.has_threads) {
-        (void)store_index_turn(store);
-        return;
-    }
+    if (!store->options.has_threads)
+        return store_index_turn(store);
     lock_take(&store->index_lock);
     bool is_there = store->indexed >= sequence || list_is_empty(&store->pendings);
-    if (!is_there && arrival_init(&waiter.arrival) == 0)
+    int rc = is_there ? 0 : arrival_init(&waiter.arrival);
+    if (!is_there && rc == 0)
         list_append(&store->index_waiters, &waiter.link);
-    else
-        is_there = true;
     lock_release(&store->index_lock);
-    if (!is_there)
-        arrival_wait(&waiter.arrival);
+    if (is_there || rc < 0)
+        return rc;
+    arrival_wait(&waiter.arrival);
+    return waiter.result;
 }

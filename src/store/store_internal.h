@@ -21,6 +21,7 @@ struct pending {
 struct index_waiter {
     struct list link;
     uint64_t sequence;
+    int result; /* what has kept the index from getting there */
     struct arrival arrival;
 };
 
@@ -111,8 +112,8 @@ bool store_log_turn(struct store *store);
 /* A turn of the index: applies what is pending. 0 or -errno; then it is tried again. */
 int store_index_turn(struct store *store);
 
-/* Until the index has come to `sequence`. */
-void store_index_wait(struct store *store, uint64_t sequence);
+/* Until the index has come to `sequence`. 0, or what keeps it from getting on: a full disk, say. */
+int store_index_wait(struct store *store, uint64_t sequence);
 
 /* Has the index thread call fn between two transactions. What it returns, or -errno. */
 int store_index_call(struct store *store, int (*fn)(void *arg, struct catalog *catalog), void *arg);

@@ -118,8 +118,11 @@ static int find_current(struct store *store, const struct store_change *change, 
             return 0;
         }
     }
-    if (found.answer == RECENT_LATER || change->find != VERSION_LATEST)
-        store_index_wait(store, atomic_load(&store->acknowledged));
+    int rc = found.answer == RECENT_LATER || change->find != VERSION_LATEST
+                 ? store_index_wait(store, atomic_load(&store->acknowledged))
+                 : 0;
+    if (rc < 0)
+        return rc;
     return catalog_find(store->log_reader, bucket, key, change->find, change->find_sequence,
                         &store->log_room, ret_version);
 }
@@ -155,16 +158,18 @@ static int decide_on_bucket(struct store *store, struct store_change *change)
         return -ENOENT;
     if (change->kind == RECORD_BUCKET)
         return 0;
-    store_index_wait(store, atomic_load(&store->acknowledged));
-    rc = catalog_usage_read(store->log_reader, change->bucket.id, &usage);
+    rc = store_index_wait(store, atomic_load(&store->acknowledged));
+    if (rc == 0)
+        rc = catalog_usage_read(store->log_reader, change->bucket.id, &usage);
     return rc == 0 && usage.versions > 0 ? -ENOTEMPTY : rc;
 }
 
 static int decide_on_upload(struct store *store, struct slice id)
 {
     struct change_upload upload;
-    store_index_wait(store, atomic_load(&store->acknowledged));
-    int rc = catalog_find_upload(store->log_reader, id, &store->log_room, &upload);
+    int rc = store_index_wait(store, atomic_load(&store->acknowledged));
+    if (rc == 0)
+        rc = catalog_find_upload(store->log_reader, id, &store->log_room, &upload);
     return rc == -ENOENT ? -ESTALE : rc;
 }
 
@@ -254,10 +259,19 @@ static struct pending *make_pending(const struct store_change *change)
     return pending;
 }
 
+/* So much waits for an index that cannot take it: memory is not for more. */
+static bool is_stuck(struct store *store)
+{
+    lock_take(&store->index_lock);
+    bool is_stuck = store->index_fails && store->pendings_bytes > PENDING_BYTES_MAX;
+    lock_release(&store->index_lock);
+    return is_stuck;
+}
+
 /* Adds the change; what it cannot be is its result. */
 static void add_change(struct store *store, struct batch *batch, struct store_change *change)
 {
-    change->result = decide(store, change);
+    change->result = is_stuck(store) ? -EIO : decide(store, change);
     if (change->result < 0)
         return;
     struct pending *pending = make_pending(change);
@@ -360,7 +374,7 @@ static void show(struct store *store, struct batch *batch)
     lock_release(&store->index_lock);
     atomic_store(&store->acknowledged, store->sequence);
     if (must_wait)
-        store_index_wait(store, store->sequence);
+        (void)store_index_wait(store, store->sequence);
 }
 
 static void write_batch(struct store *store, struct batch *batch)
@@ -374,7 +388,8 @@ static void write_batch(struct store *store, struct batch *batch)
             batch->changes[i]->result = rc == -ENOSPC ? rc : -EIO;
             memory_free(batch->pendings[i]);
         }
-        /* Their numbers are never given again: what of them may stand in the log is told apart. */
+        /* Their numbers are never given again, so that what of them may stand in the log is told
+         * from what is written over it. */
         store->sequence += batch->count;
         return;
     }

@@ -91,11 +91,13 @@ int64_t store_verify(struct store *store, void (*tell)(void *arg, const char *wh
                      uint64_t *ret_bytes)
 {
     struct verifying verifying = {.store = store, .tell = tell, .arg = arg};
-    store_index_wait(store, atomic_load(&store->acknowledged));
+    int rc = store_index_wait(store, atomic_load(&store->acknowledged));
+    if (rc < 0)
+        return rc;
     verifying.room = memory_alloc_raw(CONTENT_SMALL_BYTES_MAX);
     if (verifying.room == NULL)
         return -ENOMEM;
-    int rc = store_take_reader(store, &verifying.reader);
+    rc = store_take_reader(store, &verifying.reader);
     if (rc == 0) {
         int64_t found = catalog_check(verifying.reader, note, &verifying);
         rc = found < 0 ? (int)found : store_bucket_each(store, verify_bucket, &verifying);
