@@ -112,20 +112,12 @@ void link_buckets(struct reading *reading, struct draft *draft, struct snapshot 
     }
 }
 
-/* Until the edge opens its store, nobody should find out by the first request. */
-static void warn_of_later(struct reading *reading, struct conf_place place)
-{
-    reading_warning(reading, place,
-                    "this version of Weir does not serve buckets yet: it answers 503 here");
-}
-
 void link_bucket_site(struct reading *reading, const struct snapshot *snapshot,
                       const struct map *buckets, const struct draft_rule *from,
                       struct conf_rule *rule)
 {
     const struct named *named = &from->bucket.bucket;
     rule->bucket = from->bucket.site;
-    warn_of_later(reading, from->place);
     if (named->name.len == 0)
         return;
     const struct conf_bucket *bucket = map_get(buckets, named->name);
@@ -165,7 +157,6 @@ void link_s3(struct reading *reading, const struct draft_site *site, const struc
     const struct draft_s3 *draft = &from->s3;
     struct conf_s3 *s3 = &rule->s3;
     *s3 = (struct conf_s3){.region = draft->region};
-    warn_of_later(reading, from->place);
     rule->body_max = s3_body_max(site, from);
     s3->domains = reading_alloc(reading, reading->arena, draft->domains_count, sizeof *s3->domains);
     for (unsigned i = 0; i < draft->domains_count && s3->domains != NULL; i++) {

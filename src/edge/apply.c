@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "edge/confine.h"
+#include "edge/objects.h"
 #include "edge/state.h"
 #include "edge/workers.h"
 #include "os/descriptor.h"
@@ -190,6 +191,12 @@ static int take_plane(struct edge *edge, struct plane *plane, struct error *ret_
     return 0;
 }
 
+static void apply_objects(void *arg)
+{
+    const struct change *change = arg;
+    objects_apply(change->edge->objects, change->snapshot);
+}
+
 static int apply(struct edge *edge, struct change *change)
 {
     int rc = offload(prepare_plane, change);
@@ -198,6 +205,8 @@ static int apply(struct edge *edge, struct change *change)
         return error_set_errno(change->error, rc, "cannot read the configuration");
     }
     rc = change->result;
+    if (rc == 0 && edge->objects != NULL)
+        (void)offload(apply_objects, change);
     if (rc == 0)
         rc = take_plane(edge, change->plane, change->error);
     plane_unref(change->plane);

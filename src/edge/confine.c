@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 
 #define PLACES_BYTES_MAX ((size_t)64 << 20)
 
@@ -155,6 +156,13 @@ static int add_file(void *arg, struct slice path)
     return 0;
 }
 
+/* By its descriptor: the user may not be able to pass the folders above it. */
+static const char *path_of(int store_fd, char room[static 32])
+{
+    (void)snprintf(room, 32, "/proc/self/fd/%d", store_fd);
+    return room;
+}
+
 static void list_places(struct places *places, const struct snapshot *snapshot, bool keeps_root)
 {
     add(places, SLICE("/proc/self"));
@@ -170,10 +178,17 @@ static int count_one(void *arg, struct slice root)
     return 0;
 }
 
-static int confine_places(const struct snapshot *snapshot, bool keeps_root, struct error *ret_error)
+static int confine_places(const struct snapshot *snapshot, bool keeps_root, int store_fd,
+                          struct error *ret_error)
 {
     struct places places = {.max = 0};
     bool is_held = false;
+    char store[32];
+    if (store_fd >= 0 && !confine_can_move()) {
+        log_warn("this kernel's Landlock lets nobody move a file, as the object store must: the "
+                 "edge could open any file that its user may");
+        return 0;
+    }
     (void)each_root(snapshot, count_one, &places.max);
     (void)each_file(snapshot, count_one, &places.max);
     places.max = 16 + 2 * places.max;
@@ -183,7 +198,8 @@ static int confine_places(const struct snapshot *snapshot, bool keeps_root, stru
         list_places(&places, snapshot, keeps_root);
     int rc = places.at == NULL || places.out_of_memory
                  ? error_set(ret_error, -ENOMEM, "out of memory")
-                 : confine_files(places.at, places.count, &is_held, ret_error);
+                 : confine_files_but(store_fd < 0 ? NULL : path_of(store_fd, store), places.at,
+                                     places.count, &is_held, ret_error);
     arena_finish(&places.arena);
     if (rc == 0 && !is_held)
         log_warn("this kernel has no Landlock: the edge could open any file that its user may");
@@ -207,7 +223,30 @@ static int choose_user(const struct snapshot *snapshot, struct confine_user *ret
                      snapshot->user_place.line, name, name);
 }
 
-int edge_confine(const struct snapshot *snapshot, struct error *ret_error)
+bool edge_wants_store(const struct snapshot *snapshot)
+{
+    return snapshot->buckets_count > 0 || snapshot->has_s3;
+}
+
+/* -1 when no store is wanted. */
+static int open_store_folder(const struct snapshot *snapshot, const char *state,
+                             const struct confine_user *user, int *ret_fd, struct error *ret_error)
+{
+    char path[PATH_MAX];
+    *ret_fd = -1;
+    if (!edge_wants_store(snapshot))
+        return 0;
+    int len = snapshot->store.folder.len > 0
+                  ? snprintf(path, sizeof path, "%s", snapshot->store.folder.at)
+                  : snprintf(path, sizeof path, "%s/edge/store", state);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return error_set(ret_error, -ENAMETOOLONG, "the path of the object store is too long");
+    *ret_fd = confine_open_folder(path, user, ret_error);
+    return *ret_fd < 0 ? *ret_fd : 0;
+}
+
+int edge_confine(const struct snapshot *snapshot, const char *state, int *ret_store_fd,
+                 struct error *ret_error)
 {
     struct confine_user user;
     (void)self_zone_offset_s(self_wall_s()); /* reads the zone while it can */
@@ -215,9 +254,12 @@ int edge_confine(const struct snapshot *snapshot, struct error *ret_error)
     if (changes < 0)
         return changes;
     bool keeps_root = confine_is_root() && changes == 0;
-    int rc = confine_become(changes == 1 ? &user : NULL, ret_error);
+    int rc =
+        open_store_folder(snapshot, state, changes == 1 ? &user : NULL, ret_store_fd, ret_error);
     if (rc == 0)
-        rc = confine_places(snapshot, keeps_root, ret_error);
+        rc = confine_become(changes == 1 ? &user : NULL, ret_error);
+    if (rc == 0)
+        rc = confine_places(snapshot, keeps_root, *ret_store_fd, ret_error);
     return rc < 0 ? rc : confine_calls(ret_error);
 }
 
@@ -244,6 +286,11 @@ bool edge_confinement_covers(const struct snapshot *now, const struct snapshot *
     map_init(&folders, (struct hash_key){1, 2});
     *ret_what = "user has changed";
     if (!slice_equal(now->user, next->user))
+        return false;
+    *ret_what = "the object store is another one";
+    if (edge_wants_store(now) != edge_wants_store(next) ||
+        !slice_equal(now->store.folder, next->store.folder) ||
+        now->store.reserve_bytes != next->store.reserve_bytes)
         return false;
     *ret_what = "a file of name resolution, such as /etc/hosts, was replaced";
     if (!resolver_files_are_the_same())

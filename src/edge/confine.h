@@ -8,10 +8,16 @@
 #include "conf/snapshot.h"
 
 /*
- * Gives up everything that serving this snapshot does not need, before the first thread. 0 or an
- * error that is told; what the kernel cannot do is warned of.
+ * Gives up everything that serving this snapshot does not need, before the first thread. Where a
+ * store is wanted, its folder (in the state folder, unless the file names one) is made and opened
+ * before: *ret_store_fd, the caller's; else -1. 0 or an error that is told; what the kernel cannot
+ * do is warned of.
  */
-int edge_confine(const struct snapshot *snapshot, struct error *ret_error);
+int edge_confine(const struct snapshot *snapshot, const char *state, int *ret_store_fd,
+                 struct error *ret_error);
+
+/* Has it buckets, or the S3 API? */
+bool edge_wants_store(const struct snapshot *snapshot);
 
 /*
  * Can a process that is confined for `now` serve `next`? If not, *ret_what says what it lacks, in a

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "edge/edge_worker.h"
+#include "edge/objects.h"
 #include "edge/state.h"
 #include "edge/workers.h"
 
@@ -56,5 +57,6 @@ void edge_retire(struct edge *edge)
         return;
     log_info("another edge has taken over; what is open here ends in its own time");
     stop_background(edge);
+    objects_retire(edge->objects);
     (void)workers_each(edge, retire_worker, NULL);
 }

@@ -13,6 +13,7 @@
 #include "edge/drain.h"
 #include "edge/edge_worker.h"
 #include "edge/explain/lookup.h"
+#include "edge/objects.h"
 #include "edge/overseer.h"
 #include "edge/plane.h"
 #include "edge/proxy/usage.h"
@@ -228,7 +229,7 @@ static int run_workers(struct edge *edge)
 
 int edge_run(const struct edge_options *options, struct error *ret_error)
 {
-    const struct snapshot *snapshot = options->snapshot;
+    struct snapshot *snapshot = options->snapshot;
     struct edge edge = {
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     list_init(&edge.report_waiters);
@@ -276,8 +277,11 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
         rc = access_log_open(&snapshot->access_log, options->log_fd, &edge.access_log, ret_error);
         if (rc == 0) {
             rc = offload_start(OFFLOAD_THREADS);
+            if (rc == 0 && options->store_folder != NULL)
+                rc = objects_create(snapshot, options->store_folder, &edge.objects);
             if (rc == 0)
                 rc = run_workers(&edge);
+            objects_destroy(edge.objects);
             if (rc < 0)
                 (void)error_set_errno(ret_error, rc, "cannot start the workers");
             offload_stop();

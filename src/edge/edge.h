@@ -18,6 +18,7 @@ struct edge_options {
         *bundle; /* of certificates and keys; empty once edge_run has used it; NULL: none */
     const struct edge_socket *sockets; /* may be empty: what is missing is opened here */
     unsigned sockets_count;
+    const char *store_folder; /* of the object store; NULL: none is wanted. Borrowed */
     int admin_fd;             /* listening Unix socket; -1: none */
     int log_fd;               /* where the access log goes, owned; -1: its file is opened here */
     struct slice maintenance; /* borrowed; which sites are closed, as maintenance_save writes it */

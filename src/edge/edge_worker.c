@@ -6,6 +6,7 @@
 #include "edge/explain/decisions.h"
 #include "edge/files/cache.h"
 #include "edge/forward/mirror.h"
+#include "edge/s3/signing_keys.h"
 #include "http/relay.h"
 #include "os/resolver.h"
 
@@ -81,6 +82,7 @@ void edge_worker_end(struct edge_worker *worker)
     worker->resolver = NULL;
     decisions_destroy(worker->decisions);
     encoder_pool_finish(&worker->encoders);
+    signing_keys_destroy(worker->signing_keys);
     worker_finish(&worker->http);
 }
 

@@ -31,6 +31,8 @@ struct access_lines;
 struct files_cache;
 struct decisions;
 struct tracer;
+struct objects;
+struct signing_keys;
 struct usage_table;
 
 struct edge_worker {
@@ -50,6 +52,7 @@ struct edge_worker {
     struct list mirrors;              /* of struct mirror, owned by their fibers */
     unsigned mirrors_count;
     struct encoder_pool encoders;
+    struct signing_keys *signing_keys; /* owned; NULL until some are wanted */
     struct loop *loop;
     struct lock loop_lock; /* of `loop` for other threads, which may outlive it */
     struct kernel *kernel;
@@ -82,6 +85,7 @@ struct edge {
     struct series_table *series;   /* owned; NULL: nothing is counted by rule and target */
     struct tracer *tracer;         /* owned; NULL: spans are not sent */
     series_slot no_site;           /* requests for which there is no site */
+    struct objects *objects;       /* owned; NULL: no store */
     struct usage_table *usages;    /* owned; of the users of forward proxies */
     struct hash_key hash_key;
     struct tls_tickets *tickets; /* counted */

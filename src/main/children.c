@@ -56,8 +56,8 @@ int edge_process(int argc, const char **argv)
 {
     struct snapshot *snapshot = NULL;
     struct error error = {0};
-    unsigned count = argc > 2 ? (unsigned)argc - 2 : 0;
-    if (argc < 2)
+    unsigned count = argc > 3 ? (unsigned)argc - 3 : 0;
+    if (argc < 3)
         return 2;
     keep_from_children(CHILD_FD_READY, CHILD_FD_FIRST_LISTENER + (int)count);
     SCOPED_FREE struct edge_socket *sockets = memory_alloc_array(count + 1, sizeof *sockets);
@@ -67,7 +67,7 @@ int edge_process(int argc, const char **argv)
         configuration_take(CHILD_FD_TEXT, argv[1], &snapshot) < 0)
         return 1;
     for (unsigned i = 0; i < count; i++) {
-        sockets[i].address = slice_of_cstr(argv[2 + i]);
+        sockets[i].address = slice_of_cstr(argv[3 + i]);
         sockets[i].fd = CHILD_FD_FIRST_LISTENER + (int)i;
     }
     SCOPED(buffer_finish) struct buffer maintenance;
@@ -87,7 +87,11 @@ int edge_process(int argc, const char **argv)
         .log_fd = has_log ? CHILD_FD_FIRST_LISTENER + (int)count : -1,
         .ready = tell_ready,
     };
-    int rc = edge_confine(snapshot, &error);
+    int store_fd = -1;
+    char store[sizeof "/proc/self/fd/" + 12];
+    int rc = edge_confine(snapshot, argv[2], &store_fd, &error);
+    (void)snprintf(store, sizeof store, "/proc/self/fd/%d", store_fd);
+    options.store_folder = store_fd < 0 ? NULL : store;
     if (rc == 0)
         rc = edge_run(&options, &error);
     if (rc < 0)

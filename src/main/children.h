@@ -28,7 +28,8 @@ enum {
 #define CONTROL_PROCESS "control-process"
 #define KEEPER_PROCESS  "certificates-process"
 
-/* `weir edge-process FILE [ADDRESS…]`, an address for each descriptor from the first listener on.
+/* `weir edge-process FILE STATE [ADDRESS…]`, an address for each descriptor from the first listener
+ * on.
  */
 int edge_process(int argc, const char **argv);
 

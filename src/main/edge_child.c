@@ -238,9 +238,10 @@ static int ask(struct edge_child *child, struct slice text, const int *fds, unsi
 static int spawn(struct edge_child *child, const struct sockets *sockets, const int *passed,
                  unsigned passed_count)
 {
-    const char *arguments[SOCKETS_MAX + 4] = {"weir", EDGE_PROCESS, child->self->place.file};
+    const char *arguments[SOCKETS_MAX + 5] = {"weir", EDGE_PROCESS, child->self->place.file,
+                                              child->self->place.state};
     for (unsigned i = 0; i < sockets->count; i++)
-        arguments[3 + i] = sockets->at[i].address;
+        arguments[4 + i] = sockets->at[i].address;
     return child_spawn("the edge", arguments, passed, passed_count, 0, &child->process);
 }
 

@@ -2,10 +2,13 @@
 #include "os/confine.h"
 
 #include "base/cleanup.h"
+#include "os/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <pwd.h>
@@ -36,6 +39,48 @@ int confine_find_user(const char *name, struct confine_user *ret_user)
     *ret_user = (struct confine_user){.uid = entry->pw_uid, .gid = entry->pw_gid};
     (void)snprintf(ret_user->name, sizeof ret_user->name, "%s", name);
     return 0;
+}
+
+/* Links are given, not followed. */
+static int give_all(const char *path, const struct confine_user *user)
+{
+    char copy[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof copy)
+        return -ENAMETOOLONG;
+    memcpy(copy, path, len + 1);
+    char *roots[] = {copy, NULL};
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    int rc = walk == NULL ? -errno : 0;
+    while (rc == 0) {
+        const FTSENT *entry = fts_read(walk);
+        if (entry == NULL)
+            break;
+        if (entry->fts_info != FTS_DP && lchown(entry->fts_accpath, user->uid, user->gid) < 0)
+            rc = -errno;
+    }
+    if (walk != NULL)
+        (void)fts_close(walk);
+    return rc;
+}
+
+int confine_open_folder(const char *path, const struct confine_user *user, struct error *ret_error)
+{
+    struct stat info;
+    int rc = folder_make(path, 0700);
+    int fd = rc < 0 ? rc : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && rc == 0)
+        fd = -errno;
+    if (fd < 0)
+        return error_set_errno(ret_error, fd, "cannot open the folder %s", path);
+    rc = fstat(fd, &info) < 0 ? -errno : 0;
+    if (rc == 0 && user != NULL && info.st_uid != user->uid)
+        rc = give_all(path, user);
+    if (rc == 0)
+        return fd;
+    (void)close(fd);
+    return error_set_errno(ret_error, rc, "cannot give the folder %s to the user %s", path,
+                           user == NULL ? "" : user->name);
 }
 
 bool confine_is_root(void)
@@ -126,7 +171,9 @@ static int add_written(int ruleset, const char *path, int version)
         file |= ACCESS_FS_TRUNCATE;
     return add_path(ruleset, path, file,
                     LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
-                        LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE);
+                        LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                        LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                        (version >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0));
 }
 
 static int restrict_to(const char *written, const char *const *paths, unsigned count, int version)
@@ -144,10 +191,20 @@ static int restrict_to(const char *written, const char *const *paths, unsigned c
     return rc;
 }
 
+static long landlock_version(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+bool confine_can_move(void)
+{
+    return landlock_version() != 1;
+}
+
 int confine_files_but(const char *written, const char *const *paths, unsigned count,
                       bool *ret_is_held, struct error *ret_error)
 {
-    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    long version = landlock_version();
     *ret_is_held = version > 0;
     if (version <= 0)
         return 0;

@@ -19,6 +19,14 @@ struct confine_user {
 /* Looks up a user by name. 0, or -ENOENT. Before confine_files: it reads /etc. */
 int confine_find_user(const char *name, struct confine_user *ret_user);
 
+/*
+ * Makes the folder, with those above it, for its owner alone; gives it and all below to `user`
+ * (NULL: it stays as it is) where it is another's; and opens it, so that it can be used through its
+ * descriptor although that user may not pass the folders above. Before confine_become. The
+ * descriptor, or an error that is told.
+ */
+int confine_open_folder(const char *path, const struct confine_user *user, struct error *ret_error);
+
 /* Is this process root's? */
 bool confine_is_root(void);
 
@@ -37,9 +45,15 @@ int confine_become(const struct confine_user *user, struct error *ret_error);
 int confine_files(const char *const *paths, unsigned count, bool *ret_is_held,
                   struct error *ret_error);
 
-/* The same, and below the folder `written` files are made, changed, renamed and removed. */
+/*
+ * The same, and below the folder `written` files are made, changed, renamed and removed; moved from
+ * one folder below it to another only where confine_can_move says so.
+ */
 int confine_files_but(const char *written, const char *const *paths, unsigned count,
                       bool *ret_is_held, struct error *ret_error);
+
+/* Linux 5.13 to 5.18 can confine, but then refuses each rename into another folder. */
+bool confine_can_move(void);
 
 /*
  * Only the system calls of a server that serves (seccomp). What no server does, starting programs

@@ -1,10 +1,303 @@
-/* The action `bucket`: the objects of a bucket, served as a site. Called by handle.c. */
+/*
+ * The action `bucket`: the objects of a bucket, served as a site. Called by handle.c. A name is
+ * looked up as it is asked for; of a folder's name the index, or a redirect to it; then the
+ * fallback, for navigations; then the error page.
+ */
 #include "edge/bucket/bucket.h"
 
+#include "base/cleanup.h"
+#include "edge/files/condition.h"
+#include "edge/files/path.h"
+#include "edge/files/types.h"
+#include "edge/objects.h"
+#include "edge/s3/send.h"
+#include "edge/state.h"
 #include "http/exchange.h"
+#include "os/clock.h"
+#include "wire/http/date.h"
+#include "wire/http/range.h"
+#include "wire/http/uri.h"
+
+#include <errno.h>
+
+/* As in files.c: a fallback is a page under many names. */
+#define FALLBACK_FIELDS "Cache-Control: no-cache\r\nVary: Accept, Sec-Fetch-Mode\r\n"
+
+struct visit {
+    struct exchange *exchange;
+    const struct conf_bucket_site *site;
+    struct store *store;
+    uint32_t bucket;
+    unsigned status; /* of the answer, when it is a whole one: 200, or 404 for an error page */
+    struct slice extra;
+};
+
+static void refuse_method(struct exchange *exchange)
+{
+    exchange->notes.reason = "a bucket's site answers GET and HEAD only";
+    struct writer *head = exchange_begin(exchange, 405, (struct slice){0}, 0);
+    if (head == NULL)
+        return;
+    exchange_write_own_fields(head);
+    h1_write_field(head, field_name(FIELD_ALLOW), SLICE("GET, HEAD"));
+    (void)exchange_send(exchange, (struct slice){0}, false);
+}
+
+/* The key of a path: behind the rule's prefix. -ENOENT: none has it; or -ENOMEM. */
+static int key_of(struct visit *visit, struct slice path, struct slice index, struct slice *ret_key)
+{
+    struct slice prefix = visit->site->prefix;
+    char *room = arena_alloc(&visit->exchange->arena, prefix.len + path.len + index.len + 1);
+    if (room == NULL)
+        return -ENOMEM;
+    if (path.len == 0 || path.at[0] != '/')
+        return -ENOENT;
+    memcpy(room, prefix.at, prefix.len);
+    ptrdiff_t len = uri_decode(slice_from(path, 1), room + prefix.len);
+    if (len < 0)
+        return -ENOENT;
+    size_t end = prefix.len + (size_t)len;
+    if (path.at[path.len - 1] == '/') {
+        memcpy(room + end, index.at, index.len);
+        end += index.len;
+    }
+    *ret_key = slice_of(room, end);
+    return end == 0 || end > VERSION_KEY_BYTES_MAX ? -ENOENT : 0;
+}
+
+static int find(struct visit *visit, struct slice path, struct object **ret_object)
+{
+    struct slice key;
+    int rc = key_of(visit, path, visit->site->index, &key);
+    if (rc == 0)
+        rc = store_find(visit->store, visit->bucket, key, VERSION_LATEST, 0, ret_object);
+    if (rc == 0 && (*ret_object)->version.is_marker) {
+        object_unref(*ret_object);
+        rc = -ENOENT;
+    }
+    return rc;
+}
+
+/* Does the path with a slash behind have an index? */
+static bool is_folder(struct visit *visit, struct slice path)
+{
+    struct object *object = NULL;
+    struct slice folder = arena_format(&visit->exchange->arena, "%.*s/", SLICE_ARG(path));
+    if (folder.at == NULL || slice_ends_with(path, SLICE("/")) || find(visit, folder, &object) < 0)
+        return false;
+    object_unref(object);
+    return true;
+}
+
+static void redirect_to_folder(struct exchange *exchange)
+{
+    struct writer *head = exchange_begin(exchange, 301, (struct slice){0}, 0);
+    if (head == NULL)
+        return;
+    exchange_write_own_fields(head);
+    write_literal(head, "Location: ");
+    write_slice(head, exchange->path);
+    write_char(head, '/');
+    if (exchange->query.at != NULL) {
+        write_char(head, '?');
+        write_slice(head, exchange->query);
+    }
+    write_literal(head, "\r\n");
+    (void)exchange_send(exchange, (struct slice){0}, false);
+}
+
+static bool line_is(struct slice line, struct slice name)
+{
+    return slice_equal_nocase(slice_first(line, name.len), name);
+}
+
+/* The object's lines that are about its content. A type that says nothing gives way to the one of
+ * the name: clients that do not look at names send it. */
+static void write_fields(struct writer *head, const struct version *version)
+{
+    struct slice rest = version->fields, line;
+    while (slice_cut(&rest, '\n', &line)) {
+        if (line.len == 0 || line_is(line, SLICE("x-amz-")))
+            continue;
+        if (line_is(line, SLICE("Content-Type: binary/octet-stream")) &&
+            content_type_is_known(version->key)) {
+            h1_write_field(head, field_name(FIELD_CONTENT_TYPE), content_type_of(version->key));
+            continue;
+        }
+        write_slice(head, line);
+        write_char(head, '\n');
+    }
+}
+
+static void write_validators(struct writer *head, const struct validators *validators)
+{
+    char date[HTTP_DATE_BYTES];
+    http_date_write(date, validators->modified_s);
+    h1_write_field(head, field_name(FIELD_ETAG), validators->etag);
+    h1_write_field(head, field_name(FIELD_LAST_MODIFIED), slice_of(date, sizeof date));
+}
+
+static struct writer *begin(struct visit *visit, unsigned status, uint64_t length)
+{
+    struct writer *head = exchange_begin(visit->exchange, status, (struct slice){0}, length);
+    if (head == NULL)
+        return NULL;
+    exchange_write_own_fields(head);
+    write_slice(head, visit->extra);
+    return head;
+}
+
+static void send_not_modified(struct visit *visit, const struct validators *validators)
+{
+    struct writer *head = begin(visit, 304, EXCHANGE_LENGTH_UNKNOWN);
+    if (head == NULL)
+        return;
+    write_validators(head, validators);
+    (void)exchange_send(visit->exchange, (struct slice){0}, false);
+}
+
+static void send_unsatisfiable(struct visit *visit, uint64_t size)
+{
+    visit->exchange->notes.reason = "the object has none of the ranges asked for";
+    struct writer *head = begin(visit, 416, 0);
+    if (head == NULL)
+        return;
+    write_literal(head, "Content-Range: bytes */");
+    write_u64(head, size);
+    write_literal(head, "\r\n");
+    (void)exchange_send(visit->exchange, (struct slice){0}, false);
+}
+
+/* All of it, or one range: of several the client gets all (RFC 9110 §14.2). */
+static void send_content(struct visit *visit, struct object *object,
+                         const struct validators *validators, const struct byte_range *range)
+{
+    const struct version *version = &object->version;
+    uint64_t offset = range == NULL ? 0 : range->first;
+    uint64_t length = range == NULL ? version->size : range->last - range->first + 1;
+    struct writer *head = begin(visit, range == NULL ? visit->status : 206, length);
+    if (head == NULL)
+        return;
+    write_validators(head, validators);
+    write_fields(head, version);
+    if (visit->status == 200)
+        write_literal(head, "Accept-Ranges: bytes\r\n");
+    if (range != NULL) {
+        write_literal(head, "Content-Range: bytes ");
+        write_u64(head, range->first);
+        write_char(head, '-');
+        write_u64(head, range->last);
+        write_char(head, '/');
+        write_u64(head, version->size);
+        write_literal(head, "\r\n");
+    }
+    if (visit->exchange->request.method == METHOD_HEAD)
+        (void)exchange_send(visit->exchange, (struct slice){0}, false);
+    else
+        object_send(visit->exchange, visit->store, object, offset, length);
+}
+
+static struct slice quote(struct arena *arena, struct slice etag)
+{
+    return arena_format(arena, "\"%.*s\"", SLICE_ARG(etag));
+}
+
+static void send_object(struct visit *visit, struct object *object)
+{
+    const struct request_head *request = &visit->exchange->request;
+    const struct validators validators = {quote(&visit->exchange->arena, object->version.etag),
+                                          object->version.modified_ms / 1000};
+    struct byte_range ranges[HTTP_RANGES_MAX];
+    int64_t now_s = clock_wall_us() / 1000000;
+    bool is_asked = visit->status == 200 && condition_is_asked(request);
+    unsigned status = is_asked ? condition_status(request, &validators, now_s) : 200;
+    if (status == 304) {
+        send_not_modified(visit, &validators);
+        return;
+    }
+    if (status == 412) {
+        exchange_respond_error(visit->exchange, 412,
+                               "the object is not the one that the request is about");
+        return;
+    }
+    struct slice asked =
+        is_asked ? condition_range(request, &validators, now_s) : (struct slice){0};
+    int count = asked.len == 0 ? 0 : http_range_parse(asked, object->version.size, ranges);
+    if (count < 0)
+        send_unsatisfiable(visit, object->version.size);
+    else
+        send_content(visit, object, &validators, count == 1 ? &ranges[0] : NULL);
+}
+
+static void answer_failure(struct exchange *exchange, int code)
+{
+    if (code == -ENOENT)
+        exchange_respond_error(exchange, 404, "no such object");
+    else if (code == -ENOMEM || code == -ETIMEDOUT || code == -ESHUTDOWN)
+        exchange_respond_error(exchange, 503, "the object store is not at hand");
+    else
+        exchange_respond_error(exchange, 500, "the object cannot be read");
+}
+
+/* Where there is no such object: a folder, the fallback, the error page. */
+static int find_instead(struct visit *visit, struct object **ret_object)
+{
+    struct exchange *exchange = visit->exchange;
+    const struct conf_bucket_site *site = visit->site;
+    int rc = -ENOENT;
+    if (site->fallback.len > 0 && files_wants_fallback(&exchange->request, exchange->action_path)) {
+        visit->extra = SLICE(FALLBACK_FIELDS);
+        rc = find(visit, site->fallback, ret_object);
+    }
+    if (rc != -ENOENT || site->error_page.len == 0)
+        return rc;
+    visit->extra = (struct slice){0};
+    visit->status = 404;
+    exchange->notes.reason = "no such object";
+    return find(visit, site->error_page, ret_object);
+}
+
+static void serve(struct visit *visit)
+{
+    struct exchange *exchange = visit->exchange;
+    struct object *object = NULL;
+    int rc = find(visit, exchange->action_path, &object);
+    if (rc == -ENOENT && is_folder(visit, exchange->action_path)) {
+        redirect_to_folder(exchange);
+        return;
+    }
+    if (rc == -ENOENT)
+        rc = find_instead(visit, &object);
+    if (rc < 0) {
+        answer_failure(exchange, rc);
+        return;
+    }
+    send_object(visit, object);
+    object_unref(object);
+}
 
 void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)
 {
-    (void)site;
-    exchange_respond_error(exchange, 503, "the bucket's store is not open");
+    struct objects *objects = edge_worker_current()->edge->objects;
+    struct visit visit = {.exchange = exchange, .site = site, .status = 200};
+    struct store_bucket *bucket = NULL;
+    enum http_method method = exchange->request.method;
+    if (method != METHOD_GET && method != METHOD_HEAD) {
+        refuse_method(exchange);
+        return;
+    }
+    int rc = objects_enter(objects, &visit.store);
+    if (rc < 0) {
+        answer_failure(exchange, rc == -ENOENT ? -EIO : rc);
+        return;
+    }
+    rc = store_bucket_find(visit.store, site->name, &bucket);
+    if (rc == 0) {
+        visit.bucket = bucket->id;
+        serve(&visit);
+    } else {
+        answer_failure(exchange, rc);
+    }
+    store_bucket_unref(bucket);
+    objects_leave(objects);
 }

@@ -1,10 +1,402 @@
-/* The action `s3`: the S3 API for all buckets. Called by handle.c. */
+/*
+ * The action `s3`: what a request is about, who asks, whether he may, and which operation it is.
+ * Called by handle.c. Paths are taken as they were sent: a key may be "a//b" or "../c", which all
+ * other actions see in normal form.
+ */
 #include "edge/s3/s3.h"
 
-#include "http/exchange.h"
+#include "base/cleanup.h"
+#include "edge/objects.h"
+#include "edge/s3/answer.h"
+#include "edge/s3/operations.h"
+#include "edge/s3/settings.h"
+#include "edge/s3/signing_keys.h"
+#include "edge/state.h"
+#include "wire/s3/names.h"
+
+#include <errno.h>
+
+/* Beside the bytes of bodies, which stream. */
+#define ARENA_FIRST_BYTES 2048
+#define ARENA_BYTES_MAX   ((size_t)1 << 20)
+
+enum level { ON_SERVICE, ON_BUCKET, ON_OBJECT };
+
+typedef int operation_run(struct s3_call *call);
+
+/* What a request without any of these parameters means stands behind those with. */
+struct operation {
+    enum level level;
+    enum http_method method;
+    struct slice parameter; /* empty: none is needed */
+    struct slice action;    /* as policies name it */
+    bool writes;
+    operation_run *run;
+};
+
+#define ROW(level, method, parameter, action, writes, run)                                         \
+    {                                                                                              \
+        level, METHOD_##method, SLICE(parameter), SLICE("s3:" action), writes, run                 \
+    }
+
+static const struct operation operations[] = {
+    ROW(ON_SERVICE, GET, "", "ListAllMyBuckets", false, s3_list_buckets),
+
+    ROW(ON_BUCKET, GET, "location", "GetBucketLocation", false, s3_get_location),
+    ROW(ON_BUCKET, GET, "versioning", "GetBucketVersioning", false, s3_get_versioning),
+    ROW(ON_BUCKET, GET, "versions", "ListBucketVersions", false, s3_list_versions),
+    ROW(ON_BUCKET, GET, "list-type", "ListBucket", false, s3_list_objects_v2),
+    ROW(ON_BUCKET, GET, "", "ListBucket", false, s3_list_objects),
+    ROW(ON_BUCKET, HEAD, "", "ListBucket", false, s3_head_bucket),
+    ROW(ON_BUCKET, PUT, "versioning", "PutBucketVersioning", true, s3_put_versioning),
+    ROW(ON_BUCKET, PUT, "", "CreateBucket", true, s3_create_bucket),
+    ROW(ON_BUCKET, DELETE, "", "DeleteBucket", true, s3_delete_bucket),
+    ROW(ON_BUCKET, POST, "delete", "DeleteObject", true, s3_delete_objects),
+
+    ROW(ON_OBJECT, GET, "", "GetObject", false, s3_get_object),
+    ROW(ON_OBJECT, HEAD, "", "GetObject", false, s3_get_object),
+    ROW(ON_OBJECT, PUT, "", "PutObject", true, s3_put_object),
+    ROW(ON_OBJECT, DELETE, "", "DeleteObject", true, s3_delete_object),
+};
+
+/* Parameters that change what a request means, where Weir has no row for them: not to be taken for
+ * the request without. */
+static const struct slice subresources[] = {
+    SLICE("accelerate"),
+    SLICE("acl"),
+    SLICE("analytics"),
+    SLICE("attributes"),
+    SLICE("cors"),
+    SLICE("delete"),
+    SLICE("encryption"),
+    SLICE("intelligent-tiering"),
+    SLICE("inventory"),
+    SLICE("legal-hold"),
+    SLICE("lifecycle"),
+    SLICE("logging"),
+    SLICE("metrics"),
+    SLICE("notification"),
+    SLICE("object-lock"),
+    SLICE("ownershipControls"),
+    SLICE("policy"),
+    SLICE("policyStatus"),
+    SLICE("publicAccessBlock"),
+    SLICE("replication"),
+    SLICE("requestPayment"),
+    SLICE("restore"),
+    SLICE("retention"),
+    SLICE("select"),
+    SLICE("session"),
+    SLICE("tagging"),
+    SLICE("torrent"),
+    SLICE("uploadId"),
+    SLICE("uploads"),
+    SLICE("website"),
+    SLICE("append"),
+    SLICE("renameObject"),
+};
+
+struct slice s3_field(const struct s3_call *call, struct slice name)
+{
+    const struct field *field = fields_find_name(&call->exchange->request.fields, name);
+    return field == NULL ? (struct slice){NULL, 0} : field->value;
+}
+
+int s3_param_number(struct s3_call *call, struct slice name, uint64_t max, uint64_t *ret_value)
+{
+    struct slice text = s3_param(call, name);
+    uint64_t value = 0;
+    if (text.len == 0)
+        return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!ascii_is_digit(text.at[i]) || value > max)
+            return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
+                                "Argument %.*s must be an integer between 0 and %llu",
+                                SLICE_ARG(name), (unsigned long long)max);
+        value = value * 10 + (unsigned)(text.at[i] - '0');
+    }
+    if (value > max)
+        return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
+                            "Argument %.*s must be an integer between 0 and %llu", SLICE_ARG(name),
+                            (unsigned long long)max);
+    *ret_value = value;
+    return 0;
+}
+
+int s3_store_fault(struct s3_call *call, int rc)
+{
+    struct s3_fault *fault = &call->fault;
+    switch (rc) {
+    case 0:
+        return 0;
+    case -ENOENT:
+        (void)s3_fault_set(fault, S3_NO_SUCH_BUCKET);
+        break;
+    case -ESTALE:
+        (void)s3_fault_set(fault, S3_NO_SUCH_UPLOAD);
+        break;
+    case -ENOSPC:
+    case -EDQUOT:
+        (void)s3_fault_say(fault, S3_INSUFFICIENT_STORAGE, "%s",
+                           rc == -ENOSPC
+                               ? "The disk has less free space than the reserve of the store: "
+                                 "delete something, or make room"
+                               : "The bucket would be larger than its quota");
+        break;
+    case -ENOMEM:
+    case -ESHUTDOWN:
+    case -ETIMEDOUT:
+        (void)s3_fault_set(fault, S3_SLOW_DOWN);
+        break;
+    default:
+        (void)s3_fault_set(fault, S3_INTERNAL_ERROR);
+        break;
+    }
+    return rc;
+}
+
+struct slice s3_version_id(const struct version *version, char room[static S3_VERSION_ID_LEN])
+{
+    struct writer writer;
+    if (version->is_null)
+        return SLICE("null");
+    writer_init(&writer, room, S3_VERSION_ID_LEN);
+    write_hex(&writer, version->sequence, 16);
+    return writer_slice(&writer);
+}
+
+int s3_version_named(struct s3_call *call, struct slice text, enum version_which *ret_which,
+                     uint64_t *ret_sequence)
+{
+    *ret_which = VERSION_LATEST;
+    *ret_sequence = 0;
+    if (text.at == NULL)
+        return 0;
+    *ret_which = VERSION_NULL;
+    if (slice_equal(text, SLICE("null")))
+        return 0;
+    *ret_which = VERSION_SEQUENCE;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        int digit = ascii_is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0 || text.len != 16)
+            return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT, "Invalid version id specified");
+        *ret_sequence = *ret_sequence << 4 | (unsigned)digit;
+    }
+    return text.len > 0 ? 0
+                        : s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
+                                       "Version id cannot be the empty string");
+}
+
+enum s3_versioning s3_versioning_of(const struct store_bucket *bucket)
+{
+    struct slice state = settings_get(bucket->settings, SETTING_VERSIONING);
+    return state.len == 0                         ? S3_UNVERSIONED
+           : slice_equal(state, SLICE("Enabled")) ? S3_VERSIONING_ENABLED
+                                                  : S3_VERSIONING_SUSPENDED;
+}
+
+int s3_may(struct s3_call *call, struct slice action, struct slice bucket, struct slice key,
+           bool writes)
+{
+    (void)key;
+    if (call->by != NULL && s3_key_may(call->by, bucket, writes))
+        return 0;
+    bool is_public = call->by == NULL && call->bucket != NULL && !writes &&
+                     settings_get(call->bucket->settings, SETTING_PUBLIC).at != NULL;
+    if (is_public && (slice_equal(action, SLICE("s3:GetObject")) ||
+                      slice_equal(action, SLICE("s3:GetObjectVersion"))))
+        return 0;
+    return s3_fault_set(&call->fault, S3_ACCESS_DENIED);
+}
+
+/* Which bucket and key. */
+
+/* "media" of media.s3.example.com, where s3.example.com is one of the domains. */
+static struct slice bucket_of_host(const struct s3_call *call)
+{
+    struct slice host = call->exchange->host;
+    for (unsigned i = 0; i < call->conf->domains_count; i++) {
+        struct slice domain = call->conf->domains[i];
+        if (host.len > domain.len + 1 && slice_ends_with(host, domain) &&
+            host.at[host.len - domain.len - 1] == '.')
+            return slice_first(host, host.len - domain.len - 1);
+    }
+    return (struct slice){NULL, 0};
+}
+
+static int decode_path(struct s3_call *call, struct slice *ret_path)
+{
+    struct slice raw = call->exchange->request.path;
+    *ret_path = raw;
+    if (slice_find(raw, '%') < 0)
+        return 0;
+    char *room = arena_alloc(&call->arena, raw.len);
+    if (room == NULL)
+        return s3_fault_memory(&call->fault);
+    ptrdiff_t len = s3_unescape(raw, false, room);
+    if (len < 0)
+        return s3_fault_set(&call->fault, S3_INVALID_URI);
+    *ret_path = slice_of(room, (size_t)len);
+    return 0;
+}
+
+static int read_target(struct s3_call *call)
+{
+    struct slice path;
+    int rc = decode_path(call, &path);
+    if (rc < 0)
+        return rc;
+    if (!slice_starts_with(path, SLICE("/")))
+        return s3_fault_set(&call->fault, S3_INVALID_URI);
+    path = slice_from(path, 1);
+    call->bucket_name = bucket_of_host(call);
+    if (call->bucket_name.at == NULL) {
+        ptrdiff_t slash = slice_find(path, '/');
+        call->bucket_name = slash < 0 ? path : slice_first(path, (size_t)slash);
+        path = slice_from(path, slash < 0 ? path.len : (size_t)slash + 1);
+    }
+    call->key = path;
+    if (call->bucket_name.len == 0 && path.len > 0)
+        return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
+    return path.len == 0 ? 0 : s3_key_check(path, &call->fault);
+}
+
+/* Who asks. */
+
+static int check_signature(struct s3_call *call, const struct s3_signed *request)
+{
+    call->by = call->keys == NULL ? NULL : s3_keys_find(call->keys, call->signature.access_key);
+    if (call->by == NULL)
+        return s3_fault_set(&call->fault, S3_INVALID_ACCESS_KEY_ID);
+    signing_keys_find(&edge_worker_current()->signing_keys, call->by, call->signature.day,
+                      call->signature.region, call->signing_key);
+    if (s3_signature_make(request, &call->signature, call->signing_key, &call->arena,
+                          &call->proof) < 0)
+        return s3_fault_memory(&call->fault);
+    if (s3_signature_is(call->signature.signature, call->proof.signature))
+        return 0;
+    call->by = NULL;
+    return s3_fault_set(&call->fault, S3_SIGNATURE_DOES_NOT_MATCH);
+}
+
+static int authenticate(struct s3_call *call)
+{
+    const struct request_head *request = &call->exchange->request;
+    const struct s3_signed signed_request = {
+        .method = request->method_name,
+        .path = request->path,
+        .host = request->authority,
+        .query = &call->query,
+        .fields = &request->fields,
+    };
+    int rc = s3_signature_read(&signed_request, call->conf->region, call->now_ms / 1000,
+                               &call->arena, &call->fault, &call->signature);
+    if (rc < 0)
+        return rc;
+    if (call->signature.form != S3_SIGNED_NOT) {
+        rc = check_signature(call, &signed_request);
+        if (rc == 0)
+            call->exchange->notes.user = arena_copy(&call->exchange->arena, call->by->name);
+        return rc;
+    }
+    /* Without a signature a body may still be sent as aws-chunked. */
+    struct slice payload = s3_field(call, SLICE("x-amz-content-sha256"));
+    if (slice_equal(payload, SLICE("STREAMING-UNSIGNED-PAYLOAD-TRAILER")))
+        call->signature.payload_kind = S3_PAYLOAD_UNSIGNED_TRAILER;
+    return 0;
+}
+
+/* Which operation. */
+
+static const struct operation *find_operation(struct s3_call *call, enum level level)
+{
+    enum http_method method = call->exchange->request.method;
+    const struct operation *plain = NULL;
+    for (size_t i = 0; i < COUNT_OF(operations); i++) {
+        const struct operation *operation = &operations[i];
+        if (operation->level != level || operation->method != method)
+            continue;
+        if (operation->parameter.len == 0)
+            plain = operation;
+        else if (call->query.count > 0 && s3_has_param(call, operation->parameter))
+            return operation;
+    }
+    for (size_t i = 0; i < COUNT_OF(subresources) && call->query.count > 0; i++) {
+        if (s3_has_param(call, subresources[i])) {
+            (void)s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
+                               "A header or query you provided implies functionality that is not "
+                               "implemented: %.*s",
+                               SLICE_ARG(subresources[i]));
+            return NULL;
+        }
+    }
+    if (plain == NULL)
+        (void)s3_fault_set(&call->fault, S3_METHOD_NOT_ALLOWED);
+    return plain;
+}
+
+static int find_bucket(struct s3_call *call, const struct operation *operation)
+{
+    int rc = store_bucket_find(call->store, call->bucket_name, &call->bucket);
+    if (rc == 0 || operation->run == s3_create_bucket)
+        return 0;
+    if (!s3_bucket_name_is_valid(call->bucket_name))
+        return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
+    return s3_store_fault(call, rc);
+}
+
+static int run_operation(struct s3_call *call)
+{
+    enum level level = call->bucket_name.len == 0 ? ON_SERVICE
+                       : call->key.len == 0       ? ON_BUCKET
+                                                  : ON_OBJECT;
+    const struct operation *operation = find_operation(call, level);
+    int rc = operation == NULL ? -EBADMSG : 0;
+    if (rc == 0 && level != ON_SERVICE)
+        rc = find_bucket(call, operation);
+    if (rc == 0 && level != ON_SERVICE)
+        rc = s3_may(call, operation->action, call->bucket_name, call->key, operation->writes);
+    return rc < 0 ? rc : operation->run(call);
+}
+
+static int serve(struct s3_call *call)
+{
+    int rc =
+        s3_query_parse(call->exchange->request.query, &call->arena, &call->fault, &call->query);
+    if (rc == 0)
+        rc = read_target(call);
+    if (rc == 0)
+        rc = authenticate(call);
+    if (rc < 0)
+        return rc;
+    rc = objects_enter(call->objects, &call->store);
+    if (rc < 0)
+        return s3_store_fault(call, rc == -ENOENT ? -EIO : rc);
+    rc = run_operation(call);
+    store_bucket_unref(call->bucket);
+    objects_leave(call->objects);
+    return rc;
+}
 
 void s3_run(struct exchange *exchange, const struct conf_s3 *s3)
 {
-    (void)s3;
-    exchange_respond_error(exchange, 503, "the bucket's store is not open");
+    _Alignas(16) char first[ARENA_FIRST_BYTES];
+    const struct view *view = exchange->held;
+    struct writer writer;
+    struct s3_call call = {
+        .exchange = exchange,
+        .conf = s3,
+        .objects = edge_worker_current()->edge->objects,
+        .keys = s3_keys_ref(view->s3_keys),
+        .now_ms = clock_wall_us() / 1000,
+    };
+    writer_init(&writer, call.request_id, sizeof call.request_id);
+    write_hex(&writer, exchange->id, 16);
+    arena_init(&call.arena, first, sizeof first, ARENA_BYTES_MAX);
+    if (serve(&call) < 0)
+        s3_answer_fault(&call);
+    explicit_bzero(call.signing_key, sizeof call.signing_key);
+    arena_finish(&call.arena);
+    s3_keys_unref(call.keys);
 }

@@ -1,0 +1,292 @@
+/* States go one way: opening, open, retiring, closed. All is under one lock but the store itself.
+ */
+#include "edge/objects.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "edge/s3/settings.h"
+#include "os/clock.h"
+#include "os/lock.h"
+#include "os/thread.h"
+
+#include <errno.h>
+
+/* How often the lock of another edge is tried, and a disk that refuses. */
+#define BUSY_RETRY_MS   20
+#define FAILED_RETRY_MS 1000
+
+/* How long a request waits for the store. */
+#define PATIENCE_MS 20000
+
+/* Beyond the drain: what nobody names may still be read that long. */
+#define GRACE_MS 60000
+
+enum state { OPENING, OPEN, RETIRING, CLOSED };
+
+struct waiter {
+    struct list link;
+    struct arrival arrival;
+    int result;
+};
+
+struct objects {
+    struct store_options options;
+    atomic_int state;
+    atomic_uint users;
+    struct store *store; /* owned; there while it is open */
+    struct lock lock;    /* of what follows, and of changes of state */
+    struct condition changed;
+    struct snapshot *snapshot; /* counted; whose buckets are to be there */
+    struct list waiters;
+    int64_t waited_ms; /* by the first of them */
+    bool is_ending;
+    struct thread thread;
+};
+
+static void tell_waiters(struct objects *objects, int result)
+{
+    while (!list_is_empty(&objects->waiters)) {
+        struct waiter *waiter = CONTAINER_OF(objects->waiters.next, struct waiter, link);
+        list_remove(&waiter->link);
+        waiter->result = result;
+        if (result == 0)
+            atomic_fetch_add(&objects->users, 1);
+        arrival_tell(&waiter->arrival);
+    }
+    objects->waited_ms = 0;
+}
+
+/* A bucket of the file: made, or told what the file says. */
+static int apply_bucket(struct store *store, const struct conf_bucket *conf)
+{
+    struct store_bucket *bucket = NULL;
+    SCOPED(buffer_finish) struct buffer settings;
+    struct store_change change = {.kind = RECORD_BUCKET};
+    buffer_init(&settings, SETTINGS_BYTES_MAX);
+    int rc = store_bucket_find(store, conf->name, &bucket);
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    rc = settings_of_file(bucket == NULL ? (struct slice){0} : bucket->settings, conf, &settings);
+    change.bucket = (struct change_bucket){
+        .id = bucket == NULL ? 0 : bucket->id,
+        .name = conf->name,
+        .settings = buffer_slice(&settings),
+        .made_ms = bucket == NULL ? clock_wall_us() / 1000 : bucket->made_ms,
+    };
+    bool is_same = bucket != NULL && slice_equal(bucket->settings, buffer_slice(&settings));
+    if (rc == 0 && !is_same)
+        rc = store_commit(store, &change, 1);
+    store_bucket_unref(bucket);
+    return rc == -EEXIST ? 0 : rc;
+}
+
+static void apply_buckets(struct store *store, const struct snapshot *snapshot)
+{
+    for (unsigned i = 0; i < snapshot->buckets_count; i++) {
+        int rc = apply_bucket(store, &snapshot->buckets[i]);
+        if (rc < 0)
+            log_error("the bucket \"%.*s\" cannot be set up: %s",
+                      SLICE_ARG(snapshot->buckets[i].name), strerror(-rc));
+    }
+}
+
+static void log_found(const struct store_found *found)
+{
+    log_info("the object store is open: %u bucket%s", found->buckets,
+             found->buckets == 1 ? "" : "s");
+}
+
+/* The buckets of the file, which may become another meanwhile. With the lock held, but not
+ * meanwhile. */
+static void make_buckets(struct objects *objects, struct store *store)
+{
+    struct snapshot *made = NULL;
+    while (made != objects->snapshot) {
+        snapshot_unref(made);
+        made = snapshot_ref(objects->snapshot);
+        lock_release(&objects->lock);
+        apply_buckets(store, made);
+        lock_take(&objects->lock);
+    }
+    snapshot_unref(made);
+}
+
+/* With the lock held, but not meanwhile. 0 when it is open. */
+static int try_open(struct objects *objects, int before)
+{
+    struct store *store = NULL;
+    struct store_found found;
+    struct error error = {0};
+    lock_release(&objects->lock);
+    int rc = store_open(&objects->options, &store, &found, &error);
+    if (rc == 0)
+        log_found(&found);
+    else if (rc != before && rc != -EBUSY)
+        log_error("the object store cannot be opened: %s", error.text);
+    lock_take(&objects->lock);
+    if (rc == 0) {
+        make_buckets(objects, store);
+        objects->store = store;
+    }
+    return rc;
+}
+
+/* Those who have waited long enough are told; what is wrong was logged, or is another process. */
+static void lose_patience(struct objects *objects, int rc, int64_t retry_ms)
+{
+    objects->waited_ms += list_is_empty(&objects->waiters) ? 0 : retry_ms;
+    if (objects->waited_ms < PATIENCE_MS)
+        return;
+    if (rc == -EBUSY)
+        log_error("the object store is held by another process");
+    tell_waiters(objects, -ETIMEDOUT);
+}
+
+static void open_store(struct objects *objects)
+{
+    int rc = 0;
+    while (!objects->is_ending && atomic_load(&objects->state) == OPENING) {
+        rc = try_open(objects, rc);
+        if (rc == 0) {
+            if (atomic_load(&objects->state) == OPENING)
+                atomic_store(&objects->state, OPEN);
+            tell_waiters(objects, atomic_load(&objects->state) == OPEN ? 0 : -ESHUTDOWN);
+            return;
+        }
+        int64_t retry_ms = rc == -EBUSY ? BUSY_RETRY_MS : FAILED_RETRY_MS;
+        lose_patience(objects, rc, retry_ms);
+        condition_wait_for(&objects->changed, &objects->lock, retry_ms);
+    }
+}
+
+static void thread_main(void *arg)
+{
+    struct objects *objects = arg;
+    lock_take(&objects->lock);
+    open_store(objects);
+    while (!objects->is_ending &&
+           (atomic_load(&objects->state) == OPEN || atomic_load(&objects->users) > 0))
+        condition_wait(&objects->changed, &objects->lock);
+    atomic_store(&objects->state, CLOSED);
+    tell_waiters(objects, -ESHUTDOWN);
+    lock_release(&objects->lock);
+    store_close(objects->store);
+}
+
+int objects_create(struct snapshot *snapshot, const char *folder, struct objects **ret_objects)
+{
+    struct objects *objects = NEW(struct objects);
+    if (objects == NULL)
+        return -ENOMEM;
+    objects->options = (struct store_options){
+        .folder = folder,
+        .reserve_bytes = snapshot->store.reserve_bytes,
+        .grace_ms = snapshot->drain_ms + GRACE_MS,
+        .has_threads = true,
+    };
+    objects->snapshot = snapshot_ref(snapshot);
+    list_init(&objects->waiters);
+    int rc = lock_init(&objects->lock);
+    if (rc == 0)
+        rc = condition_init(&objects->changed);
+    if (rc == 0)
+        rc = thread_start(&objects->thread, "store", THREAD_CPU_ANY, thread_main, objects);
+    if (rc < 0) {
+        snapshot_unref(objects->snapshot);
+        memory_free(objects);
+        return rc;
+    }
+    *ret_objects = objects;
+    return 0;
+}
+
+void objects_destroy(struct objects *objects)
+{
+    if (objects == NULL)
+        return;
+    lock_take(&objects->lock);
+    objects->is_ending = true;
+    condition_signal(&objects->changed);
+    lock_release(&objects->lock);
+    thread_join(&objects->thread);
+    condition_finish(&objects->changed);
+    lock_finish(&objects->lock);
+    snapshot_unref(objects->snapshot);
+    memory_free(objects);
+}
+
+static int wait_for_store(struct objects *objects)
+{
+    struct waiter waiter = {.result = 0};
+    int rc = arrival_init(&waiter.arrival);
+    if (rc < 0)
+        return rc;
+    lock_take(&objects->lock);
+    int state = atomic_load(&objects->state);
+    bool must_wait = state == OPENING;
+    if (must_wait)
+        list_append(&objects->waiters, &waiter.link);
+    else if (state == OPEN)
+        atomic_fetch_add(&objects->users, 1);
+    lock_release(&objects->lock);
+    if (!must_wait) {
+        waiter.result = state == OPEN ? 0 : -ESHUTDOWN;
+        arrival_tell(&waiter.arrival);
+    }
+    arrival_wait(&waiter.arrival);
+    return waiter.result;
+}
+
+int objects_enter(struct objects *objects, struct store **ret_store)
+{
+    int rc = 0;
+    if (objects == NULL)
+        return -ENOENT;
+    atomic_fetch_add(&objects->users, 1);
+    if (UNLIKELY(atomic_load(&objects->state) != OPEN)) {
+        objects_leave(objects);
+        rc = wait_for_store(objects);
+    }
+    *ret_store = rc == 0 ? objects->store : NULL;
+    return rc;
+}
+
+void objects_leave(struct objects *objects)
+{
+    if (LIKELY(atomic_fetch_sub(&objects->users, 1) > 1 || atomic_load(&objects->state) == OPEN))
+        return;
+    lock_take(&objects->lock);
+    condition_signal(&objects->changed);
+    lock_release(&objects->lock);
+}
+
+void objects_retire(struct objects *objects)
+{
+    if (objects == NULL)
+        return;
+    lock_take(&objects->lock);
+    if (atomic_load(&objects->state) < RETIRING)
+        atomic_store(&objects->state, RETIRING);
+    condition_signal(&objects->changed);
+    lock_release(&objects->lock);
+}
+
+void objects_apply(struct objects *objects, struct snapshot *snapshot)
+{
+    struct snapshot *old = NULL;
+    if (objects == NULL)
+        return;
+    lock_take(&objects->lock);
+    /* One that is not open yet makes them when it is. */
+    bool is_open = atomic_load(&objects->state) == OPEN;
+    old = objects->snapshot;
+    objects->snapshot = snapshot_ref(snapshot);
+    if (is_open)
+        atomic_fetch_add(&objects->users, 1);
+    lock_release(&objects->lock);
+    snapshot_unref(old);
+    if (!is_open)
+        return;
+    apply_buckets(objects->store, snapshot);
+    objects_leave(objects);
+}

@@ -1,0 +1,32 @@
+/*
+ * The object store as the edge has it. One process at a time holds a store: at a take-over the new
+ * edge serves at once, but what needs the store waits until the edge before has given it up. A
+ * thread of its own opens it, keeps trying, makes the buckets of the file, and closes it.
+ */
+#pragma once
+
+#include "conf/snapshot.h"
+#include "store/store.h"
+
+struct objects;
+
+/* `folder` is borrowed. 0 or a negative errno. */
+int objects_create(struct snapshot *snapshot, const char *folder, struct objects **ret_objects);
+
+/* Nobody may be inside. Closes the store. NULL is fine. */
+void objects_destroy(struct objects *objects);
+
+/*
+ * On a fiber: the store, open until objects_leave. Waits for it; cancelled or not. 0; -ESHUTDOWN
+ * when another edge has it from now on; -ETIMEDOUT when it could not be opened in time, which was
+ * logged. `objects` NULL: -ENOENT.
+ */
+int objects_enter(struct objects *objects, struct store **ret_store);
+void objects_leave(struct objects *objects);
+
+/* Another edge waits for the store: nobody enters any more, and it is closed when all have left.
+ * NULL is fine. Any thread. */
+void objects_retire(struct objects *objects);
+
+/* A new file: its buckets are made, and get what it says of them. On a thread that may block. */
+void objects_apply(struct objects *objects, struct snapshot *snapshot);

@@ -1,0 +1,252 @@
+/* Buckets: made, removed, listed, and what they are set to that is no document. */
+#include "base/cleanup.h"
+#include "edge/s3/answer.h"
+#include "edge/s3/body.h"
+#include "edge/s3/operations.h"
+#include "edge/s3/settings.h"
+#include "wire/s3/fields.h"
+#include "wire/s3/names.h"
+
+#include <errno.h>
+
+#define BUCKETS_PAGE_MAX 10000
+
+struct listing {
+    struct s3_call *call;
+    struct xml_writer xml;
+    struct slice prefix;
+    struct slice after; /* names behind this one */
+    uint64_t max;
+    uint64_t count;
+    char last[S3_BUCKET_BYTES_MAX + 1];
+    size_t last_len;
+    bool is_truncated;
+};
+
+static int list_bucket(void *arg, struct store_bucket *bucket)
+{
+    struct listing *listing = arg;
+    char room[S3_TIME_LEN];
+    if (!s3_key_may(listing->call->by, bucket->name, false) ||
+        !slice_starts_with(bucket->name, listing->prefix))
+        return 0;
+    if (listing->after.len > 0) {
+        size_t len = bucket->name.len < listing->after.len ? bucket->name.len : listing->after.len;
+        int order = memcmp(bucket->name.at, listing->after.at, len);
+        if (order < 0 || (order == 0 && bucket->name.len <= listing->after.len))
+            return 0;
+    }
+    if (listing->count == listing->max) {
+        listing->is_truncated = true;
+        return 1;
+    }
+    xml_open(&listing->xml, "Bucket");
+    xml_element(&listing->xml, "Name", bucket->name);
+    xml_element(&listing->xml, "CreationDate", s3_time(bucket->made_ms, room));
+    xml_element(&listing->xml, "BucketRegion", listing->call->conf->region);
+    xml_close(&listing->xml);
+    memcpy(listing->last, bucket->name.at, bucket->name.len);
+    listing->last_len = bucket->name.len;
+    listing->count++;
+    return 0;
+}
+
+int s3_list_buckets(struct s3_call *call)
+{
+    SCOPED(buffer_finish) struct buffer out;
+    struct listing listing = {.call = call,
+                              .prefix = s3_param(call, SLICE("prefix")),
+                              .after = s3_param(call, SLICE("continuation-token")),
+                              .max = BUCKETS_PAGE_MAX};
+    buffer_init(&out, S3_ANSWER_BYTES_MAX);
+    if (call->by == NULL)
+        return s3_fault_set(&call->fault, S3_ACCESS_DENIED);
+    int rc = s3_param_number(call, SLICE("max-buckets"), BUCKETS_PAGE_MAX, &listing.max);
+    if (rc < 0)
+        return rc;
+    xml_writer_init(&listing.xml, &out);
+    xml_open_root(&listing.xml, "ListAllMyBucketsResult", S3_NAME_SPACE);
+    s3_put_owner(&listing.xml, "Owner");
+    xml_open(&listing.xml, "Buckets");
+    (void)store_bucket_each(call->store, list_bucket, &listing);
+    xml_close(&listing.xml);
+    if (listing.is_truncated)
+        xml_element(&listing.xml, "ContinuationToken", slice_of(listing.last, listing.last_len));
+    if (listing.prefix.len > 0)
+        xml_element(&listing.xml, "Prefix", listing.prefix);
+    xml_close(&listing.xml);
+    return s3_answer_xml(call, 200, &listing.xml, &out);
+}
+
+/* CreateBucketConfiguration: the region is checked, the rest is S3's own. */
+static int read_configuration(struct s3_call *call)
+{
+    SCOPED(buffer_finish) struct buffer body;
+    SCOPED(arena_finish) struct arena arena;
+    const struct xml_element *root = NULL;
+    buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
+    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
+    int rc = s3_body_read(call, S3_CONFIGURATION_BYTES_MAX, &body);
+    if (rc < 0 || body.len == 0)
+        return rc;
+    rc = s3_configuration_read(buffer_slice(&body), SLICE("CreateBucketConfiguration"), &arena,
+                               &call->fault, &root);
+    if (rc < 0)
+        return rc;
+    struct slice location = xml_child_text(root, SLICE("LocationConstraint"));
+    if (location.len > 0 && !slice_equal(location, call->conf->region) &&
+        !slice_equal(location, SLICE("EU")))
+        return s3_fault_set(&call->fault, S3_INVALID_LOCATION_CONSTRAINT);
+    return 0;
+}
+
+static int make_settings(struct s3_call *call, struct buffer *settings)
+{
+    SCOPED(buffer_finish) struct buffer first;
+    SCOPED(buffer_finish) struct buffer second;
+    bool is_locked = slice_equal_nocase(s3_field(call, SLICE("x-amz-bucket-object-lock-enabled")),
+                                        SLICE("true"));
+    buffer_init(&first, SETTINGS_BYTES_MAX);
+    buffer_init(&second, SETTINGS_BYTES_MAX);
+    int rc = settings_with((struct slice){0}, SETTING_OWNER,
+                           call->by == NULL ? SLICE("") : call->by->name, &first);
+    if (!is_locked || rc < 0)
+        return rc < 0 ? rc : buffer_append(settings, buffer_slice(&first));
+    rc = settings_with(buffer_slice(&first), SETTING_VERSIONING, SLICE("Enabled"), &second);
+    if (rc == 0)
+        rc = settings_with(buffer_slice(&second), SETTING_OBJECT_LOCK, SLICE("Enabled"), settings);
+    return rc;
+}
+
+int s3_create_bucket(struct s3_call *call)
+{
+    SCOPED(buffer_finish) struct buffer settings;
+    buffer_init(&settings, SETTINGS_BYTES_MAX);
+    if (!s3_bucket_name_is_valid(call->bucket_name))
+        return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
+    int rc = read_configuration(call);
+    if (rc == 0 && call->bucket != NULL)
+        rc = s3_fault_set(&call->fault, S3_BUCKET_ALREADY_OWNED_BY_YOU);
+    if (rc < 0)
+        return rc;
+    if (make_settings(call, &settings) < 0)
+        return s3_fault_memory(&call->fault);
+    struct store_change change = {.kind = RECORD_BUCKET,
+                                  .bucket = {.name = call->bucket_name,
+                                             .settings = buffer_slice(&settings),
+                                             .made_ms = call->now_ms}};
+    rc = store_commit(call->store, &change, 1);
+    if (rc == -EEXIST)
+        return s3_fault_set(&call->fault, S3_BUCKET_ALREADY_OWNED_BY_YOU);
+    if (rc < 0)
+        return s3_store_fault(call, rc);
+    struct writer *head = s3_begin(call, 200, 0);
+    if (head == NULL)
+        return 0;
+    write_literal(head, "Location: /");
+    write_slice(head, call->bucket_name);
+    write_literal(head, "\r\n");
+    (void)exchange_send(call->exchange, (struct slice){0}, false);
+    return 0;
+}
+
+int s3_delete_bucket(struct s3_call *call)
+{
+    struct store_change change = {
+        .kind = RECORD_BUCKET_GONE,
+        .bucket = {.id = call->bucket->id, .name = call->bucket_name},
+    };
+    int rc = store_commit(call->store, &change, 1);
+    if (rc == -ENOTEMPTY)
+        return s3_fault_set(&call->fault, S3_BUCKET_NOT_EMPTY);
+    return rc < 0 ? s3_store_fault(call, rc) : s3_answer_empty(call, 204);
+}
+
+int s3_head_bucket(struct s3_call *call)
+{
+    struct writer *head = s3_begin(call, 200, 0);
+    if (head == NULL)
+        return 0;
+    h1_write_field(head, SLICE("x-amz-bucket-region"), call->conf->region);
+    write_literal(head, "Content-Type: application/xml\r\n");
+    (void)exchange_send(call->exchange, (struct slice){0}, false);
+    return 0;
+}
+
+int s3_get_location(struct s3_call *call)
+{
+    SCOPED(buffer_finish) struct buffer out;
+    struct xml_writer xml;
+    /* S3's first region has no name here. */
+    bool is_first = slice_equal(call->conf->region, SLICE("us-east-1"));
+    buffer_init(&out, S3_ANSWER_BYTES_MAX);
+    xml_writer_init(&xml, &out);
+    xml_open_root(&xml, "LocationConstraint", S3_NAME_SPACE);
+    xml_text(&xml, is_first ? SLICE("") : call->conf->region);
+    xml_close(&xml);
+    return s3_answer_xml(call, 200, &xml, &out);
+}
+
+int s3_get_versioning(struct s3_call *call)
+{
+    SCOPED(buffer_finish) struct buffer out;
+    struct xml_writer xml;
+    struct slice state = settings_get(call->bucket->settings, SETTING_VERSIONING);
+    buffer_init(&out, S3_ANSWER_BYTES_MAX);
+    xml_writer_init(&xml, &out);
+    xml_open_root(&xml, "VersioningConfiguration", S3_NAME_SPACE);
+    xml_element_if(&xml, "Status", state);
+    xml_close(&xml);
+    return s3_answer_xml(call, 200, &xml, &out);
+}
+
+int s3_set(struct s3_call *call, enum setting which, struct slice value)
+{
+    SCOPED(buffer_finish) struct buffer settings;
+    buffer_init(&settings, SETTINGS_BYTES_MAX);
+    if (settings_with(call->bucket->settings, which, value, &settings) < 0)
+        return s3_fault_memory(&call->fault);
+    struct store_change change = {.kind = RECORD_BUCKET,
+                                  .bucket = {.id = call->bucket->id,
+                                             .name = call->bucket_name,
+                                             .settings = buffer_slice(&settings),
+                                             .made_ms = call->bucket->made_ms}};
+    return s3_store_fault(call, store_commit(call->store, &change, 1));
+}
+
+static int read_versioning(struct s3_call *call, struct slice *ret_state)
+{
+    SCOPED(buffer_finish) struct buffer body;
+    SCOPED(arena_finish) struct arena arena;
+    const struct xml_element *root = NULL;
+    buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
+    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
+    int rc = s3_body_read(call, S3_CONFIGURATION_BYTES_MAX, &body);
+    if (rc == 0)
+        rc = s3_configuration_read(buffer_slice(&body), SLICE("VersioningConfiguration"), &arena,
+                                   &call->fault, &root);
+    if (rc < 0)
+        return rc;
+    struct slice state = s3_word(xml_child(root, SLICE("Status")));
+    if (slice_equal(s3_word(xml_child(root, SLICE("MfaDelete"))), SLICE("Enabled")))
+        return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED, "MFA Delete is not implemented");
+    *ret_state = slice_equal(state, SLICE("Enabled")) ? SLICE("Enabled") : SLICE("Suspended");
+    if (!slice_equal(state, *ret_state))
+        return s3_fault_set(&call->fault, S3_ILLEGAL_VERSIONING_CONFIGURATION);
+    return 0;
+}
+
+int s3_put_versioning(struct s3_call *call)
+{
+    struct slice state;
+    int rc = read_versioning(call, &state);
+    if (rc < 0)
+        return rc;
+    if (slice_equal(state, SLICE("Suspended")) &&
+        settings_get(call->bucket->settings, SETTING_OBJECT_LOCK).at != NULL)
+        return s3_fault_say(&call->fault, S3_INVALID_BUCKET_STATE,
+                            "An Object Lock configuration is present on this bucket, so the "
+                            "versioning state cannot be changed.");
+    rc = s3_set(call, SETTING_VERSIONING, state);
+    return rc < 0 ? rc : s3_answer_empty(call, 200);
+}

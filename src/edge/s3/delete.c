@@ -1,0 +1,290 @@
+/* DeleteObject and DeleteObjects: a version goes for good, or a delete marker takes its place. */
+#include "edge/s3/delete.h"
+#include "base/cleanup.h"
+#include "edge/s3/answer.h"
+#include "edge/s3/body.h"
+#include "edge/s3/draft.h"
+#include "edge/s3/operations.h"
+#include "wire/http/date.h"
+#include "wire/s3/delete.h"
+#include "wire/s3/names.h"
+
+#include <errno.h>
+
+/* Is it kept from deletion? (S3 Object Lock.) */
+static bool is_locked(const struct version *version, int64_t now_ms, bool bypasses)
+{
+    if (version->has_hold)
+        return true;
+    if (version->lock == VERSION_UNLOCKED || version->retain_until_ms <= now_ms)
+        return false;
+    return version->lock == VERSION_COMPLIANCE || !bypasses;
+}
+
+/* An ETag as it is sent, with quotes perhaps. */
+static bool is_etag(struct slice text, const struct version *version)
+{
+    if (slice_equal(text, SLICE("*")))
+        return true;
+    if (text.len >= 2 && text.at[0] == '"' && text.at[text.len - 1] == '"')
+        text = slice_of(text.at + 1, text.len - 2);
+    return slice_equal(text, version->etag);
+}
+
+static int check_conditions(const struct deletion *deletion, const struct version *current)
+{
+    if (deletion->if_match.at != NULL && (current == NULL || current->is_marker))
+        return -ENODATA;
+    if (deletion->if_match.at != NULL && !is_etag(deletion->if_match, current))
+        return -EEXIST;
+    if (deletion->has_size && (current == NULL || current->size != deletion->size))
+        return -EEXIST;
+    if (deletion->has_modified &&
+        (current == NULL || current->modified_ms / 1000 != deletion->modified_s))
+        return -EEXIST;
+    return 0;
+}
+
+static bool has_conditions(const struct deletion *deletion)
+{
+    return deletion->if_match.at != NULL || deletion->has_size || deletion->has_modified;
+}
+
+static int decide(struct store_change *change, const struct version *current)
+{
+    struct deletion *deletion = change->arg;
+    if (current == NULL && change->kind == RECORD_DELETE)
+        return -ENOENT;
+    int rc = check_conditions(deletion, current);
+    if (rc < 0 || change->kind != RECORD_DELETE)
+        return rc;
+    if (is_locked(current, deletion->now_ms, deletion->bypasses_governance))
+        return -EPERM;
+    deletion->was_marker = current->is_marker;
+    return 0;
+}
+
+void deletion_prepare(struct deletion *deletion, const struct store_bucket *bucket)
+{
+    enum s3_versioning versioning = s3_versioning_of(bucket);
+    struct store_change *change = &deletion->change;
+    bool is_named = deletion->which != VERSION_LATEST;
+    *change = (struct store_change){.arg = deletion};
+    if (is_named || versioning == S3_UNVERSIONED) {
+        change->kind = RECORD_DELETE;
+        change->version = (struct change_version){
+            .bucket = bucket->id,
+            .key = deletion->key,
+            .which = is_named ? deletion->which : VERSION_NULL,
+            .sequence = deletion->sequence,
+        };
+        change->find = deletion->which;
+        change->find_sequence = deletion->sequence;
+        /* Without versions the latest is the only one. */
+        change->is_only = !is_named;
+        change->decide = is_named || has_conditions(deletion) ? decide : NULL;
+        return;
+    }
+    change->kind = RECORD_PUT;
+    change->put.version = (struct version){
+        .bucket = bucket->id,
+        .key = deletion->key,
+        .is_marker = true,
+        .is_null = versioning == S3_VERSIONING_SUSPENDED,
+        .modified_ms = deletion->now_ms,
+    };
+    change->decide = has_conditions(deletion) ? decide : NULL;
+}
+
+/* What is not there has been deleted. Returns 0 or what kept it from being done. */
+static int result_of(const struct deletion *deletion)
+{
+    int rc = deletion->change.result;
+    return rc == -ENOENT && deletion->which != VERSION_LATEST ? 0 : rc;
+}
+
+static bool bypasses_governance(const struct s3_call *call)
+{
+    return slice_equal_nocase(s3_field(call, SLICE("x-amz-bypass-governance-retention")),
+                              SLICE("true"));
+}
+
+static int read_date(struct s3_call *call, struct slice text, struct deletion *deletion)
+{
+    if (text.at == NULL)
+        return 0;
+    deletion->has_modified = true;
+    if (http_date_parse(text, call->now_ms / 1000, &deletion->modified_s) < 0)
+        return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT, "The date is no date of HTTP");
+    return 0;
+}
+
+static int read_size(struct s3_call *call, struct slice text, struct deletion *deletion)
+{
+    if (text.at == NULL)
+        return 0;
+    deletion->has_size = true;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!ascii_is_digit(text.at[i]) || deletion->size > UINT64_MAX / 20)
+            return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT, "The size is no number");
+        deletion->size = deletion->size * 10 + (unsigned)(text.at[i] - '0');
+    }
+    return 0;
+}
+
+static void write_outcome(struct s3_call *call, const struct deletion *deletion)
+{
+    char room[S3_VERSION_ID_LEN];
+    struct version version = {.sequence = deletion->change.sequence};
+    bool made_marker = deletion->change.kind == RECORD_PUT;
+    struct writer *head = s3_begin(call, 204, EXCHANGE_LENGTH_UNKNOWN);
+    if (head == NULL)
+        return;
+    if (made_marker)
+        version.is_null = deletion->change.put.version.is_null;
+    if (made_marker || deletion->was_marker)
+        write_literal(head, "x-amz-delete-marker: true\r\n");
+    if (made_marker)
+        h1_write_field(head, SLICE("x-amz-version-id"), s3_version_id(&version, room));
+    else if (deletion->which != VERSION_LATEST)
+        h1_write_field(head, SLICE("x-amz-version-id"), s3_param(call, SLICE("versionId")));
+    (void)exchange_send(call->exchange, (struct slice){0}, false);
+}
+
+int s3_delete_object(struct s3_call *call)
+{
+    struct deletion deletion = {.key = call->key, .now_ms = call->now_ms};
+    int rc = s3_version_named(call, s3_param(call, SLICE("versionId")), &deletion.which,
+                              &deletion.sequence);
+    deletion.if_match = fields_value(&call->exchange->request.fields, FIELD_IF_MATCH);
+    deletion.bypasses_governance = bypasses_governance(call);
+    if (rc == 0)
+        rc = read_date(call, s3_field(call, SLICE("x-amz-if-match-last-modified-time")), &deletion);
+    if (rc == 0)
+        rc = read_size(call, s3_field(call, SLICE("x-amz-if-match-size")), &deletion);
+    if (rc < 0)
+        return rc;
+    deletion_prepare(&deletion, call->bucket);
+    (void)store_commit(call->store, &deletion.change, 1);
+    rc = s3_change_fault(call, result_of(&deletion));
+    if (rc == 0)
+        write_outcome(call, &deletion);
+    return rc;
+}
+
+/* Many at once. */
+
+static int prepare_one(struct s3_call *call, const struct s3_delete_object *object,
+                       struct deletion *deletion)
+{
+    *deletion = (struct deletion){
+        .key = object->key,
+        .now_ms = call->now_ms,
+        .if_match = object->etag,
+        .has_size = object->has_size,
+        .size = object->size,
+        .bypasses_governance = bypasses_governance(call),
+    };
+    int rc = s3_key_check(object->key, &call->fault);
+    if (rc == 0 && object->version_id.len > 0)
+        rc = s3_version_named(call, object->version_id, &deletion->which, &deletion->sequence);
+    if (rc == 0)
+        rc = read_date(call, object->last_modified, deletion);
+    if (rc == 0)
+        rc = s3_may(call, SLICE("s3:DeleteObject"), call->bucket_name, object->key, true);
+    if (rc < 0)
+        return rc;
+    deletion_prepare(deletion, call->bucket);
+    return 0;
+}
+
+static void tell_one(struct s3_call *call, struct xml_writer *xml,
+                     const struct s3_delete_object *object, const struct deletion *deletion,
+                     bool is_quiet)
+{
+    char room[S3_VERSION_ID_LEN];
+    struct version version = {.sequence = deletion->change.sequence};
+    int rc = result_of(deletion);
+    if (s3_change_fault(call, rc) < 0) {
+        s3_delete_result_fault(xml, object, &call->fault);
+        return;
+    }
+    if (is_quiet)
+        return;
+    struct s3_deleted deleted = {.key = object->key, .version_id = object->version_id};
+    if (deletion->change.kind == RECORD_PUT) {
+        version.is_null = deletion->change.put.version.is_null;
+        deleted.is_marker = true;
+        deleted.marker_version_id = s3_version_id(&version, room);
+    } else if (deletion->was_marker) {
+        deleted.is_marker = true;
+        deleted.marker_version_id = object->version_id;
+    }
+    s3_delete_result_add(xml, &deleted);
+}
+
+/* All changes of one kind go to the disk together; their conditions and their results are each
+ * one's own. */
+static int delete_all(struct s3_call *call, const struct s3_delete *request, struct buffer *out)
+{
+    struct xml_writer xml;
+    struct store_change *changes = memory_alloc_array(request->objects_count, sizeof *changes);
+    struct deletion *deletions = memory_alloc_array(request->objects_count, sizeof *deletions);
+    struct s3_fault *faults = memory_alloc_array(request->objects_count, sizeof *faults);
+    unsigned count = 0;
+    int rc =
+        changes == NULL || deletions == NULL || faults == NULL ? s3_fault_memory(&call->fault) : 0;
+    for (unsigned i = 0; rc == 0 && i < request->objects_count; i++) {
+        if (prepare_one(call, &request->objects[i], &deletions[i]) < 0)
+            faults[i] = call->fault;
+        else
+            changes[count++] = deletions[i].change;
+    }
+    if (rc == 0 && count > 0)
+        (void)store_commit(call->store, changes, count);
+    if (rc == 0)
+        s3_delete_result_begin(&xml, out);
+    for (unsigned i = 0, at = 0; rc == 0 && i < request->objects_count; i++) {
+        if (faults[i].code != S3_NO_FAULT) {
+            s3_delete_result_fault(&xml, &request->objects[i], &faults[i]);
+            continue;
+        }
+        deletions[i].change = changes[at++];
+        tell_one(call, &xml, &request->objects[i], &deletions[i], request->is_quiet);
+    }
+    if (rc == 0 && s3_delete_result_end(&xml) < 0)
+        rc = s3_fault_memory(&call->fault);
+    memory_free(changes);
+    memory_free(deletions);
+    memory_free(faults);
+    return rc;
+}
+
+static int answer_document(struct s3_call *call, const struct buffer *document)
+{
+    struct writer *head = s3_begin(call, 200, document->len);
+    if (head == NULL)
+        return 0;
+    write_literal(head, "Content-Type: application/xml\r\n");
+    (void)exchange_send(call->exchange, buffer_slice(document), false);
+    return 0;
+}
+
+int s3_delete_objects(struct s3_call *call)
+{
+    SCOPED(buffer_finish) struct buffer body;
+    SCOPED(buffer_finish) struct buffer out;
+    SCOPED(arena_finish) struct arena arena;
+    struct s3_delete request;
+    buffer_init(&body, S3_DELETE_BYTES_MAX);
+    buffer_init(&out, S3_ANSWER_BYTES_MAX);
+    arena_init(&arena, NULL, 0,
+               XML_ARENA_BYTES(s3_delete_limits) +
+                   S3_DELETE_OBJECTS_MAX * sizeof(struct s3_delete_object));
+    int rc = s3_body_read(call, S3_DELETE_BYTES_MAX, &body);
+    if (rc == 0)
+        rc = s3_delete_parse(buffer_slice(&body), &arena, &call->fault, &request);
+    if (rc == 0)
+        rc = delete_all(call, &request, &out);
+    return rc < 0 ? rc : answer_document(call, &out);
+}

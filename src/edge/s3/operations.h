@@ -1,0 +1,45 @@
+/* The operations of the S3 API, as call.h says; each is called once its caller was found to have
+ * the right that its row in s3.c names. */
+#pragma once
+
+#include "edge/s3/call.h"
+#include "edge/s3/settings.h"
+
+/* service.c, bucket.c */
+int s3_list_buckets(struct s3_call *call);
+int s3_create_bucket(struct s3_call *call);
+int s3_delete_bucket(struct s3_call *call);
+int s3_head_bucket(struct s3_call *call);
+int s3_get_location(struct s3_call *call);
+int s3_get_versioning(struct s3_call *call);
+int s3_put_versioning(struct s3_call *call);
+
+/* The bucket's setting becomes this one; a NULL start takes it away. 0 or the fault. */
+int s3_set(struct s3_call *call, enum setting which, struct slice value);
+
+/* list.c, list_versions.c */
+int s3_list_objects(struct s3_call *call);
+int s3_list_objects_v2(struct s3_call *call);
+int s3_list_versions(struct s3_call *call);
+
+/* get.c */
+int s3_get_object(struct s3_call *call); /* and HEAD */
+
+/* put.c */
+int s3_put_object(struct s3_call *call);
+
+/* copy.c */
+int s3_copy_object(struct s3_call *call);
+
+/* delete.c */
+int s3_delete_object(struct s3_call *call);
+int s3_delete_objects(struct s3_call *call);
+
+/* multipart.c, multipart_list.c */
+int s3_create_upload(struct s3_call *call);
+int s3_upload_part(struct s3_call *call);
+int s3_upload_part_copy(struct s3_call *call);
+int s3_complete_upload(struct s3_call *call);
+int s3_abort_upload(struct s3_call *call);
+int s3_list_uploads(struct s3_call *call);
+int s3_list_parts(struct s3_call *call);

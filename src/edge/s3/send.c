@@ -1,0 +1,65 @@
+#include "edge/s3/send.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "http/exchange.h"
+#include "http/worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+_Static_assert(BLOCK_HUGE_BYTES == OUTGOING_BYTES, "a part of an object fits into a huge block");
+
+/* The smallest block into which a part fits. */
+static enum block_size size_for(const struct object *object)
+{
+    if (object->version.size <= BLOCK_SMALL_BYTES)
+        return BLOCK_SMALL;
+    return object->version.size <= BLOCK_LARGE_BYTES ? BLOCK_LARGE : BLOCK_HUGE;
+}
+
+static int send_parts(struct exchange *exchange, struct outgoing *outgoing, char *room)
+{
+    int rc;
+    struct slice data;
+    while ((rc = outgoing_next(outgoing, room, &data)) == 1) {
+        rc = exchange_send(exchange, data, outgoing->left > 0);
+        if (rc < 0)
+            return 0; /* the client is gone */
+    }
+    return rc;
+}
+
+void object_send(struct exchange *exchange, struct store *store, struct object *object,
+                 uint64_t offset, uint64_t length)
+{
+    struct outgoing outgoing;
+    enum block_size size = size_for(object);
+    if (length == 0) {
+        (void)exchange_send(exchange, (struct slice){0}, false);
+        return;
+    }
+    char *room = block_take(size);
+    bool is_lent = room != NULL;
+    if (!is_lent) /* of the largest there are few */
+        room = memory_alloc_raw(block_bytes(size));
+    if (room == NULL) {
+        exchange_respond_error(exchange, 503, "no memory is left for the object");
+        return;
+    }
+    outgoing_init(&outgoing, store, object, offset, length);
+    int rc = send_parts(exchange, &outgoing, room);
+    outgoing_finish(&outgoing);
+    if (is_lent)
+        block_give(room, size);
+    else
+        memory_free(room);
+    if (rc == 0)
+        return;
+    log_error("the content of \"%.*s\" cannot be read: %s", SLICE_ARG(object->version.key),
+              rc == -EBADMSG ? "its checksum does not hold" : strerror(-rc));
+    if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
+        exchange_respond_error(exchange, 500, "the object's content is damaged");
+    else
+        exchange_break(exchange);
+}

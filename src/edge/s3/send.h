@@ -1,0 +1,11 @@
+/* An object's content as a response's body, each block checked before it leaves. Also the action
+ * `bucket` sends by it. */
+#pragma once
+
+#include "store/store.h"
+
+struct exchange;
+
+/* After exchange_begin, whose length this is. What goes wrong breaks the response off. */
+void object_send(struct exchange *exchange, struct store *store, struct object *object,
+                 uint64_t offset, uint64_t length);
