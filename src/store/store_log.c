@@ -136,8 +136,6 @@ static int decide_on_key(struct store *store, struct store_change *change, uint3
     int rc = find_current(store, change, bucket, key, &version);
     if (rc == 0 || rc == -ENOENT)
         rc = change->decide(change, rc == 0 ? &version : NULL);
-    object_unref(store->log_object);
-    store->log_object = NULL;
     return rc;
 }
 
@@ -268,13 +266,25 @@ static bool is_stuck(struct store *store)
     return is_stuck;
 }
 
+/* Decided on and written down; of what it was decided on it may have taken over a part, which is
+ * there until then. NULL when it is not to be made. */
+static struct pending *decide_and_make(struct store *store, struct store_change *change)
+{
+    struct pending *pending = NULL;
+    change->result = is_stuck(store) ? -EIO : decide(store, change);
+    if (change->result == 0)
+        pending = make_pending(change);
+    object_unref(store->log_object);
+    store->log_object = NULL;
+    return pending;
+}
+
 /* Adds the change; what it cannot be is its result. */
 static void add_change(struct store *store, struct batch *batch, struct store_change *change)
 {
-    change->result = is_stuck(store) ? -EIO : decide(store, change);
+    struct pending *pending = decide_and_make(store, change);
     if (change->result < 0)
         return;
-    struct pending *pending = make_pending(change);
     size_t bytes =
         pending == NULL ? 0 : (size_t)record_bytes(pending->record.meta.len, change->data.len);
     if (pending == NULL)

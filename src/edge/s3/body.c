@@ -149,7 +149,7 @@ int s3_body_init(struct s3_body *body, struct s3_call *call, bool wants_md5, uns
 {
     *body = (struct s3_body){.call = call, .check_kind = S3_CHECKSUM_KINDS, .wants_md5 = wants_md5};
     int rc = read_length(body);
-    if (rc == 0)
+    if (rc == 0 && !call->sums_are_of_object)
         rc = find_checksum(body);
     if (rc == 0)
         rc = find_trailer(body);

@@ -37,6 +37,7 @@ struct s3_call {
     struct s3_fault fault;
     struct slice fault_fields; /* lines of the head that go with it */
     int64_t now_ms;            /* since 1970 */
+    bool sums_are_of_object;   /* x-amz-checksum-* tells of it, not of the body */
     char request_id[16];
 };
 
@@ -73,6 +74,7 @@ struct slice s3_version_id(const struct version *version, char room[static S3_VE
 enum s3_versioning { S3_UNVERSIONED, S3_VERSIONING_ENABLED, S3_VERSIONING_SUSPENDED };
 enum s3_versioning s3_versioning_of(const struct store_bucket *bucket);
 
-/* May the caller do this? 0 or AccessDenied. `action` is as policies name it: "s3:GetObject". */
-int s3_may(struct s3_call *call, struct slice action, struct slice bucket, struct slice key,
-           bool writes);
+/* May the caller do this? 0 or AccessDenied. `action` is as policies name it: "s3:GetObject". A
+ * `bucket` that is to be made is NULL, and the call's. */
+int s3_may(struct s3_call *call, struct slice action, const struct store_bucket *bucket,
+           struct slice key, bool writes);

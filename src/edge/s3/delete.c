@@ -191,7 +191,7 @@ static int prepare_one(struct s3_call *call, const struct s3_delete_object *obje
     if (rc == 0)
         rc = read_date(call, object->last_modified, deletion);
     if (rc == 0)
-        rc = s3_may(call, SLICE("s3:DeleteObject"), call->bucket_name, object->key, true);
+        rc = s3_may(call, SLICE("s3:DeleteObject"), call->bucket, object->key, true);
     if (rc < 0)
         return rc;
     deletion_prepare(deletion, call->bucket);

@@ -31,6 +31,12 @@ int s3_put_object(struct s3_call *call);
 /* copy.c */
 int s3_copy_object(struct s3_call *call);
 
+/* amend.c, attributes.c */
+int s3_get_tagging(struct s3_call *call);
+int s3_put_tagging(struct s3_call *call);
+int s3_delete_tagging(struct s3_call *call);
+int s3_get_attributes(struct s3_call *call);
+
 /* delete.c */
 int s3_delete_object(struct s3_call *call);
 int s3_delete_objects(struct s3_call *call);

@@ -46,6 +46,8 @@ int s3_put_object(struct s3_call *call)
     const struct framing *framing = &call->exchange->request.framing;
     struct s3_draft draft;
     struct s3_received received = {.has_incoming = false};
+    if (s3_field(call, SLICE("x-amz-copy-source")).at != NULL)
+        return s3_copy_object(call);
     if (framing->kind == BODY_NONE && !framing->has_content_length &&
         !http_is_1_0(&call->exchange->request) && call->exchange->request.version_major < 2)
         return s3_fault_set(&call->fault, S3_MISSING_CONTENT_LENGTH);

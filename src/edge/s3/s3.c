@@ -45,6 +45,7 @@ static const struct operation operations[] = {
     ROW(ON_BUCKET, GET, "location", "GetBucketLocation", false, s3_get_location),
     ROW(ON_BUCKET, GET, "versioning", "GetBucketVersioning", false, s3_get_versioning),
     ROW(ON_BUCKET, GET, "versions", "ListBucketVersions", false, s3_list_versions),
+    ROW(ON_BUCKET, GET, "uploads", "ListBucketMultipartUploads", false, s3_list_uploads),
     ROW(ON_BUCKET, GET, "list-type", "ListBucket", false, s3_list_objects_v2),
     ROW(ON_BUCKET, GET, "", "ListBucket", false, s3_list_objects),
     ROW(ON_BUCKET, HEAD, "", "ListBucket", false, s3_head_bucket),
@@ -53,9 +54,18 @@ static const struct operation operations[] = {
     ROW(ON_BUCKET, DELETE, "", "DeleteBucket", true, s3_delete_bucket),
     ROW(ON_BUCKET, POST, "delete", "DeleteObject", true, s3_delete_objects),
 
+    ROW(ON_OBJECT, GET, "tagging", "GetObjectTagging", false, s3_get_tagging),
+    ROW(ON_OBJECT, GET, "attributes", "GetObjectAttributes", false, s3_get_attributes),
+    ROW(ON_OBJECT, GET, "uploadId", "ListMultipartUploadParts", false, s3_list_parts),
     ROW(ON_OBJECT, GET, "", "GetObject", false, s3_get_object),
     ROW(ON_OBJECT, HEAD, "", "GetObject", false, s3_get_object),
+    ROW(ON_OBJECT, PUT, "tagging", "PutObjectTagging", true, s3_put_tagging),
+    ROW(ON_OBJECT, PUT, "uploadId", "PutObject", true, s3_upload_part),
     ROW(ON_OBJECT, PUT, "", "PutObject", true, s3_put_object),
+    ROW(ON_OBJECT, POST, "uploads", "PutObject", true, s3_create_upload),
+    ROW(ON_OBJECT, POST, "uploadId", "PutObject", true, s3_complete_upload),
+    ROW(ON_OBJECT, DELETE, "tagging", "DeleteObjectTagging", true, s3_delete_tagging),
+    ROW(ON_OBJECT, DELETE, "uploadId", "AbortMultipartUpload", true, s3_abort_upload),
     ROW(ON_OBJECT, DELETE, "", "DeleteObject", true, s3_delete_object),
 };
 
@@ -196,14 +206,15 @@ enum s3_versioning s3_versioning_of(const struct store_bucket *bucket)
                                                   : S3_VERSIONING_SUSPENDED;
 }
 
-int s3_may(struct s3_call *call, struct slice action, struct slice bucket, struct slice key,
-           bool writes)
+int s3_may(struct s3_call *call, struct slice action, const struct store_bucket *bucket,
+           struct slice key, bool writes)
 {
     (void)key;
-    if (call->by != NULL && s3_key_may(call->by, bucket, writes))
+    if (call->by != NULL &&
+        s3_key_may(call->by, bucket == NULL ? call->bucket_name : bucket->name, writes))
         return 0;
-    bool is_public = call->by == NULL && call->bucket != NULL && !writes &&
-                     settings_get(call->bucket->settings, SETTING_PUBLIC).at != NULL;
+    bool is_public = call->by == NULL && bucket != NULL && !writes &&
+                     settings_get(bucket->settings, SETTING_PUBLIC).at != NULL;
     if (is_public && (slice_equal(action, SLICE("s3:GetObject")) ||
                       slice_equal(action, SLICE("s3:GetObjectVersion"))))
         return 0;
@@ -356,7 +367,7 @@ static int run_operation(struct s3_call *call)
     if (rc == 0 && level != ON_SERVICE)
         rc = find_bucket(call, operation);
     if (rc == 0 && level != ON_SERVICE)
-        rc = s3_may(call, operation->action, call->bucket_name, call->key, operation->writes);
+        rc = s3_may(call, operation->action, call->bucket, call->key, operation->writes);
     return rc < 0 ? rc : operation->run(call);
 }
 

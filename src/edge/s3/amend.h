@@ -1,0 +1,27 @@
+/* A version that stays, of which something is said anew: tags, retention, a legal hold. */
+#pragma once
+
+#include "edge/s3/call.h"
+
+struct amendment {
+    struct s3_call *call;
+    /* Changes what `version` says; 0, or -EPERM when it is not to be. On another thread, while
+     * nothing else changes. */
+    int (*apply)(struct amendment *amendment, struct version *version);
+    struct slice tags;
+    enum version_lock lock;
+    int64_t retain_until_ms;
+    bool has_hold;
+    bool bypasses_governance;
+    bool is_null; /* of the version that it was; filled, as the next */
+    uint64_t sequence;
+};
+
+/* Of the version that the request names. 0 or the fault. */
+int s3_amend(struct s3_call *call, struct amendment *amendment);
+
+/* The version that the request names, to be read. A reference, or the fault. */
+int s3_version_find(struct s3_call *call, struct object **ret_object);
+
+/* "x-amz-version-id" of what was amended. */
+void s3_write_amended(struct s3_call *call, struct writer *head, const struct amendment *amendment);

@@ -1,0 +1,84 @@
+"""An edge with the S3 API, keys for it, and boto3 clients that talk to it."""
+import contextlib
+import json
+
+import boto3
+import botocore.client
+import botocore.exceptions
+import pytest
+
+from . import weir as weir_module
+
+FILE = """\
+listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }} }}
+workers: 2
+access_log: off
+{top}
+sites:
+  objects: {{ domains: ["s3.localhost", "*.s3.localhost", "127.0.0.1"], s3: {{ domain: s3.localhost }} }}
+"""
+
+
+class Service:
+    """`weir edge` with the S3 API and a key, `main`, that may do all."""
+
+    def __init__(self, programs, top="", text=None):
+        self._programs = programs
+        self.edge = programs.edge(text or FILE.format(top=top))
+        self.access_key, self.secret_key = self.add_key("main")
+        self.client = self.connect()
+
+    def add_key(self, name, *arguments):
+        result = self._programs.run("s3", "key", "add", name, "--json", *arguments,
+                                    "-f", self.edge.file)
+        assert result.code == 0, result.stderr
+        key = json.loads(result.stdout)
+        return key["access_key"], key["secret_key"]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.edge.port}"
+
+    def connect(self, keys=None, **config):
+        """A client; keys=None: those of `main`; False: none."""
+        settings = {"s3": {"addressing_style": "path"}, "retries": {"max_attempts": 0}} | config
+        if keys is False:
+            settings["signature_version"] = botocore.UNSIGNED
+        access_key, secret_key = keys or (self.access_key, self.secret_key)
+        return boto3.client(
+            "s3", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key, config=botocore.client.Config(**settings))
+
+    def bucket(self, **arguments):
+        """A new one; its name."""
+        self._count = getattr(self, "_count", 0) + 1
+        name = f"bucket-{self._count}"
+        self.client.create_bucket(Bucket=name, **arguments)
+        return name
+
+    def environment(self):
+        """For command lines of AWS."""
+        return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key,
+                "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@contextlib.contextmanager
+def service(top="", text=None):
+    programs = weir_module.Programs()
+    try:
+        yield Service(programs, top, text)
+    finally:
+        problems = programs.finish()
+        if problems:
+            pytest.fail("\n\n".join(problems), pytrace=False)
+
+
+@contextlib.contextmanager
+def refused(code, status=None):
+    """The block ends in an error of that code."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        yield caught
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == code, answer
+    if status is not None:
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == status, answer
