@@ -68,11 +68,10 @@ static int find_upload(void *arg, struct catalog_reader *reader)
 
 int s3_upload_find(struct s3_call *call, struct s3_upload *ret_upload)
 {
-    char id[UPLOAD_ID_BYTES] = {0};
-    struct finding finding = {ret_upload, slice_of(id, sizeof id)};
+    struct finding finding = {ret_upload, slice_of(ret_upload->id, sizeof ret_upload->id)};
     *ret_upload = (struct s3_upload){.check_kind = S3_CHECKSUM_KINDS};
     buffer_init(&ret_upload->room, SIZE_MAX);
-    if (s3_upload_id_read(s3_param(call, SLICE("uploadId")), id) < 0)
+    if (s3_upload_id_read(s3_param(call, SLICE("uploadId")), ret_upload->id) < 0)
         return s3_fault_set(&call->fault, S3_NO_SUCH_UPLOAD);
     int rc = store_read(call->store, find_upload, &finding);
     if (rc == -ENOENT)

@@ -8,7 +8,8 @@
 /* An upload, in memory of its own. */
 struct s3_upload {
     struct buffer room;
-    struct change_upload upload; /* slices lie in `room` */
+    char id[UPLOAD_ID_BYTES];
+    struct change_upload upload; /* slices lie in `room` and `id` */
     unsigned check_kind;         /* S3_CHECKSUM_KINDS: none was chosen */
     bool is_composite;           /* else its sum is one of all bytes */
 };
