@@ -41,7 +41,8 @@ class Service:
 
     def connect(self, keys=None, **config):
         """A client; keys=None: those of `main`; False: none."""
-        settings = {"s3": {"addressing_style": "path"}, "retries": {"max_attempts": 0}} | config
+        settings = {"s3": {"addressing_style": "path"}, "retries": {"max_attempts": 0},
+                    "signature_version": "s3v4"} | config
         if keys is False:
             settings["signature_version"] = botocore.UNSIGNED
         access_key, secret_key = keys or (self.access_key, self.secret_key)
