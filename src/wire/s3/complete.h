@@ -13,11 +13,15 @@
  * and S3_PARTS_MAX * sizeof(struct s3_part). */
 extern const struct xml_limits s3_complete_limits;
 
+/* clang-format off */
 /* The checksums of S3, in the order of this table: row(NAME, element, header's last word). */
 #define S3_CHECKSUMS(row)                                                                          \
-    row(CRC32, "ChecksumCRC32", "crc32") row(CRC32C, "ChecksumCRC32C", "crc32c")                   \
-        row(CRC64NVME, "ChecksumCRC64NVME", "crc64nvme") row(SHA1, "ChecksumSHA1", "sha1")         \
-            row(SHA256, "ChecksumSHA256", "sha256")
+    row(CRC32, "ChecksumCRC32", "crc32")                                                           \
+    row(CRC32C, "ChecksumCRC32C", "crc32c")                                                        \
+    row(CRC64NVME, "ChecksumCRC64NVME", "crc64nvme")                                               \
+    row(SHA1, "ChecksumSHA1", "sha1")                                                              \
+    row(SHA256, "ChecksumSHA256", "sha256")
+/* clang-format on */
 
 enum s3_checksum_kind {
 #define S3_CHECKSUM_NAME(name, element, header) S3_CHECKSUM_##name,

@@ -2,6 +2,7 @@
 #include "wire/s3/fields.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 int s3_document_fault(struct s3_fault *fault, const struct error *error)
 {
@@ -144,6 +145,43 @@ int s3_choice(const struct xml_element *element, const struct slice *words, size
         }
     }
     return s3_malformed(fault, element, "has a value that is not allowed");
+}
+
+int s3_texts_read(const struct s3_field *field, struct arena *arena, struct s3_fault *fault,
+                  struct s3_texts *ret_texts)
+{
+    struct slice *items = arena_alloc_array(arena, field->count, sizeof *items);
+    unsigned count = 0;
+    if (items == NULL)
+        return s3_fault_memory(fault);
+    for (const struct xml_element *at = field->found; at != NULL; at = xml_next_alike(at))
+        items[count++] = at->text;
+    *ret_texts = (struct s3_texts){items, count};
+    return 0;
+}
+
+static uint64_t mix(uint64_t hash, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.at[i]) * UINT64_C(0x100000001b3);
+    return (hash ^ 0x1f) * UINT64_C(0x100000001b3);
+}
+
+/* FNV-1a over an element and what is inside; its depth was bounded by the reader. */
+static uint64_t hash_of(const struct xml_element *element, uint64_t hash)
+{
+    hash = mix(mix(hash, element->name), element->text);
+    XML_FOR_EACH(element, child)
+    {
+        hash = hash_of(child, hash);
+    }
+    return hash;
+}
+
+struct slice s3_rule_name(const struct xml_element *rule, unsigned number, struct arena *arena)
+{
+    uint64_t hash = hash_of(rule, UINT64_C(0xcbf29ce484222325) + number);
+    return arena_format(arena, "rule-%u-%016" PRIx64, number, hash);
 }
 
 size_t s3_characters(struct slice text)

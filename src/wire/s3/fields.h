@@ -69,5 +69,19 @@ int s3_number(const struct xml_element *element, uint64_t max, struct s3_fault *
 int s3_choice(const struct xml_element *element, const struct slice *words, size_t words_count,
               struct s3_fault *fault, unsigned *ret_index);
 
+/* A list of texts that lies in an arena. */
+struct s3_texts {
+    const struct slice *items;
+    unsigned count;
+};
+
+/* The texts of a field that may come more than once. -ENOMEM with *fault filled. */
+int s3_texts_read(const struct s3_field *field, struct arena *arena, struct s3_fault *fault,
+                  struct s3_texts *ret_texts);
+
+/* A name for a rule that was sent without one: the same for the same element and number. A NULL
+ * start when the arena is used up. */
+struct slice s3_rule_name(const struct xml_element *rule, unsigned number, struct arena *arena);
+
 /* How many characters of UTF-8; bytes that are none count one each. */
 size_t s3_characters(struct slice text);

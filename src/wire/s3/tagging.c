@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "wire/http/chars.h"
-#include "wire/xml/writer.h"
 
 #include <errno.h>
 
@@ -115,18 +114,23 @@ int s3_tagging_parse(struct slice xml, enum s3_tagged what, struct arena *arena,
                         fault, ret_tags);
 }
 
+void s3_tags_write_elements(struct xml_writer *writer, const struct s3_tags *tags)
+{
+    for (unsigned i = 0; i < tags->count; i++) {
+        xml_open(writer, "Tag");
+        xml_element(writer, "Key", tags->tags[i].key);
+        xml_element(writer, "Value", tags->tags[i].value);
+        xml_close(writer);
+    }
+}
+
 int s3_tagging_write(struct buffer *out, const struct s3_tags *tags)
 {
     struct xml_writer writer;
     xml_writer_init(&writer, out);
     xml_open_root(&writer, "Tagging", S3_NAME_SPACE);
     xml_open(&writer, "TagSet");
-    for (unsigned i = 0; i < tags->count; i++) {
-        xml_open(&writer, "Tag");
-        xml_element(&writer, "Key", tags->tags[i].key);
-        xml_element(&writer, "Value", tags->tags[i].value);
-        xml_close(&writer);
-    }
+    s3_tags_write_elements(&writer, tags);
     xml_close(&writer);
     xml_close(&writer);
     return xml_writer_end(&writer);

@@ -9,8 +9,7 @@
 #pragma once
 
 #include "wire/s3/fields.h"
-
-#include "base/buffer.h"
+#include "wire/xml/writer.h"
 
 enum s3_tagged { S3_TAGGED_OBJECT, S3_TAGGED_BUCKET };
 
@@ -34,6 +33,9 @@ int s3_tag_read(const struct xml_element *element, struct s3_fault *fault, struc
 /* The list of all elements alike to `first` (NULL: none) beside it; no key twice. */
 int s3_tags_read(const struct xml_element *first, unsigned count_max, struct arena *arena,
                  struct s3_fault *fault, struct s3_tags *ret_tags);
+
+/* Each as <Tag>, within an element that is open. */
+void s3_tags_write_elements(struct xml_writer *writer, const struct s3_tags *tags);
 
 /*
  * Slices lie in the arena. Returns 0, or a negative code with *fault filled: MalformedXML,
