@@ -146,7 +146,9 @@ static void on_end(void *user, const char *name)
     if (reader->failure.code != 0)
         return;
     struct open_element *open = &reader->open[--reader->depth];
-    struct slice text = slice_from(buffer_slice(&reader->text), open->text_start);
+    struct slice text = reader->text.len > open->text_start
+                            ? slice_from(buffer_slice(&reader->text), open->text_start)
+                            : SLICE("");
     if (open->element->count > 0 || text.len == 0) {
         open->element->text = SLICE("");
         if (!is_blank(text))
