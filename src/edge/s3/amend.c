@@ -76,6 +76,15 @@ int s3_version_find(struct s3_call *call, struct object **ret_object)
                         which == VERSION_LATEST ? S3_NO_SUCH_KEY : S3_METHOD_NOT_ALLOWED);
 }
 
+int s3_check_version_is_there(struct s3_call *call)
+{
+    struct object *object = NULL;
+    int rc = s3_version_find(call, &object);
+    if (rc == 0)
+        object_unref(object);
+    return rc;
+}
+
 void s3_write_amended(struct s3_call *call, struct writer *head, const struct amendment *amendment)
 {
     const struct version version = {.is_null = amendment->is_null, .sequence = amendment->sequence};

@@ -23,5 +23,8 @@ int s3_amend(struct s3_call *call, struct amendment *amendment);
 /* The version that the request names, to be read. A reference, or the fault. */
 int s3_version_find(struct s3_call *call, struct object **ret_object);
 
+/* 0, or the fault when it is not there. */
+int s3_check_version_is_there(struct s3_call *call);
+
 /* "x-amz-version-id" of what was amended. */
 void s3_write_amended(struct s3_call *call, struct writer *head, const struct amendment *amendment);

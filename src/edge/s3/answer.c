@@ -21,12 +21,20 @@ struct writer *s3_begin(struct s3_call *call, unsigned status, uint64_t length)
     write_literal(head, "\r\nx-amz-id-2: ");
     write_bytes(head, call->request_id, sizeof call->request_id);
     write_literal(head, "\r\n");
+    write_slice(head, call->answer_fields);
     return head;
 }
 
 int s3_answer_empty(struct s3_call *call, unsigned status)
 {
     if (s3_begin(call, status, 0) != NULL)
+        (void)exchange_send(call->exchange, (struct slice){0}, false);
+    return 0;
+}
+
+int s3_answer_no_content(struct s3_call *call)
+{
+    if (s3_begin(call, 204, EXCHANGE_LENGTH_UNKNOWN) != NULL)
         (void)exchange_send(call->exchange, (struct slice){0}, false);
     return 0;
 }
@@ -120,7 +128,7 @@ void s3_answer_fault(struct s3_call *call)
 void s3_write_version(struct s3_call *call, struct writer *head, const struct version *version)
 {
     char room[S3_VERSION_ID_LEN];
-    if (s3_versioning_of(call->bucket) != S3_UNVERSIONED)
+    if (s3_versioning_of(call->bucket) != S3_VERSIONING_NEVER)
         h1_write_field(head, SLICE("x-amz-version-id"), s3_version_id(version, room));
 }
 
@@ -156,6 +164,16 @@ struct slice s3_quoted(struct slice etag, char room[static S3_ETAG_ROOM])
     write_slice(&writer, etag);
     write_char(&writer, '"');
     return writer_slice(&writer);
+}
+
+struct slice s3_owner_id(void)
+{
+    return SLICE(OWNER_ID);
+}
+
+struct slice s3_owner_name(void)
+{
+    return SLICE(OWNER_NAME);
 }
 
 void s3_put_owner(struct xml_writer *xml, const char *element)

@@ -12,6 +12,9 @@ struct writer *s3_begin(struct s3_call *call, unsigned status, uint64_t length);
 /* Without a body. Returns 0. */
 int s3_answer_empty(struct s3_call *call, unsigned status);
 
+/* 204. Returns 0. */
+int s3_answer_no_content(struct s3_call *call);
+
 /* A document; finished by xml_writer_end or not. Returns 0, or the fault of running out. */
 int s3_answer_xml(struct s3_call *call, unsigned status, struct xml_writer *xml,
                   struct buffer *document);
@@ -31,6 +34,8 @@ struct slice s3_time(int64_t time_ms, char room[static S3_TIME_LEN]);
 struct slice s3_quoted(struct slice etag, char room[static S3_ETAG_ROOM]);
 
 /* The owner of everything. */
+struct slice s3_owner_id(void);
+struct slice s3_owner_name(void);
 void s3_put_owner(struct xml_writer *xml, const char *element);
 
 /* Text, encoded where the client asked for encoding-type=url. */

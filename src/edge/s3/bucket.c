@@ -125,6 +125,8 @@ int s3_create_bucket(struct s3_call *call)
     if (!s3_bucket_name_is_valid(call->bucket_name))
         return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
     int rc = read_configuration(call);
+    if (rc == 0)
+        rc = s3_check_canned_acl(call);
     if (rc == 0 && call->bucket != NULL)
         rc = s3_fault_set(&call->fault, S3_BUCKET_ALREADY_OWNED_BY_YOU);
     if (rc < 0)
@@ -159,7 +161,7 @@ int s3_delete_bucket(struct s3_call *call)
     int rc = store_commit(call->store, &change, 1);
     if (rc == -ENOTEMPTY)
         return s3_fault_set(&call->fault, S3_BUCKET_NOT_EMPTY);
-    return rc < 0 ? s3_store_fault(call, rc) : s3_answer_empty(call, 204);
+    return rc < 0 ? s3_store_fault(call, rc) : s3_answer_no_content(call);
 }
 
 int s3_head_bucket(struct s3_call *call)

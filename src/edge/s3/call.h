@@ -12,6 +12,7 @@
 #include "http/exchange.h"
 #include "os/clock.h"
 #include "store/store.h"
+#include "wire/s3/bucket.h"
 #include "wire/s3/checksum.h"
 #include "wire/s3/chunks.h"
 #include "wire/s3/query.h"
@@ -33,7 +34,8 @@ struct s3_call {
     struct s3_keys *keys;    /* counted */
     const struct s3_key *by; /* who asks; NULL: nobody that is known */
     unsigned char signing_key[S3_SIGNING_KEY_BYTES];
-    struct s3_proof proof; /* with a fault of SignatureDoesNotMatch */
+    struct s3_proof proof;      /* with a fault of SignatureDoesNotMatch */
+    struct slice answer_fields; /* lines of the head of whatever is answered */
     struct s3_fault fault;
     struct slice fault_fields; /* lines of the head that go with it */
     int64_t now_ms;            /* since 1970 */
@@ -71,7 +73,6 @@ int s3_version_named(struct s3_call *call, struct slice text, enum version_which
 struct slice s3_version_id(const struct version *version, char room[static S3_VERSION_ID_LEN]);
 
 /* Versioning, as the bucket is set. */
-enum s3_versioning { S3_UNVERSIONED, S3_VERSIONING_ENABLED, S3_VERSIONING_SUSPENDED };
 enum s3_versioning s3_versioning_of(const struct store_bucket *bucket);
 
 /* May the caller do this? 0 or AccessDenied. `action` is as policies name it: "s3:GetObject". A

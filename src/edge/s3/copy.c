@@ -111,7 +111,7 @@ static int answer(struct s3_call *call, const struct copy *copy)
         return 0;
     write_literal(head, "Content-Type: application/xml\r\n");
     s3_write_version(call, head, version);
-    if (s3_versioning_of(copy->source.bucket) != S3_UNVERSIONED)
+    if (s3_versioning_of(copy->source.bucket) != S3_VERSIONING_NEVER)
         h1_write_field(head, SLICE("x-amz-copy-source-version-id"),
                        s3_version_id(&copy->source.object->version, id));
     (void)exchange_send(call->exchange, buffer_slice(&out), false);

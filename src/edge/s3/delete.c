@@ -70,7 +70,7 @@ void deletion_prepare(struct deletion *deletion, const struct store_bucket *buck
     struct store_change *change = &deletion->change;
     bool is_named = deletion->which != VERSION_LATEST;
     *change = (struct store_change){.arg = deletion};
-    if (is_named || versioning == S3_UNVERSIONED) {
+    if (is_named || versioning == S3_VERSIONING_NEVER) {
         change->kind = RECORD_DELETE;
         change->version = (struct change_version){
             .bucket = bucket->id,

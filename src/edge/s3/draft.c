@@ -1,7 +1,7 @@
 #include "edge/s3/draft.h"
 
 #include "base/cleanup.h"
-#include "edge/s3/settings.h"
+#include "edge/s3/operations.h"
 #include "wire/http/chars.h"
 #include "wire/http/range.h"
 #include "wire/s3/tagging.h"
@@ -149,10 +149,14 @@ int s3_draft_read(struct s3_call *call, struct s3_draft *ret_draft)
     };
     int rc = check_encryption(call);
     if (rc == 0)
+        rc = s3_check_canned_acl(call);
+    if (rc == 0)
         rc = write_fields(call, &writer);
     if (rc == 0 && writer.overflown)
         rc = s3_fault_set(&call->fault, S3_METADATA_TOO_LARGE);
     ret_draft->version.fields = writer_slice(&writer);
+    if (rc == 0)
+        rc = s3_draft_lock(call, &ret_draft->version);
     return rc < 0 ? rc : read_tags(call, &ret_draft->version);
 }
 

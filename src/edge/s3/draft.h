@@ -16,6 +16,9 @@ struct s3_draft {
 /* In the call's arena. 0 or the fault. */
 int s3_draft_read(struct s3_call *call, struct s3_draft *ret_draft);
 
+/* Its retention and hold: by the request's fields, or by the bucket's rule. 0 or the fault. */
+int s3_draft_lock(struct s3_call *call, struct version *version);
+
 /* If-Match and If-None-Match of a write; NULL starts. */
 struct s3_condition {
     struct slice if_match;

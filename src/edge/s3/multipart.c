@@ -348,7 +348,7 @@ int s3_abort_upload(struct s3_call *call)
         rc = s3_store_fault(call, store_commit(call->store, &change, 1));
     }
     s3_upload_finish(&upload);
-    return rc < 0 ? rc : s3_answer_empty(call, 204);
+    return rc < 0 ? rc : s3_answer_no_content(call);
 }
 
 /* Completing. */

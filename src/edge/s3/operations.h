@@ -17,7 +17,23 @@ int s3_put_versioning(struct s3_call *call);
 /* The bucket's setting becomes this one; a NULL start takes it away. 0 or the fault. */
 int s3_set(struct s3_call *call, enum setting which, struct slice value);
 
-/* list.c, list_versions.c */
+/* documents.c: those that the request's parameter names */
+int s3_get_document(struct s3_call *call);
+int s3_put_document(struct s3_call *call);
+int s3_delete_document(struct s3_call *call);
+int s3_get_policy_status(struct s3_call *call);
+int s3_get_acl(struct s3_call *call);
+int s3_put_acl(struct s3_call *call);
+int s3_get_logging(struct s3_call *call);
+int s3_get_accelerate(struct s3_call *call);
+int s3_get_request_payment(struct s3_call *call);
+int s3_get_encryption(struct s3_call *call);
+int s3_get_replication(struct s3_call *call);
+
+/* x-amz-acl and x-amz-grant-* of a request that makes something. 0 or the fault. */
+int s3_check_canned_acl(struct s3_call *call);
+
+/* list.c */
 int s3_list_objects(struct s3_call *call);
 int s3_list_objects_v2(struct s3_call *call);
 int s3_list_versions(struct s3_call *call);
@@ -36,6 +52,12 @@ int s3_get_tagging(struct s3_call *call);
 int s3_put_tagging(struct s3_call *call);
 int s3_delete_tagging(struct s3_call *call);
 int s3_get_attributes(struct s3_call *call);
+
+/* lock.c */
+int s3_get_retention(struct s3_call *call);
+int s3_put_retention(struct s3_call *call);
+int s3_get_legal_hold(struct s3_call *call);
+int s3_put_legal_hold(struct s3_call *call);
 
 /* delete.c */
 int s3_delete_object(struct s3_call *call);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "edge/objects.h"
 #include "edge/s3/answer.h"
+#include "edge/s3/cors.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/settings.h"
 #include "edge/s3/signing_keys.h"
@@ -44,6 +45,41 @@ static const struct operation operations[] = {
 
     ROW(ON_BUCKET, GET, "location", "GetBucketLocation", false, s3_get_location),
     ROW(ON_BUCKET, GET, "versioning", "GetBucketVersioning", false, s3_get_versioning),
+    ROW(ON_BUCKET, GET, "policy", "GetBucketPolicy", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "policy", "PutBucketPolicy", true, s3_put_document),
+    ROW(ON_BUCKET, DELETE, "policy", "DeleteBucketPolicy", true, s3_delete_document),
+    ROW(ON_BUCKET, GET, "cors", "GetBucketCORS", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "cors", "PutBucketCORS", true, s3_put_document),
+    ROW(ON_BUCKET, DELETE, "cors", "PutBucketCORS", true, s3_delete_document),
+    ROW(ON_BUCKET, GET, "lifecycle", "GetLifecycleConfiguration", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "lifecycle", "PutLifecycleConfiguration", true, s3_put_document),
+    ROW(ON_BUCKET, DELETE, "lifecycle", "PutLifecycleConfiguration", true, s3_delete_document),
+    ROW(ON_BUCKET, GET, "website", "GetBucketWebsite", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "website", "PutBucketWebsite", true, s3_put_document),
+    ROW(ON_BUCKET, DELETE, "website", "DeleteBucketWebsite", true, s3_delete_document),
+    ROW(ON_BUCKET, GET, "tagging", "GetBucketTagging", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "tagging", "PutBucketTagging", true, s3_put_document),
+    ROW(ON_BUCKET, DELETE, "tagging", "PutBucketTagging", true, s3_delete_document),
+    ROW(ON_BUCKET, GET, "notification", "GetBucketNotification", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "notification", "PutBucketNotification", true, s3_put_document),
+    ROW(ON_BUCKET, GET, "publicAccessBlock", "GetBucketPublicAccessBlock", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "publicAccessBlock", "PutBucketPublicAccessBlock", true, s3_put_document),
+    ROW(ON_BUCKET, DELETE, "publicAccessBlock", "PutBucketPublicAccessBlock", true,
+        s3_delete_document),
+    ROW(ON_BUCKET, GET, "ownershipControls", "GetBucketOwnershipControls", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "ownershipControls", "PutBucketOwnershipControls", true, s3_put_document),
+    ROW(ON_BUCKET, DELETE, "ownershipControls", "PutBucketOwnershipControls", true,
+        s3_delete_document),
+    ROW(ON_BUCKET, GET, "object-lock", "GetBucketObjectLockConfiguration", false, s3_get_document),
+    ROW(ON_BUCKET, PUT, "object-lock", "PutBucketObjectLockConfiguration", true, s3_put_document),
+    ROW(ON_BUCKET, GET, "policyStatus", "GetBucketPolicyStatus", false, s3_get_policy_status),
+    ROW(ON_BUCKET, GET, "acl", "GetBucketAcl", false, s3_get_acl),
+    ROW(ON_BUCKET, GET, "logging", "GetBucketLogging", false, s3_get_logging),
+    ROW(ON_BUCKET, GET, "accelerate", "GetAccelerateConfiguration", false, s3_get_accelerate),
+    ROW(ON_BUCKET, GET, "requestPayment", "GetBucketRequestPayment", false, s3_get_request_payment),
+    ROW(ON_BUCKET, GET, "encryption", "GetEncryptionConfiguration", false, s3_get_encryption),
+    ROW(ON_BUCKET, GET, "replication", "GetReplicationConfiguration", false, s3_get_replication),
+    ROW(ON_BUCKET, PUT, "acl", "PutBucketAcl", true, s3_put_acl),
     ROW(ON_BUCKET, GET, "versions", "ListBucketVersions", false, s3_list_versions),
     ROW(ON_BUCKET, GET, "uploads", "ListBucketMultipartUploads", false, s3_list_uploads),
     ROW(ON_BUCKET, GET, "list-type", "ListBucket", false, s3_list_objects_v2),
@@ -55,6 +91,12 @@ static const struct operation operations[] = {
     ROW(ON_BUCKET, POST, "delete", "DeleteObject", true, s3_delete_objects),
 
     ROW(ON_OBJECT, GET, "tagging", "GetObjectTagging", false, s3_get_tagging),
+    ROW(ON_OBJECT, GET, "retention", "GetObjectRetention", false, s3_get_retention),
+    ROW(ON_OBJECT, PUT, "retention", "PutObjectRetention", true, s3_put_retention),
+    ROW(ON_OBJECT, GET, "legal-hold", "GetObjectLegalHold", false, s3_get_legal_hold),
+    ROW(ON_OBJECT, PUT, "legal-hold", "PutObjectLegalHold", true, s3_put_legal_hold),
+    ROW(ON_OBJECT, GET, "acl", "GetObjectAcl", false, s3_get_acl),
+    ROW(ON_OBJECT, PUT, "acl", "PutObjectAcl", true, s3_put_acl),
     ROW(ON_OBJECT, GET, "attributes", "GetObjectAttributes", false, s3_get_attributes),
     ROW(ON_OBJECT, GET, "uploadId", "ListMultipartUploadParts", false, s3_list_parts),
     ROW(ON_OBJECT, GET, "", "GetObject", false, s3_get_object),
@@ -201,24 +243,9 @@ int s3_version_named(struct s3_call *call, struct slice text, enum version_which
 enum s3_versioning s3_versioning_of(const struct store_bucket *bucket)
 {
     struct slice state = settings_get(bucket->settings, SETTING_VERSIONING);
-    return state.len == 0                         ? S3_UNVERSIONED
+    return state.len == 0                         ? S3_VERSIONING_NEVER
            : slice_equal(state, SLICE("Enabled")) ? S3_VERSIONING_ENABLED
                                                   : S3_VERSIONING_SUSPENDED;
-}
-
-int s3_may(struct s3_call *call, struct slice action, const struct store_bucket *bucket,
-           struct slice key, bool writes)
-{
-    (void)key;
-    if (call->by != NULL &&
-        s3_key_may(call->by, bucket == NULL ? call->bucket_name : bucket->name, writes))
-        return 0;
-    bool is_public = call->by == NULL && bucket != NULL && !writes &&
-                     settings_get(bucket->settings, SETTING_PUBLIC).at != NULL;
-    if (is_public && (slice_equal(action, SLICE("s3:GetObject")) ||
-                      slice_equal(action, SLICE("s3:GetObjectVersion"))))
-        return 0;
-    return s3_fault_set(&call->fault, S3_ACCESS_DENIED);
 }
 
 /* Which bucket and key. */
@@ -350,7 +377,7 @@ static const struct operation *find_operation(struct s3_call *call, enum level l
 static int find_bucket(struct s3_call *call, const struct operation *operation)
 {
     int rc = store_bucket_find(call->store, call->bucket_name, &call->bucket);
-    if (rc == 0 || operation->run == s3_create_bucket)
+    if (rc == 0 || (operation != NULL && operation->run == s3_create_bucket))
         return 0;
     if (!s3_bucket_name_is_valid(call->bucket_name))
         return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
@@ -362,10 +389,16 @@ static int run_operation(struct s3_call *call)
     enum level level = call->bucket_name.len == 0 ? ON_SERVICE
                        : call->key.len == 0       ? ON_BUCKET
                                                   : ON_OBJECT;
+    if (call->exchange->request.method == METHOD_OPTIONS && level != ON_SERVICE) {
+        int found = find_bucket(call, NULL);
+        return found < 0 ? found : s3_cors_preflight(call);
+    }
     const struct operation *operation = find_operation(call, level);
     int rc = operation == NULL ? -EBADMSG : 0;
     if (rc == 0 && level != ON_SERVICE)
         rc = find_bucket(call, operation);
+    if (rc == 0 && call->bucket != NULL)
+        s3_cors_prepare(call);
     if (rc == 0 && level != ON_SERVICE)
         rc = s3_may(call, operation->action, call->bucket, call->key, operation->writes);
     return rc < 0 ? rc : operation->run(call);

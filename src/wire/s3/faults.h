@@ -13,6 +13,7 @@
     row(ACCESS_CONTROL_LIST_NOT_SUPPORTED, "AccessControlListNotSupported", 400, \
         "The bucket does not allow ACLs") \
     row(ACCESS_DENIED, "AccessDenied", 403, "Access Denied") \
+    row(ACCESS_FORBIDDEN, "AccessForbidden", 403, "Access Forbidden") \
     row(AUTHORIZATION_HEADER_MALFORMED, "AuthorizationHeaderMalformed", 400, \
         "The authorization header you provided is invalid.") \
     row(AUTHORIZATION_QUERY_PARAMETERS_ERROR, "AuthorizationQueryParametersError", 400, \
