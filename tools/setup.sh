@@ -10,7 +10,8 @@ declare -A packages=(
         libbrotli-dev libzstd-dev libnghttp2-dev libexpat1-dev libcrypt-dev
         libcmocka-dev"
     [demo]="python3-django gunicorn curl procps"
-    [test]="python3-pytest curl openssl nghttp2-client apache2-utils brotli zstd
+    [test]="python3-pytest python3-boto3 awscli s3cmd rclone nodejs npm curl openssl nghttp2-client
+        apache2-utils brotli zstd
         nginx-light python3-websockets pebble libnss3-tools python3-h2 python3-grpcio git"
     [lint]="clang clang-format clang-tidy llvm libclang-rt-14-dev mandoc node-llhttp"
     [bench]="nginx-light haproxy wrk nghttp2-client openssl util-linux git squid tinyproxy"
