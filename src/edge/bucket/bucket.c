@@ -1,7 +1,8 @@
 /*
  * The action `bucket`: the objects of a bucket, served as a site. Called by handle.c. A name is
  * looked up as it is asked for; of a folder's name the index, or a redirect to it; then the
- * fallback, for navigations; then the error page.
+ * fallback, for navigations; then the error page. What a client of S3 has set by PutBucketWebsite
+ * comes before what the file says: index, error page, redirects.
  */
 #include "edge/bucket/bucket.h"
 
@@ -11,12 +12,14 @@
 #include "edge/files/types.h"
 #include "edge/objects.h"
 #include "edge/s3/send.h"
+#include "edge/s3/settings.h"
 #include "edge/state.h"
 #include "http/exchange.h"
 #include "os/clock.h"
 #include "wire/http/date.h"
 #include "wire/http/range.h"
 #include "wire/http/uri.h"
+#include "wire/s3/website.h"
 
 #include <errno.h>
 
@@ -28,6 +31,8 @@ struct visit {
     const struct conf_bucket_site *site;
     struct store *store;
     uint32_t bucket;
+    const struct s3_website *website; /* of PutBucketWebsite; NULL: none */
+    struct slice index;
     unsigned status; /* of the answer, when it is a whole one: 200, or 404 for an error page */
     struct slice extra;
 };
@@ -68,7 +73,7 @@ static int key_of(struct visit *visit, struct slice path, struct slice index, st
 static int find(struct visit *visit, struct slice path, struct object **ret_object)
 {
     struct slice key;
-    int rc = key_of(visit, path, visit->site->index, &key);
+    int rc = key_of(visit, path, visit->index, &key);
     if (rc == 0)
         rc = store_find(visit->store, visit->bucket, key, VERSION_LATEST, 0, ret_object);
     if (rc == 0 && (*ret_object)->version.is_marker) {
@@ -202,6 +207,24 @@ static struct slice quote(struct arena *arena, struct slice etag)
     return arena_format(arena, "\"%.*s\"", SLICE_ARG(etag));
 }
 
+/* The object is a sign to another place (x-amz-website-redirect-location)? */
+static bool send_sign(struct visit *visit, const struct version *version)
+{
+    const struct slice name = SLICE("x-amz-website-redirect-location: ");
+    ptrdiff_t at = slice_search(version->fields, name);
+    struct slice rest, place;
+    if (at < 0)
+        return false;
+    rest = slice_from(version->fields, (size_t)at + name.len);
+    (void)slice_cut(&rest, '\r', &place);
+    struct writer *head = begin(visit, 301, 0);
+    if (head == NULL)
+        return true;
+    h1_write_field(head, field_name(FIELD_LOCATION), place);
+    (void)exchange_send(visit->exchange, (struct slice){0}, false);
+    return true;
+}
+
 static void send_object(struct visit *visit, struct object *object)
 {
     const struct request_head *request = &visit->exchange->request;
@@ -209,6 +232,8 @@ static void send_object(struct visit *visit, struct object *object)
                                           object->version.modified_ms / 1000};
     struct byte_range ranges[HTTP_RANGES_MAX];
     int64_t now_s = clock_wall_us() / 1000000;
+    if (send_sign(visit, &object->version))
+        return;
     bool is_asked = visit->status == 200 && condition_is_asked(request);
     unsigned status = is_asked ? condition_status(request, &validators, now_s) : 200;
     if (status == 304) {
@@ -249,23 +274,57 @@ static int find_instead(struct visit *visit, struct object **ret_object)
         visit->extra = SLICE(FALLBACK_FIELDS);
         rc = find(visit, site->fallback, ret_object);
     }
-    if (rc != -ENOENT || site->error_page.len == 0)
+    struct slice page = site->error_page;
+    if (visit->website != NULL && visit->website->error_key.at != NULL)
+        page = arena_format(&exchange->arena, "/%.*s", SLICE_ARG(visit->website->error_key));
+    if (rc != -ENOENT || page.len == 0)
         return rc;
     visit->extra = (struct slice){0};
     visit->status = 404;
     exchange->notes.reason = "no such object";
-    return find(visit, site->error_page, ret_object);
+    return find(visit, page, ret_object);
+}
+
+/* A redirect by the bucket's own rules: `status` is 0 before the object is looked for. True: it has
+ * been answered. */
+static bool redirect_by_rules(struct visit *visit, unsigned status)
+{
+    struct exchange *exchange = visit->exchange;
+    struct slice key, prefix;
+    SCOPED(buffer_finish) struct buffer place;
+    buffer_init(&place, HTTP_LINE_BYTES_MAX);
+    if (visit->website == NULL)
+        return false;
+    int rc = key_of(visit, exchange->action_path, (struct slice){0}, &key);
+    if (rc == -ENOENT)
+        key = SLICE("");
+    const struct s3_redirect *redirect =
+        rc == -ENOMEM ? NULL : s3_website_redirect(visit->website, key, status, &prefix);
+    if (redirect == NULL ||
+        s3_website_location(&place, redirect, key, prefix, exchange->request.authority,
+                            exchange->is_secure) < 0)
+        return false;
+    struct writer *head = begin(visit, redirect->status, 0);
+    if (head == NULL)
+        return true;
+    h1_write_field(head, field_name(FIELD_LOCATION), buffer_slice(&place));
+    (void)exchange_send(exchange, (struct slice){0}, false);
+    return true;
 }
 
 static void serve(struct visit *visit)
 {
     struct exchange *exchange = visit->exchange;
     struct object *object = NULL;
+    if (redirect_by_rules(visit, 0))
+        return;
     int rc = find(visit, exchange->action_path, &object);
     if (rc == -ENOENT && is_folder(visit, exchange->action_path)) {
         redirect_to_folder(exchange);
         return;
     }
+    if (rc == -ENOENT && redirect_by_rules(visit, 404))
+        return;
     if (rc == -ENOENT)
         rc = find_instead(visit, &object);
     if (rc < 0) {
@@ -276,10 +335,27 @@ static void serve(struct visit *visit)
     object_unref(object);
 }
 
+/* With what the bucket itself says of its website, if anything. */
+static void serve_bucket(struct visit *visit, const struct store_bucket *bucket)
+{
+    SCOPED(arena_finish) struct arena arena;
+    struct s3_website website;
+    struct s3_fault fault;
+    struct slice text = settings_get(bucket->settings, SETTING_WEBSITE);
+    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
+    visit->bucket = bucket->id;
+    if (text.at != NULL && s3_website_parse(text, &arena, &fault, &website) == 0) {
+        visit->website = &website;
+        if (website.index_suffix.at != NULL)
+            visit->index = website.index_suffix;
+    }
+    serve(visit);
+}
+
 void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)
 {
     struct objects *objects = edge_worker_current()->edge->objects;
-    struct visit visit = {.exchange = exchange, .site = site, .status = 200};
+    struct visit visit = {.exchange = exchange, .site = site, .index = site->index, .status = 200};
     struct store_bucket *bucket = NULL;
     enum http_method method = exchange->request.method;
     if (method != METHOD_GET && method != METHOD_HEAD) {
@@ -293,8 +369,7 @@ void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)
     }
     rc = store_bucket_find(visit.store, site->name, &bucket);
     if (rc == 0) {
-        visit.bucket = bucket->id;
-        serve(&visit);
+        serve_bucket(&visit, bucket);
     } else {
         answer_failure(exchange, rc);
     }
