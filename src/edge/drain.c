@@ -57,6 +57,6 @@ void edge_retire(struct edge *edge)
         return;
     log_info("another edge has taken over; what is open here ends in its own time");
     stop_background(edge);
-    objects_retire(edge->objects);
     (void)workers_each(edge, retire_worker, NULL);
+    objects_retire(edge->objects);
 }

@@ -150,7 +150,8 @@ void edge_worker_drain(struct edge_worker *worker)
 
 void edge_worker_retire(struct edge_worker *worker)
 {
-    (void)sessions_drain(false);
+    /* What is asked for later needs the store, which is another edge's by then. */
+    (void)sessions_drain(worker->edge->objects != NULL);
     begin_drain(worker, INT64_MAX);
 }
 

@@ -18,6 +18,9 @@
 /* How long a request waits for the store. */
 #define PATIENCE_MS 20000
 
+/* How long another edge waits for uploads that are under way. */
+#define RETURN_MS 3000
+
 /* Beyond the drain: what nobody names may still be read that long. */
 #define GRACE_MS 60000
 
@@ -32,14 +35,17 @@ struct waiter {
 struct objects {
     struct store_options options;
     atomic_int state;
-    atomic_uint users;
-    struct store *store; /* owned; there while it is open */
-    struct lock lock;    /* of what follows, and of changes of state */
+    atomic_uint users; /* inside */
+    atomic_uint outsiders;
+    atomic_uint returning; /* those of them who mean to come back */
+    struct store *store;   /* owned; there while it is open */
+    struct lock lock;      /* of what follows, and of changes of state */
     struct condition changed;
     struct snapshot *snapshot; /* counted; whose buckets are to be there */
     struct list waiters;
     int64_t waited_ms; /* by the first of them */
     bool is_ending;
+    bool is_wanted; /* by another edge */
     struct thread thread;
 };
 
@@ -145,12 +151,11 @@ static void lose_patience(struct objects *objects, int rc, int64_t retry_ms)
 static void open_store(struct objects *objects)
 {
     int rc = 0;
-    while (!objects->is_ending && atomic_load(&objects->state) == OPENING) {
+    while (!objects->is_ending && !objects->is_wanted) {
         rc = try_open(objects, rc);
         if (rc == 0) {
-            if (atomic_load(&objects->state) == OPENING)
-                atomic_store(&objects->state, OPEN);
-            tell_waiters(objects, atomic_load(&objects->state) == OPEN ? 0 : -ESHUTDOWN);
+            atomic_store(&objects->state, OPEN);
+            tell_waiters(objects, 0);
             return;
         }
         int64_t retry_ms = rc == -EBUSY ? BUSY_RETRY_MS : FAILED_RETRY_MS;
@@ -159,16 +164,34 @@ static void open_store(struct objects *objects)
     }
 }
 
+/* Requests that are under way may still be answered; the other edge's wait meanwhile. */
+static void await_returning(struct objects *objects)
+{
+    for (int64_t waited_ms = 0;
+         waited_ms < RETURN_MS && !objects->is_ending && atomic_load(&objects->returning) > 0;
+         waited_ms += BUSY_RETRY_MS)
+        condition_wait_for(&objects->changed, &objects->lock, BUSY_RETRY_MS);
+}
+
 static void thread_main(void *arg)
 {
     struct objects *objects = arg;
     lock_take(&objects->lock);
     open_store(objects);
-    while (!objects->is_ending &&
-           (atomic_load(&objects->state) == OPEN || atomic_load(&objects->users) > 0))
+    while (!objects->is_ending && !objects->is_wanted)
+        condition_wait(&objects->changed, &objects->lock);
+    await_returning(objects);
+    atomic_store(&objects->state, RETIRING);
+    while (!objects->is_ending && atomic_load(&objects->users) > 0)
         condition_wait(&objects->changed, &objects->lock);
     atomic_store(&objects->state, CLOSED);
     tell_waiters(objects, -ESHUTDOWN);
+    lock_release(&objects->lock);
+    if (objects->store != NULL)
+        store_retire(objects->store);
+    lock_take(&objects->lock);
+    while (!objects->is_ending || atomic_load(&objects->outsiders) > 0)
+        condition_wait(&objects->changed, &objects->lock);
     lock_release(&objects->lock);
     store_close(objects->store);
 }
@@ -260,13 +283,38 @@ void objects_leave(struct objects *objects)
     lock_release(&objects->lock);
 }
 
+void objects_step_out(struct objects *objects, bool comes_back)
+{
+    atomic_fetch_add(&objects->outsiders, 1);
+    if (comes_back)
+        atomic_fetch_add(&objects->returning, 1);
+    objects_leave(objects);
+}
+
+int objects_step_in(struct objects *objects)
+{
+    atomic_fetch_add(&objects->users, 1);
+    if (UNLIKELY(atomic_load(&objects->state) != OPEN)) {
+        objects_leave(objects);
+        return -ESHUTDOWN;
+    }
+    objects_leave_outside(objects, true);
+    return 0;
+}
+
+void objects_leave_outside(struct objects *objects, bool comes_back)
+{
+    if (comes_back)
+        atomic_fetch_sub(&objects->returning, 1);
+    atomic_fetch_sub(&objects->outsiders, 1);
+}
+
 void objects_retire(struct objects *objects)
 {
     if (objects == NULL)
         return;
     lock_take(&objects->lock);
-    if (atomic_load(&objects->state) < RETIRING)
-        atomic_store(&objects->state, RETIRING);
+    objects->is_wanted = true;
     condition_signal(&objects->changed);
     lock_release(&objects->lock);
 }

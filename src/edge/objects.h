@@ -24,6 +24,17 @@ void objects_destroy(struct objects *objects);
 int objects_enter(struct objects *objects, struct store **ret_store);
 void objects_leave(struct objects *objects);
 
+/*
+ * Whoever is inside steps out while he waits for a client, who may be slow: another edge that is to
+ * take over waits but a moment for those who mean to come back, and not at all for others. Outside,
+ * content is read and written (incoming_*, outgoing_*,
+ * store_pin and store_unpin), but nothing else. objects_step_in: 0, or -ESHUTDOWN when there is no
+ * way back; he stays outside then. From there objects_leave_outside.
+ */
+void objects_step_out(struct objects *objects, bool comes_back);
+int objects_step_in(struct objects *objects); /* of one who meant to come back */
+void objects_leave_outside(struct objects *objects, bool comes_back);
+
 /* Another edge waits for the store: nobody enters any more, and it is closed when all have left.
  * NULL is fine. Any thread. */
 void objects_retire(struct objects *objects);

@@ -305,13 +305,13 @@ static void stop_threads(struct store *store)
     }
 }
 
-void store_close(struct store *store)
+void store_retire(struct store *store)
 {
-    if (store == NULL)
-        return;
     stop_threads(store);
+    store->has_log_thread = store->has_index_thread = false;
     LIST_FOR_EACH (&store->pendings, link)
         memory_free(CONTAINER_OF(link, struct pending, link));
+    list_init(&store->pendings);
     while (store->readers != NULL) {
         struct idle_reader *idle = store->readers;
         store->readers = idle->next;
@@ -319,13 +319,24 @@ void store_close(struct store *store)
         memory_free(idle);
     }
     catalog_reader_destroy(store->log_reader);
+    store->log_reader = NULL;
     catalog_close(store->catalog);
+    store->catalog = NULL;
     sqlite_disk_destroy(store->sqlite);
+    store->sqlite = NULL;
+    disk_unlock(store->lock_file);
+    store->lock_file = NULL;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    store_retire(store);
     recent_destroy(store->recent);
     blobs_close(store->blobs);
     packs_close(store->packs);
     store_buckets_finish(store);
-    disk_unlock(store->lock_file);
     if (store->owns_disk)
         disk_destroy(store->disk);
     buffer_finish(&store->log_room);

@@ -47,6 +47,13 @@ int store_open(const struct store_options *options, struct store **ret_store,
 /* What was acknowledged is kept; nobody may be in a call. NULL is fine. */
 void store_close(struct store *store);
 
+/*
+ * Gives the index and the lock away, to another process: what was acknowledged is kept, and from
+ * now on only incoming_*, outgoing_*, store_pin and store_unpin may be called, and store_close.
+ * Nobody may be in another call.
+ */
+void store_retire(struct store *store);
+
 /* A bucket, counted and immutable: changed settings make another one. */
 struct store_bucket {
     atomic_uint references;

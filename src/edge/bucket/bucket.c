@@ -29,7 +29,9 @@
 struct visit {
     struct exchange *exchange;
     const struct conf_bucket_site *site;
+    struct objects *objects;
     struct store *store;
+    bool is_outside; /* of it: objects_step_out */
     uint32_t bucket;
     const struct s3_website *website; /* of PutBucketWebsite; NULL: none */
     struct slice index;
@@ -145,6 +147,9 @@ static void write_validators(struct writer *head, const struct validators *valid
 static struct writer *begin(struct visit *visit, unsigned status, uint64_t length)
 {
     struct writer *head = exchange_begin(visit->exchange, status, (struct slice){0}, length);
+    if (!visit->is_outside)
+        objects_step_out(visit->objects, false);
+    visit->is_outside = true;
     if (head == NULL)
         return NULL;
     exchange_write_own_fields(head);
@@ -355,7 +360,13 @@ static void serve_bucket(struct visit *visit, const struct store_bucket *bucket)
 void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)
 {
     struct objects *objects = edge_worker_current()->edge->objects;
-    struct visit visit = {.exchange = exchange, .site = site, .index = site->index, .status = 200};
+    struct visit visit = {
+        .exchange = exchange,
+        .site = site,
+        .objects = objects,
+        .index = site->index,
+        .status = 200,
+    };
     struct store_bucket *bucket = NULL;
     enum http_method method = exchange->request.method;
     if (method != METHOD_GET && method != METHOD_HEAD) {
@@ -374,5 +385,8 @@ void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)
         answer_failure(exchange, rc);
     }
     store_bucket_unref(bucket);
-    objects_leave(objects);
+    if (visit.is_outside)
+        objects_leave_outside(objects, false);
+    else
+        objects_leave(objects);
 }

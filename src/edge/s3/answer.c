@@ -13,6 +13,7 @@
 struct writer *s3_begin(struct s3_call *call, unsigned status, uint64_t length)
 {
     struct writer *head = exchange_begin(call->exchange, status, (struct slice){0}, length);
+    s3_step_out(call, false);
     if (head == NULL)
         return NULL;
     exchange_write_own_fields(head);

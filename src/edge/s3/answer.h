@@ -6,7 +6,8 @@
 
 #define S3_ANSWER_BYTES_MAX ((size_t)16 << 20)
 
-/* Begins a response with the fields that all have. NULL: memory is used up, the caller returns. */
+/* Begins a response with the fields that all have, and steps out of the store: only content is
+ * still to be sent. NULL: memory is used up, the caller returns. */
 struct writer *s3_begin(struct s3_call *call, unsigned status, uint64_t length);
 
 /* Without a body. Returns 0. */

@@ -307,6 +307,7 @@ int s3_body_read(struct s3_call *call, size_t max, struct buffer *ret_bytes)
     int rc = s3_body_init(&body, call, false, S3_CHECKSUM_KINDS);
     if (rc == 0 && body.length != EXCHANGE_LENGTH_UNKNOWN && body.length > max)
         rc = s3_fault_set(&call->fault, S3_MAX_MESSAGE_LENGTH_EXCEEDED);
+    s3_step_out(call, true);
     while (rc == 0 && (rc = s3_body_next(&body, &data)) == 1) {
         rc = data.len > max - ret_bytes->len
                  ? s3_fault_set(&call->fault, S3_MAX_MESSAGE_LENGTH_EXCEEDED)
@@ -315,5 +316,5 @@ int s3_body_read(struct s3_call *call, size_t max, struct buffer *ret_bytes)
             (void)s3_fault_memory(&call->fault);
     }
     s3_body_finish(&body);
-    return rc;
+    return rc < 0 ? rc : s3_step_in(call);
 }

@@ -25,6 +25,8 @@ struct s3_call {
     const struct conf_s3 *conf;
     struct objects *objects;
     struct store *store;
+    bool is_inside;  /* of it: objects_enter, not outside */
+    bool comes_back; /* of one who is outside */
     struct arena arena;
     struct s3_query query;
     struct slice bucket_name;    /* decoded; empty: the service itself */
@@ -60,6 +62,11 @@ static inline bool s3_has_param(const struct s3_call *call, struct slice name)
 /* A whole number from 0 to `max`; InvalidArgument otherwise. *ret_value stays where it is not
  * there. */
 int s3_param_number(struct s3_call *call, struct slice name, uint64_t max, uint64_t *ret_value);
+
+/* The store is given back while the client is waited for; and taken again: SlowDown when it is
+ * another edge's by then. */
+void s3_step_out(struct s3_call *call, bool comes_back);
+int s3_step_in(struct s3_call *call);
 
 /* Fills the fault for a code of the store's. Returns rc. */
 int s3_store_fault(struct s3_call *call, int rc);

@@ -10,6 +10,7 @@ static int take(struct s3_call *call, struct s3_body *body, struct s3_received *
 {
     struct slice data;
     int rc;
+    s3_step_out(call, true);
     while ((rc = s3_body_next(body, &data)) == 1) {
         rc = incoming_add(&received->incoming, data);
         if (rc < 0)
@@ -19,7 +20,7 @@ static int take(struct s3_call *call, struct s3_body *body, struct s3_received *
         rc = s3_store_fault(call, incoming_end(&received->incoming, received->content_room,
                                                &received->data, &received->content));
     received->is_pinned = rc == 0 && received->content.len > 0;
-    return rc;
+    return rc < 0 ? rc : s3_step_in(call);
 }
 
 int s3_receive(struct s3_call *call, unsigned default_kind, struct s3_received *ret_received)

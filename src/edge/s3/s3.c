@@ -175,6 +175,25 @@ int s3_param_number(struct s3_call *call, struct slice name, uint64_t max, uint6
     return 0;
 }
 
+void s3_step_out(struct s3_call *call, bool comes_back)
+{
+    if (!call->is_inside)
+        return;
+    call->is_inside = false;
+    call->comes_back = comes_back;
+    objects_step_out(call->objects, comes_back);
+}
+
+int s3_step_in(struct s3_call *call)
+{
+    if (call->is_inside)
+        return 0;
+    if (objects_step_in(call->objects) < 0)
+        return s3_fault_set(&call->fault, S3_SLOW_DOWN);
+    call->is_inside = true;
+    return 0;
+}
+
 int s3_store_fault(struct s3_call *call, int rc)
 {
     struct s3_fault *fault = &call->fault;
@@ -417,9 +436,14 @@ static int serve(struct s3_call *call)
     rc = objects_enter(call->objects, &call->store);
     if (rc < 0)
         return s3_store_fault(call, rc == -ENOENT ? -EIO : rc);
+    call->is_inside = true;
     rc = run_operation(call);
     store_bucket_unref(call->bucket);
-    objects_leave(call->objects);
+    if (call->is_inside)
+        objects_leave(call->objects);
+    else
+        objects_leave_outside(call->objects, call->comes_back);
+    call->is_inside = false;
     return rc;
 }
 
