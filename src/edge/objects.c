@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "edge/s3/lifecycle.h"
 #include "edge/s3/settings.h"
 #include "os/clock.h"
 #include "os/lock.h"
@@ -20,6 +21,10 @@
 
 /* How long another edge waits for uploads that are under way. */
 #define RETURN_MS 3000
+
+/* Lifecycle rules count in days. */
+#define LIFECYCLE_FIRST_MS 60000
+#define LIFECYCLE_EVERY_MS 3600000
 
 /* Beyond the drain: what nobody names may still be read that long. */
 #define GRACE_MS 60000
@@ -46,6 +51,7 @@ struct objects {
     int64_t waited_ms; /* by the first of them */
     bool is_ending;
     bool is_wanted; /* by another edge */
+    bool must_hurry;
     struct thread thread;
 };
 
@@ -173,13 +179,41 @@ static void await_returning(struct objects *objects)
         condition_wait_for(&objects->changed, &objects->lock, BUSY_RETRY_MS);
 }
 
+static bool must_stop(void *arg)
+{
+    struct objects *objects = arg;
+    lock_take(&objects->lock);
+    bool must_stop = objects->is_ending || objects->is_wanted;
+    lock_release(&objects->lock);
+    return must_stop;
+}
+
+/* Until the end, or until another edge wants the store: lifecycle rules, from time to time. */
+static void keep_rules(struct objects *objects)
+{
+    int64_t wait_ms = LIFECYCLE_FIRST_MS;
+    while (!objects->is_ending && !objects->is_wanted) {
+        if (!objects->must_hurry)
+            condition_wait_for(&objects->changed, &objects->lock, wait_ms);
+        /* A pass that began for another reason than the hour does no harm. */
+        if (objects->is_ending || objects->is_wanted)
+            break;
+        objects->must_hurry = false;
+        wait_ms = LIFECYCLE_EVERY_MS;
+        lock_release(&objects->lock);
+        int64_t rc = s3_lifecycle_run(objects->store, clock_wall_us() / 1000, must_stop, objects);
+        if (rc < 0)
+            log_error("lifecycle rules could not be carried out: %s", strerror((int)-rc));
+        lock_take(&objects->lock);
+    }
+}
+
 static void thread_main(void *arg)
 {
     struct objects *objects = arg;
     lock_take(&objects->lock);
     open_store(objects);
-    while (!objects->is_ending && !objects->is_wanted)
-        condition_wait(&objects->changed, &objects->lock);
+    keep_rules(objects);
     await_returning(objects);
     atomic_store(&objects->state, RETIRING);
     while (!objects->is_ending && atomic_load(&objects->users) > 0)
@@ -315,6 +349,14 @@ void objects_retire(struct objects *objects)
         return;
     lock_take(&objects->lock);
     objects->is_wanted = true;
+    condition_signal(&objects->changed);
+    lock_release(&objects->lock);
+}
+
+void objects_hurry(struct objects *objects)
+{
+    lock_take(&objects->lock);
+    objects->must_hurry = true;
     condition_signal(&objects->changed);
     lock_release(&objects->lock);
 }

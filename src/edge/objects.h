@@ -39,5 +39,8 @@ void objects_leave_outside(struct objects *objects, bool comes_back);
  * NULL is fine. Any thread. */
 void objects_retire(struct objects *objects);
 
+/* Somebody has changed lifecycle rules: they are carried out now rather than in an hour. */
+void objects_hurry(struct objects *objects);
+
 /* A new file: its buckets are made, and get what it says of them. On a thread that may block. */
 void objects_apply(struct objects *objects, struct snapshot *snapshot);

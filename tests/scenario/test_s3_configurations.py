@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import s3
+from harness import s3, wait
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,36 @@ def test_documents_are_kept_and_taken_away(client, bucket):
             Bucket=bucket, LifecycleConfiguration={"Rules": [{"Status": "Maybe", "Filter": {},
                                                               "Expiration": {"Days": 1}}]})
     assert client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == [rule]
+
+
+def test_lifecycle_rules_are_carried_out(store, client, bucket):
+    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    for key in ("tmp/a", "tmp/b", "kept"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"x")
+    client.put_object(Bucket=bucket, Key="tmp/tagged", Body=b"x", Tagging="keep=no")
+    client.put_object(Bucket=bucket, Key="other/tagged", Body=b"x", Tagging="keep=no")
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [
+        {"ID": "tmp", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Date": past}},
+        {"ID": "tag", "Status": "Enabled", "Filter": {"Tag": {"Key": "keep", "Value": "no"}},
+         "Expiration": {"Date": past}},
+        {"ID": "off", "Status": "Disabled", "Filter": {"Prefix": "kept"},
+         "Expiration": {"Date": past}}]})
+
+    def keys():
+        return [entry["Key"] for entry in client.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    wait.until(lambda: keys() == ["kept"], lambda: f"the rest to go: {keys()}")
+
+
+def test_lifecycle_rules_leave_versions(client, bucket):
+    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        client.put_object(Bucket=bucket, Key="a", Body=b"x")
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [
+        {"ID": "all", "Status": "Enabled", "Filter": {}, "Expiration": {"Date": past}}]})
+    wait.until(lambda: "Contents" not in client.list_objects_v2(Bucket=bucket), "a delete marker")
+    listed = client.list_object_versions(Bucket=bucket)
+    assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (2, 1)
 
 
 def _policy(bucket, *statements):

@@ -33,6 +33,9 @@ static bool is_etag(struct slice text, const struct version *version)
 
 static int check_conditions(const struct deletion *deletion, const struct version *current)
 {
+    if (deletion->only_sequence != 0 &&
+        (current == NULL || current->sequence != deletion->only_sequence))
+        return -EEXIST;
     if (deletion->if_match.at != NULL && (current == NULL || current->is_marker))
         return -ENODATA;
     if (deletion->if_match.at != NULL && !is_etag(deletion->if_match, current))
@@ -47,7 +50,8 @@ static int check_conditions(const struct deletion *deletion, const struct versio
 
 static bool has_conditions(const struct deletion *deletion)
 {
-    return deletion->if_match.at != NULL || deletion->has_size || deletion->has_modified;
+    return deletion->if_match.at != NULL || deletion->has_size || deletion->has_modified ||
+           deletion->only_sequence != 0;
 }
 
 static int decide(struct store_change *change, const struct version *current)

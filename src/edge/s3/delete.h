@@ -12,6 +12,7 @@ struct deletion {
     bool has_size, has_modified;
     uint64_t size;
     int64_t modified_s;
+    uint64_t only_sequence; /* only when it is this very version; 0: whichever */
     bool bypasses_governance;
     int64_t now_ms;
     bool was_marker; /* filled when it is decided */

@@ -4,6 +4,7 @@
  * edge/bucket, lifecycle.
  */
 #include "base/cleanup.h"
+#include "edge/objects.h"
 #include "edge/s3/amend.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
@@ -210,6 +211,8 @@ int s3_put_document(struct s3_call *call)
         rc = s3_set(call, document->setting, buffer_slice(&out));
     if (rc < 0)
         return rc;
+    if (document->setting == SETTING_LIFECYCLE)
+        objects_hurry(call->objects);
     return document->put_status == 204 ? s3_answer_no_content(call) : s3_answer_empty(call, 200);
 }
 
