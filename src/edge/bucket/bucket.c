@@ -59,17 +59,17 @@ static int key_of(struct visit *visit, struct slice path, struct slice index, st
         return -ENOMEM;
     if (path.len == 0 || path.at[0] != '/')
         return -ENOENT;
-    memcpy(room, prefix.at, prefix.len);
+    struct writer writer;
+    writer_init(&writer, room, prefix.len + path.len + index.len);
+    write_slice(&writer, prefix);
     ptrdiff_t len = uri_decode(slice_from(path, 1), room + prefix.len);
     if (len < 0)
         return -ENOENT;
-    size_t end = prefix.len + (size_t)len;
-    if (path.at[path.len - 1] == '/') {
-        memcpy(room + end, index.at, index.len);
-        end += index.len;
-    }
-    *ret_key = slice_of(room, end);
-    return end == 0 || end > VERSION_KEY_BYTES_MAX ? -ENOENT : 0;
+    writer.at += len;
+    if (path.at[path.len - 1] == '/')
+        write_slice(&writer, index);
+    *ret_key = writer_slice(&writer);
+    return ret_key->len == 0 || ret_key->len > VERSION_KEY_BYTES_MAX ? -ENOENT : 0;
 }
 
 static int find(struct visit *visit, struct slice path, struct object **ret_object)
