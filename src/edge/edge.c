@@ -227,9 +227,25 @@ static int run_workers(struct edge *edge)
     return rc;
 }
 
+/* The threads that block, the store's, and the workers. */
+static int run_with_threads(struct edge *edge, struct error *ret_error)
+{
+    const struct edge_options *options = edge->options;
+    int rc = offload_start(OFFLOAD_THREADS);
+    if (rc == 0 && options->store_folder != NULL)
+        rc = objects_create(options->snapshot, options->store_folder, &edge->objects);
+    if (rc == 0)
+        rc = run_workers(edge);
+    objects_destroy(edge->objects);
+    if (rc < 0)
+        (void)error_set_errno(ret_error, rc, "cannot start the workers");
+    offload_stop();
+    return rc;
+}
+
 int edge_run(const struct edge_options *options, struct error *ret_error)
 {
-    struct snapshot *snapshot = options->snapshot;
+    const struct snapshot *snapshot = options->snapshot;
     struct edge edge = {
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     list_init(&edge.report_waiters);
@@ -275,17 +291,8 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     if (rc == 0) {
         admin_server_init(&edge.admin);
         rc = access_log_open(&snapshot->access_log, options->log_fd, &edge.access_log, ret_error);
-        if (rc == 0) {
-            rc = offload_start(OFFLOAD_THREADS);
-            if (rc == 0 && options->store_folder != NULL)
-                rc = objects_create(snapshot, options->store_folder, &edge.objects);
-            if (rc == 0)
-                rc = run_workers(&edge);
-            objects_destroy(edge.objects);
-            if (rc < 0)
-                (void)error_set_errno(ret_error, rc, "cannot start the workers");
-            offload_stop();
-        }
+        if (rc == 0)
+            rc = run_with_threads(&edge, ret_error);
         access_log_close(edge.access_log);
         plane_unref(edge.plane);
     }

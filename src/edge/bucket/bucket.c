@@ -355,6 +355,7 @@ static void serve_bucket(struct visit *visit, const struct store_bucket *bucket)
             visit->index = website.index_suffix;
     }
     serve(visit);
+    visit->website = NULL;
 }
 
 void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)

@@ -23,7 +23,7 @@ static int match(struct s3_call *call, struct slice method, struct slice headers
 {
     SCOPED(arena_finish) struct arena arena;
     struct s3_cors cors;
-    struct s3_cors_answer answer;
+    struct s3_cors_answer answer = {.rule = NULL};
     struct slice rules = settings_get(call->bucket->settings, SETTING_CORS);
     struct slice origin = s3_field(call, SLICE("origin"));
     arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
