@@ -6,6 +6,8 @@
 
 #include "edge/s3/call.h"
 
+struct lane;
+
 struct s3_body {
     struct s3_call *call;
     struct s3_chunks *chunks; /* in the call's arena; NULL: not coded */
@@ -20,6 +22,7 @@ struct s3_body {
     bool is_trailed;       /* its value comes behind the body */
     struct slice expected; /* in base64; that of the head */
     bool wants_md5, has_sha256, has_check;
+    struct lane *lane;                         /* owned; makes the sums of a large body */
     struct slice content_md5;                  /* in base64; a NULL start: none */
     unsigned char md5_sum[S3_SUM_BYTES_MAX];   /* at the end */
     unsigned char check_sum[S3_SUM_BYTES_MAX]; /* at the end */
