@@ -6,7 +6,7 @@ from harness import s3
 
 @pytest.fixture(scope="module")
 def store():
-    with s3.service(top='buckets: { declared: {}, kept: { versioning: true } }') as service:
+    with s3.service(top='buckets: { declared: {}, kept: { versioning: true }, bounded: { quota: 1MiB } }') as service:
         yield service
 
 
@@ -37,6 +37,18 @@ def test_buckets_of_the_file_are_there(client):
     names = [entry["Name"] for entry in client.list_buckets()["Buckets"]]
     assert {"declared", "kept"} <= set(names)
     assert client.get_bucket_versioning(Bucket="kept")["Status"] == "Enabled"
+
+
+def test_a_quota_bounds_a_bucket(client):
+    write = {"Bucket": "bounded", "Key": "a"}
+    client.put_object(**write, Body=b"x" * 1_000_000)
+    with s3.refused("InsufficientStorage", 507):
+        client.put_object(Bucket="bounded", Key="b", Body=b"x" * 100_000)
+    client.put_object(**write, Body=b"y" * 1_000_000)
+    with s3.refused("InsufficientStorage", 507):
+        client.copy_object(Bucket="bounded", Key="b", CopySource=write)
+    client.delete_object(**write)
+    client.put_object(Bucket="bounded", Key="b", Body=b"x" * 1_000_000)
 
 
 def test_a_bucket_is_made_and_removed(client):

@@ -3,6 +3,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/quota.h"
 #include "edge/s3/source.h"
 
 #include <errno.h>
@@ -76,9 +77,10 @@ static int take_content(struct s3_call *call, struct copy *copy)
                             "Checksum algorithm provided is unsupported.");
     s3_stored_sum_read(from->checksum, &copy->sum);
     bool keeps_sum = wanted.at == NULL || (copy->sum.kind == kind && !copy->sum.is_composite);
-    copy->is_shared = keeps_sum && is_shareable(from);
-    if (copy->is_shared)
-        return store_pin(call->store, from->content) < 0 ? s3_fault_memory(&call->fault) : 0;
+    if (keeps_sum && is_shareable(from)) {
+        copy->is_shared = store_pin(call->store, from->content) == 0;
+        return copy->is_shared ? 0 : s3_fault_memory(&call->fault);
+    }
     if (wanted.at == NULL && copy->sum.kind != S3_CHECKSUM_KINDS)
         kind = copy->sum.kind;
     int rc = s3_source_copy(call, &copy->source, 0, from->size, kind, &copy->received);
@@ -151,6 +153,10 @@ static int run(struct s3_call *call, struct copy *copy)
         rc = read_draft(call, copy);
     if (rc == 0)
         rc = take_content(call, copy);
+    if (rc == 0)
+        rc = s3_quota_check(call, copy->source.object->version.size);
+    if (rc < 0 && copy->is_shared)
+        store_unpin(call->store, copy->source.object->version.content);
     if (rc == 0)
         rc = commit(call, copy);
     s3_received_finish(&copy->received, rc);

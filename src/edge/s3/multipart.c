@@ -5,6 +5,7 @@
 #include "edge/s3/body.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/quota.h"
 #include "edge/s3/source.h"
 #include "edge/s3/upload.h"
 #include "os/random.h"
@@ -606,6 +607,8 @@ static int complete(struct s3_call *call, const struct s3_upload *upload,
     struct completion completion = {.call = call, .upload = upload, .request = request};
     buffer_init(&completion.content, (size_t)CONTENT_SEGMENTS_MAX * CONTENT_SEGMENT_BYTES_MAX);
     int rc = gather(&completion);
+    if (rc == 0)
+        rc = s3_quota_check(call, completion.size);
     if (rc == 0)
         rc = commit_whole(&completion);
     s3_sum_finish(&completion.etag);

@@ -3,6 +3,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/quota.h"
 #include "edge/s3/receive.h"
 
 #include <errno.h>
@@ -54,6 +55,8 @@ int s3_put_object(struct s3_call *call)
     int rc = s3_draft_read(call, &draft);
     if (rc == 0)
         rc = s3_receive(call, S3_CHECKSUM_KINDS, &received);
+    if (rc == 0)
+        rc = s3_quota_check(call, received.length);
     if (rc == 0)
         rc = commit(call, &draft, &received);
     s3_received_finish(&received, rc);

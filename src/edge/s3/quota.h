@@ -1,0 +1,11 @@
+/* The most that a bucket may take (`quota` of the file). */
+#pragma once
+
+#include "edge/s3/call.h"
+
+/*
+ * May so many bytes come to the bucket, in place of what its key has now where versions are not
+ * kept? 0 or InsufficientStorage. What other requests write at the same moment is not counted: a
+ * bucket may become larger by the writes that are under way.
+ */
+int s3_quota_check(struct s3_call *call, uint64_t bytes);
