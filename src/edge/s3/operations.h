@@ -44,6 +44,9 @@ int s3_get_object(struct s3_call *call); /* and HEAD */
 /* put.c */
 int s3_put_object(struct s3_call *call);
 
+/* post.c */
+int s3_post_object(struct s3_call *call);
+
 /* copy.c */
 int s3_copy_object(struct s3_call *call);
 

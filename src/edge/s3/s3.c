@@ -30,7 +30,7 @@ struct operation {
     enum level level;
     enum http_method method;
     struct slice parameter; /* empty: none is needed */
-    struct slice action;    /* as policies name it */
+    struct slice action;    /* as policies name it; empty: it asks by itself */
     bool writes;
     operation_run *run;
 };
@@ -89,6 +89,8 @@ static const struct operation operations[] = {
     ROW(ON_BUCKET, PUT, "", "CreateBucket", true, s3_create_bucket),
     ROW(ON_BUCKET, DELETE, "", "DeleteBucket", true, s3_delete_bucket),
     ROW(ON_BUCKET, POST, "delete", "DeleteObject", true, s3_delete_objects),
+    /* Its form says who sends it, and which object it is. */
+    {ON_BUCKET, METHOD_POST, SLICE(""), SLICE(""), true, s3_post_object},
 
     ROW(ON_OBJECT, GET, "tagging", "GetObjectTagging", false, s3_get_tagging),
     ROW(ON_OBJECT, GET, "retention", "GetObjectRetention", false, s3_get_retention),
@@ -418,7 +420,7 @@ static int run_operation(struct s3_call *call)
         rc = find_bucket(call, operation);
     if (rc == 0 && call->bucket != NULL)
         s3_cors_prepare(call);
-    if (rc == 0 && level != ON_SERVICE)
+    if (rc == 0 && level != ON_SERVICE && operation->action.len > 0)
         rc = s3_may(call, operation->action, call->bucket, call->key, operation->writes);
     return rc < 0 ? rc : operation->run(call);
 }
