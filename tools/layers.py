@@ -18,7 +18,7 @@ LAYERS = {
     "http": (("base", "os", "wire"), ()),
     "edge": (("base", "os", "wire", "http", "store", "conf"), ()),
     "control": (("base", "os", "wire", "http", "store", "conf", "edge/client.h"), ()),
-    "cli": (("base", "os", "wire", "http", "conf"), ()),
+    "cli": (("base", "os", "wire", "store", "http", "conf"), ()),
     "main": (("base", "os", "wire", "store", "conf", "http", "edge", "control", "cli"), ()),
 }
 

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+int cli_bucket(int argc, const char **argv);
 int cli_check(int argc, const char **argv);
 int cli_explain(int argc, const char **argv);
 int cli_init(int argc, const char **argv);

@@ -44,6 +44,7 @@ static const struct command commands[] = {
     {"explain", cli_explain, "tell what was decided about a request, or what would be"},
     {"logs", cli_logs, "show what the services print"},
     {"maintenance", cli_maintenance, "close a site for a while, and open it again"},
+    {"bucket", cli_bucket, "look at the object store: verify it, show what is in it"},
     {"s3", cli_s3, "make, show and remove keys for the S3 API"},
     {"trust", trust_main, "let this machine's browsers believe Weir's own certificates"},
     {"down", down_main, "stop what runs here"},
@@ -61,9 +62,9 @@ static const struct command internal[] = {
 
 /* Commands that the design names and that do not work yet. */
 static const char *const planned[] = {
-    "dev",    "plan",   "deploy",  "events", "scale", "restart", "rollback",
-    "run",    "exec",   "purge",   "secret", "token", "bucket",  "db",
-    "builds", "backup", "restore", "doctor", "audit", "sidecar",
+    "dev",    "plan",    "deploy", "events", "scale",   "restart", "rollback",
+    "run",    "exec",    "purge",  "secret", "token",   "db",      "builds",
+    "backup", "restore", "doctor", "audit",  "sidecar",
 };
 
 static const struct command *find(const struct command *table, size_t count, const char *name)
