@@ -167,6 +167,21 @@ def test_methods_that_are_none(store):
     assert answer.status == 405 and b"MethodNotAllowed" in content
 
 
+def test_an_empty_body_is_continued_as_s3_does(store, client):
+    """botocore mistakes the next response on the connection otherwise."""
+    url = urllib.parse.urlsplit(
+        client.generate_presigned_url("put_object", Params={"Bucket": "media", "Key": "empty"}))
+    with raw.connect(store.edge.port) as connection:
+        for _ in range(2):
+            connection.send(f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n"
+                            "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n".encode())
+            answer = connection.response("PUT")
+            assert (answer.status, [status for status, _ in answer.informational]) == (200, [100])
+    for number in range(4):
+        answer = client.put_object(Bucket="media", Key="a", Body=b"x" * (number % 2))
+        assert answer["ETag"]
+
+
 def test_a_body_that_is_cut_short_leaves_nothing(store, client):
     url = urllib.parse.urlsplit(
         client.generate_presigned_url("put_object", Params={"Bucket": "media", "Key": "cut"}))

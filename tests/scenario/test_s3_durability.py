@@ -70,7 +70,9 @@ class Writer:
     """One client, the only one that writes its names."""
 
     def __init__(self, service, number, seed):
-        self.service, self.number = service, number
+        self.number = number
+        self.client = service.connect()
+        self.client.meta.events.register("after-call.s3", _whole)
         self.rng = random.Random(f"{seed} {number}")
         self.plain = {}      # name → Object
         self.versions = {}   # name → [(version id, Object or None)], latest first
@@ -160,8 +162,6 @@ class Writer:
 
     def work(self):
         """Until a request fails, which the kill is to blame for."""
-        self.client = self.service.connect()
-        self.client.meta.events.register("after-call.s3", _whole)
         operations = [self._put] * 6 + [self._parts, self._delete, self._delete_many, self._copy,
                                         self._tag, self._remove_version]
         try:
