@@ -1,4 +1,7 @@
-/* 64 shards by the key's hash, each a chained table, a list by age and a hand that evicts. */
+/*
+ * 64 shards by the key's hash, each a chained table, a list by age and a hand that evicts. What the
+ * index does not have yet is in no list: the hand need not walk over it, however much there is.
+ */
 #include "store/recent.h"
 
 #include "base/hash.h"
@@ -15,7 +18,7 @@
 
 struct item {
     struct item *next; /* in its bucket */
-    struct list link;  /* by age */
+    struct list link;  /* by age; unlinked while it is held */
     uint64_t hash;
     uint64_t held_by;      /* the change that is not in the index yet; 0: may go */
     struct object *object; /* counted; NULL: none, or later */
@@ -84,13 +87,19 @@ static struct item **place_of(struct shard *shard, uint64_t hash, uint32_t bucke
     return place;
 }
 
+/* Out of the list by age. */
+static void take_out(struct shard *shard, struct item *item)
+{
+    if (shard->hand == &item->link)
+        shard->hand = item->link.prev;
+    list_remove(&item->link);
+}
+
 static void drop(struct shard *shard, struct item **place)
 {
     struct item *item = *place;
     *place = item->next;
-    if (shard->hand == &item->link)
-        shard->hand = item->link.prev;
-    list_remove(&item->link);
+    take_out(shard, item);
     shard->items--;
     shard->bytes -= bytes_of(item);
     object_unref(item->object);
@@ -123,8 +132,6 @@ static void evict(struct shard *shard, size_t bytes_max)
             return;
         struct item *item = CONTAINER_OF(shard->hand, struct item, link);
         shard->hand = shard->hand->next;
-        if (item->held_by != 0)
-            continue;
         if (item->was_hit) {
             item->was_hit = false;
             continue;
@@ -230,6 +237,7 @@ int recent_change(struct recent *recent, uint32_t bucket, struct slice key, uint
     if (item != NULL) {
         set(shard, item, answer, object);
         item->held_by = sequence;
+        take_out(shard, item);
         evict(shard, recent->shard_bytes_max);
     }
     lock_release(&shard->lock);
@@ -242,9 +250,11 @@ void recent_settle(struct recent *recent, uint32_t bucket, struct slice key, uin
     struct shard *shard = shard_of(recent, bucket, key, &hash);
     lock_take(&shard->lock);
     struct item **place = place_of(shard, hash, bucket, key);
-    if (*place != NULL && (*place)->held_by <= sequence) {
-        (*place)->held_by = 0;
-        if ((*place)->answer == RECENT_LATER)
+    struct item *item = *place;
+    if (item != NULL && item->held_by != 0 && item->held_by <= sequence) {
+        item->held_by = 0;
+        list_append(&shard->by_age, &item->link);
+        if (item->answer == RECENT_LATER)
             drop(shard, place);
         evict(shard, recent->shard_bytes_max);
     }
