@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import bucket
 import compress
 import cost
 import cpu
@@ -25,7 +26,8 @@ import memory
 import overload
 import sites
 import slow_target
-from rows import (ROWS, CompressRow, CpuRow, ForwardProxyRow, HalfOpenRow, MemoryRow, OverloadRow, ReloadRow,
+from rows import (ROWS, BucketDeleteRow, BucketGetRow, BucketLargeRow, BucketManyRow, BucketPutRow,
+                  CompressRow, CpuRow, ForwardProxyRow, HalfOpenRow, MemoryRow, OverloadRow, ReloadRow,
                   SitesRow, SlowTargetRow)
 from servers import CLIENT_CORE, HERE, ROOT, version
 
@@ -52,6 +54,11 @@ KINDS = {
     HalfOpenRow: Kind(half_open.measure, half_open.lines, half_open.verdicts),
     ForwardProxyRow: Kind(forward_proxy.measure, forward_proxy.lines, forward_proxy.verdicts),
     OverloadRow: Kind(overload.measure, overload.lines, overload.verdicts),
+    BucketGetRow: Kind(bucket.measure_get, bucket.get_lines, bucket.get_verdicts),
+    BucketPutRow: Kind(bucket.measure_put, bucket.put_lines, bucket.put_verdicts),
+    BucketLargeRow: Kind(bucket.measure_large, bucket.large_lines, bucket.large_verdicts),
+    BucketManyRow: Kind(bucket.measure_many, bucket.many_lines, bucket.many_verdicts),
+    BucketDeleteRow: Kind(bucket.measure_delete, bucket.delete_lines, bucket.delete_verdicts),
 }
 
 
@@ -59,7 +66,7 @@ def show(row, samples):
     """Prints the table of a row; returns its verdicts."""
     kind = KINDS[type(row)]
     print("\n".join(kind.lines(row, samples)) + "\n", flush=True)
-    return kind.verdicts(row, samples)
+    return list(kind.verdicts(row, samples))
 
 
 def tell(verdicts):

@@ -120,6 +120,57 @@ class ForwardProxyRow:
     bytes_max: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class BucketGetRow:
+    """CPU per GET of an object, beside the action `files` with the same bytes."""
+    name: str
+    about: str
+    connections: int
+    ratios: dict               # at most so much of each way
+
+
+@dataclasses.dataclass(frozen=True)
+class BucketPutRow:
+    """Durable PUTs a second, beside a file for each object with rename and the folder's fsync."""
+    name: str
+    about: str
+    connections: int
+    count: int                 # keys
+    ratio_min: float
+    syncs_max: float           # for each object
+
+
+@dataclasses.dataclass(frozen=True)
+class BucketLargeRow:
+    """PUT and GET of a large object beside md5sum and cat, and by how much memory grows."""
+    name: str
+    about: str
+    mib: int
+    ratio_min: float
+
+
+@dataclasses.dataclass(frozen=True)
+class BucketManyRow:
+    """Start, memory and a page of a listing of a store with many objects."""
+    name: str
+    about: str
+    count: int
+    start_s_max: float
+    page_ms_max: float
+    bytes_max: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BucketDeleteRow:
+    """The 99th percentile of GET while objects are deleted and packs compacted."""
+    name: str
+    about: str
+    count: int
+    connections: int
+    rate: int                  # GETs a second
+    ratio_max: float           # over the same without
+
+
 PROXIES = ("nginx", "haproxy")
 FORWARD_PROXIES = ("squid", "tinyproxy")
 FILE_SERVERS = ("nginx",)
@@ -183,4 +234,10 @@ ROWS = (
                     FORWARD_PROXIES, {}, bytes_max=1536),
     MemoryRow("waiting-10000", "memory of 10,000 requests that wait for a target",
            "waiting", 10000, PROXIES, 24 * 1024),
+    BucketGetRow("bucket-get", "objects of 1 KiB, by S3's API and as a site", 16,
+                 {"s3": 1.3, "signed": 2.0, "bucket": 1.3}),
+    BucketPutRow("bucket-put", "durable PUT of 4 KiB by 16 clients", 16, 40000, 3.0, 0.25),
+    BucketLargeRow("bucket-large", "PUT and GET of 64 MiB", 64, 0.8),
+    BucketManyRow("bucket-many", "a store of 100,000 objects", 100000, 2.0, 10.0, 150),
+    BucketDeleteRow("bucket-delete", "GET while 100,000 objects are deleted", 100000, 16, 2000, 2.0),
 )

@@ -4,6 +4,7 @@
  * start, memory, and a page of a listing.
  *
  *     store_bench puts FOLDER SECONDS     pairs of rounds, Weir's store and the file writer
+ *     store_bench files FOLDER SECONDS   one round of the file writer alone
  *     store_bench many FOLDER OBJECTS
  */
 #include "base/memory.h"
@@ -152,6 +153,12 @@ static int bench_puts(const char *folder, unsigned seconds)
     return 0;
 }
 
+static int bench_files(const char *folder, unsigned seconds)
+{
+    (void)printf("files %.0f/s\n", round_of_puts(folder, false, seconds, NULL));
+    return 0;
+}
+
 static long resident_kib(void)
 {
     long pages = 0, ignored = 0;
@@ -242,8 +249,10 @@ int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "puts") == 0)
         return bench_puts(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
+    if (argc == 4 && strcmp(argv[1], "files") == 0)
+        return bench_files(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
     if (argc == 4 && strcmp(argv[1], "many") == 0)
         return bench_many(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
-    (void)fprintf(stderr, "store_bench: puts FOLDER SECONDS, or many FOLDER OBJECTS\n");
+    (void)fprintf(stderr, "store_bench: puts or files FOLDER SECONDS, or many FOLDER OBJECTS\n");
     return 2;
 }
