@@ -115,12 +115,12 @@ static void write_path(struct writer *writer, struct slice path, char *room)
 static size_t canonical_bytes(const struct s3_signed *request, const struct s3_signature *claim)
 {
     size_t bytes = request->method.len + 3 * request->path.len + 2 * claim->headers.len +
-                   request->host.len + claim->payload.len + 64;
+                   claim->payload.len + 64;
     for (unsigned i = 0; i < request->query->count; i++)
         bytes += 3 * (request->query->at[i].name.len + request->query->at[i].value.len) + 2;
     struct slice headers = claim->headers, name;
     while (slice_cut(&headers, ';', &name)) {
-        bytes += 2;
+        bytes += 2 + (slice_equal_nocase(name, SLICE("host")) ? request->host.len : 0);
         for (unsigned i = 0; i < request->fields->count; i++) {
             if (slice_equal_nocase(request->fields->at[i].name, name))
                 bytes += request->fields->at[i].value.len + 1;
