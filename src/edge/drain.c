@@ -51,6 +51,14 @@ static int retire_worker(struct edge_worker *worker, void *arg)
     return 0;
 }
 
+/* What had been read when it retired has begun before this runs. */
+static int worker_retired(struct edge_worker *worker, void *arg)
+{
+    (void)arg;
+    edge_worker_retired(worker);
+    return 0;
+}
+
 void edge_retire(struct edge *edge)
 {
     if (atomic_load(&edge->is_draining))
@@ -58,5 +66,7 @@ void edge_retire(struct edge *edge)
     log_info("another edge has taken over; what is open here ends in its own time");
     stop_background(edge);
     (void)workers_each(edge, retire_worker, NULL);
+    fiber_yield();
+    (void)workers_each(edge, worker_retired, NULL);
     objects_retire(edge->objects);
 }

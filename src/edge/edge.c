@@ -54,6 +54,7 @@ static int begin_worker(struct edge_worker *worker)
 static void end_worker(struct edge_worker *worker)
 {
     if (worker->loop != NULL) {
+        edge_worker_finish_posted(worker);
         edge_worker_end(worker);
         loop_destroy(edge_worker_take_loop(worker));
     }

@@ -150,9 +150,14 @@ void edge_worker_drain(struct edge_worker *worker)
 
 void edge_worker_retire(struct edge_worker *worker)
 {
-    /* What is asked for later needs the store, which is another edge's by then. */
+    stop_accepting(worker);
     (void)sessions_drain(worker->edge->objects != NULL);
-    begin_drain(worker, INT64_MAX);
+}
+
+void edge_worker_retired(struct edge_worker *worker)
+{
+    if (!worker->is_draining)
+        begin_drain(worker, INT64_MAX);
 }
 
 struct resolver *edge_worker_resolver(struct edge_worker *worker)

@@ -22,8 +22,11 @@ void edge_worker_end(struct edge_worker *worker);
  */
 void edge_worker_drain(struct edge_worker *worker);
 
-/* The same without a deadline, and idle connections may send one more request. */
+/* The same without a deadline, in two steps, for what has been read takes a turn to begin: stops
+ * accepting, and tells connections to end; those that are idle end at once if the edge has a store,
+ * which is another edge's from now on, else they may send one more request. */
 void edge_worker_retire(struct edge_worker *worker);
+void edge_worker_retired(struct edge_worker *worker);
 
 /* This worker's resolver, made when it is first wanted; NULL: there was no memory for it. */
 struct resolver *edge_worker_resolver(struct edge_worker *worker);

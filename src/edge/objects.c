@@ -19,7 +19,7 @@
 /* How long a request waits for the store. */
 #define PATIENCE_MS 20000
 
-/* How long another edge waits for uploads that are under way. */
+/* How long another edge waits for requests that are under way. */
 #define RETURN_MS 3000
 
 /* Lifecycle rules count in days. */
@@ -170,11 +170,16 @@ static void open_store(struct objects *objects)
     }
 }
 
-/* Requests that are under way may still be answered; the other edge's wait meanwhile. */
-static void await_returning(struct objects *objects)
+/* Whoever is inside may yet step out to come back, so both are looked at. */
+static bool is_busy(struct objects *objects)
 {
-    for (int64_t waited_ms = 0;
-         waited_ms < RETURN_MS && !objects->is_ending && atomic_load(&objects->returning) > 0;
+    return atomic_load(&objects->users) > 0 || atomic_load(&objects->returning) > 0;
+}
+
+/* Requests that are under way may still be answered; the other edge's wait meanwhile. */
+static void await_quiet(struct objects *objects)
+{
+    for (int64_t waited_ms = 0; waited_ms < RETURN_MS && !objects->is_ending && is_busy(objects);
          waited_ms += BUSY_RETRY_MS)
         condition_wait_for(&objects->changed, &objects->lock, BUSY_RETRY_MS);
 }
@@ -214,7 +219,7 @@ static void thread_main(void *arg)
     lock_take(&objects->lock);
     open_store(objects);
     keep_rules(objects);
-    await_returning(objects);
+    await_quiet(objects);
     atomic_store(&objects->state, RETIRING);
     while (!objects->is_ending && atomic_load(&objects->users) > 0)
         condition_wait(&objects->changed, &objects->lock);

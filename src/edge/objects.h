@@ -35,8 +35,8 @@ void objects_step_out(struct objects *objects, bool comes_back);
 int objects_step_in(struct objects *objects); /* of one who meant to come back */
 void objects_leave_outside(struct objects *objects, bool comes_back);
 
-/* Another edge waits for the store: nobody enters any more, and it is closed when all have left.
- * NULL is fine. Any thread. */
+/* Another edge waits for the store: after the requests that are under way nobody enters any more,
+ * and it is closed when all have left. NULL is fine. Any thread. */
 void objects_retire(struct objects *objects);
 
 /* Somebody has changed lifecycle rules: they are carried out now rather than in an hour. */

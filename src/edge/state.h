@@ -54,7 +54,8 @@ struct edge_worker {
     struct encoder_pool encoders;
     struct signing_keys *signing_keys; /* owned; NULL until some are wanted */
     struct loop *loop;
-    struct lock loop_lock; /* of `loop` for other threads, which may outlive it */
+    struct lock loop_lock; /* of `loop` for other threads, which may outlive it, and of the next */
+    bool has_ended;
     struct kernel *kernel;
     struct thread thread;
     struct job drain_job;
@@ -115,5 +116,9 @@ static inline struct edge_worker *edge_worker_current(void)
 /* From any thread: posts to the worker's loop; false when that has ended. */
 bool edge_worker_post(struct edge_worker *worker, struct job *job);
 
-/* On its own thread, before the loop's end: from now on nothing is posted. NULL: had none. */
+/* On its own thread, when its loop has ended: from now on nothing is posted, and what was is run,
+ * since others wait for it. */
+void edge_worker_finish_posted(struct edge_worker *worker);
+
+/* On its own thread, before the loop's end. NULL: had none. */
 struct loop *edge_worker_take_loop(struct edge_worker *worker);

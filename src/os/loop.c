@@ -112,6 +112,11 @@ static void run_posted(struct loop *loop)
     }
 }
 
+void loop_finish_posted(struct loop *loop)
+{
+    run_posted(loop);
+}
+
 static void run_first_fiber(struct list *fibers)
 {
     struct list *link = fibers->next;

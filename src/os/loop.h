@@ -20,6 +20,10 @@ struct kernel;
 int loop_create(struct kernel *kernel, struct loop **ret_loop);
 void loop_destroy(struct loop *loop);
 
+/* Runs what was posted and has not run, as a turn would: of a loop that has ended, and that nobody
+ * posts to any more. */
+void loop_finish_posted(struct loop *loop);
+
 /* Runs until loop_stop. Returns 0, or the kernel's error. */
 int loop_run(struct loop *loop);
 

@@ -264,9 +264,10 @@ static int start_threads(struct store *store, struct error *ret_error)
                   : 0;
 }
 
-int store_open(const struct store_options *options, struct store **ret_store,
-               struct store_found *ret_found, struct error *ret_error)
+static int try_open(const struct store_options *options, struct store **ret_store,
+                    struct store_found *ret_found, bool *ret_made_room, struct error *ret_error)
 {
+    *ret_made_room = false;
     struct store *store = NEW(struct store);
     if (store == NULL)
         return error_set(ret_error, -ENOMEM, "out of memory");
@@ -279,11 +280,27 @@ int store_open(const struct store_options *options, struct store **ret_store,
     if (rc == 0)
         rc = start_threads(store, ret_error);
     if (rc < 0) {
+        *ret_made_room = rc == -ENOSPC && store->lock_file != NULL && store_ballast_release(store);
         store_close(store);
         return rc;
     }
+    if (options->has_threads)
+        store_ballast_keep(store);
     *ret_store = store;
     return 0;
+}
+
+int store_open(const struct store_options *options, struct store **ret_store,
+               struct store_found *ret_found, struct error *ret_error)
+{
+    bool made_room;
+    int rc = try_open(options, ret_store, ret_found, &made_room, ret_error);
+    if (made_room) {
+        *ret_error = (struct error){0};
+        *ret_found = (struct store_found){0};
+        rc = try_open(options, ret_store, ret_found, &made_room, ret_error);
+    }
+    return rc;
 }
 
 static void stop_threads(struct store *store)

@@ -433,6 +433,7 @@ static void keep_main(void *arg)
         if (rc < 0)
             log_warn("the store could not be collected: %s", strerror((int)-rc));
         store_scrub_step(store);
+        store_ballast_keep(store);
         lock_take(&store->keep_lock);
     }
     lock_release(&store->keep_lock);

@@ -17,7 +17,7 @@ static unsigned count_pending(struct store *store, struct list **ret_first)
     return count;
 }
 
-static int apply(struct store *store, struct list *link, unsigned count)
+static int try_apply(struct store *store, struct list *link, unsigned count)
 {
     struct catalog_mark mark = {.sequence = 0};
     catalog_set_now(store->catalog, clock_wall_us() / 1000);
@@ -35,6 +35,12 @@ static int apply(struct store *store, struct list *link, unsigned count)
     if (rc < 0)
         catalog_cancel(store->catalog);
     return rc;
+}
+
+static int apply(struct store *store, struct list *first, unsigned count)
+{
+    int rc = try_apply(store, first, count);
+    return rc == -ENOSPC && store_ballast_release(store) ? try_apply(store, first, count) : rc;
 }
 
 static void settle_content(struct store *store, const struct pending *pending)

@@ -101,6 +101,7 @@ struct store {
     bool has_swept; /* blobs that no index knows were looked for once */
     struct thread keep_thread;
     bool has_log_thread, has_index_thread, has_keep_thread;
+    atomic_bool has_ballast;
 };
 
 /* What a turn of the log needs. 0 or -ENOMEM. */
@@ -126,6 +127,11 @@ void store_give_reader(struct store *store, struct catalog_reader *reader);
 
 /* Bytes that may be written before the reserve is touched. */
 uint64_t store_room(struct store *store);
+
+/* Holds room back while there is enough besides. */
+void store_ballast_keep(struct store *store);
+/* Gives it up for the index. False when there was none. Any thread. */
+bool store_ballast_release(struct store *store);
 
 struct store_bucket *store_bucket_create(const struct change_bucket *bucket);
 /* In place of one of that name. 0 or -ENOMEM. */
