@@ -129,9 +129,12 @@ static int check_signature(struct post *post, struct slice policy)
     call->signature.access_key = access_key;
     if (call->by == NULL)
         return s3_fault_set(&call->fault, S3_INVALID_ACCESS_KEY_ID);
-    signing_keys_find(&edge_worker_current()->signing_keys, call->by, day, region,
-                      call->signing_key);
-    s3_sign_text(call->signing_key, policy, signature);
+    if (signing_keys_find(&edge_worker_current()->signing_keys, call->by, day, region,
+                          call->signing_key) < 0 ||
+        s3_sign_text(call->signing_key, policy, signature) < 0) {
+        call->by = NULL;
+        return s3_fault_memory(&call->fault);
+    }
     if (s3_signature_is(claimed, signature))
         return 0;
     call->by = NULL;

@@ -328,11 +328,13 @@ static int check_signature(struct s3_call *call, const struct s3_signed *request
     call->by = call->keys == NULL ? NULL : s3_keys_find(call->keys, call->signature.access_key);
     if (call->by == NULL)
         return s3_fault_set(&call->fault, S3_INVALID_ACCESS_KEY_ID);
-    signing_keys_find(&edge_worker_current()->signing_keys, call->by, call->signature.day,
-                      call->signature.region, call->signing_key);
-    if (s3_signature_make(request, &call->signature, call->signing_key, &call->arena,
-                          &call->proof) < 0)
+    if (signing_keys_find(&edge_worker_current()->signing_keys, call->by, call->signature.day,
+                          call->signature.region, call->signing_key) < 0 ||
+        s3_signature_make(request, &call->signature, call->signing_key, &call->arena,
+                          &call->proof) < 0) {
+        call->by = NULL;
         return s3_fault_memory(&call->fault);
+    }
     if (s3_signature_is(call->signature.signature, call->proof.signature))
         return 0;
     call->by = NULL;
@@ -368,8 +370,19 @@ static int authenticate(struct s3_call *call)
 
 /* Which operation. */
 
+/* Besides what the signature consists of. */
+static bool has_parameters(const struct s3_query *query)
+{
+    for (unsigned i = 0; i < query->count; i++) {
+        if (!slice_starts_with(query->at[i].name, SLICE("X-Amz-")))
+            return true;
+    }
+    return false;
+}
+
 static const struct operation *find_operation(struct s3_call *call, enum level level)
 {
+    bool has_any = has_parameters(&call->query);
     enum http_method method = call->exchange->request.method;
     const struct operation *plain = NULL;
     for (size_t i = 0; i < COUNT_OF(operations); i++) {
@@ -378,10 +391,10 @@ static const struct operation *find_operation(struct s3_call *call, enum level l
             continue;
         if (operation->parameter.len == 0)
             plain = operation;
-        else if (call->query.count > 0 && s3_has_param(call, operation->parameter))
+        else if (has_any && s3_has_param(call, operation->parameter))
             return operation;
     }
-    for (size_t i = 0; i < COUNT_OF(subresources) && call->query.count > 0; i++) {
+    for (size_t i = 0; has_any && i < COUNT_OF(subresources); i++) {
         if (s3_has_param(call, subresources[i])) {
             (void)s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
                                "A header or query you provided implies functionality that is not "
@@ -451,7 +464,7 @@ static int serve(struct s3_call *call)
 
 void s3_run(struct exchange *exchange, const struct conf_s3 *s3)
 {
-    _Alignas(16) char first[ARENA_FIRST_BYTES];
+    UNINITIALISED _Alignas(16) char first[ARENA_FIRST_BYTES];
     const struct view *view = exchange->held;
     struct writer writer;
     struct s3_call call = {

@@ -3,13 +3,13 @@
  * signature does not match finds the difference in them.
  */
 #include "base/cleanup.h"
+#include "wire/http/chars.h"
 #include "wire/s3/checksum.h"
+#include "wire/s3/digest.h"
 #include "wire/s3/signature.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
@@ -35,6 +35,9 @@ static bool comes_before(const struct pair *a, const struct pair *b)
 static int escape_into(struct arena *arena, struct slice text, struct slice *ret_text)
 {
     struct writer writer;
+    *ret_text = text;
+    if (chars_are(text, CHAR_UNRESERVED))
+        return 0;
     char *room = arena_alloc(arena, 3 * text.len);
     if (room == NULL)
         return -ENOMEM;
@@ -48,7 +51,7 @@ static int escape_into(struct arena *arena, struct slice text, struct slice *ret
 static int write_query(struct writer *writer, const struct s3_query *query, bool is_presigned,
                        struct arena *arena)
 {
-    struct pair pairs[S3_PARAMS_MAX];
+    UNINITIALISED struct pair pairs[S3_PARAMS_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < query->count; i++) {
         const struct s3_param *param = &query->at[i];
@@ -177,33 +180,29 @@ static int write_to_sign(const struct s3_signature *claim, struct slice canonica
     return 0;
 }
 
-static void sign(const void *key, size_t key_len, struct slice text,
-                 unsigned char ret_sum[static S3_SIGNING_KEY_BYTES])
+int s3_sign_text(const unsigned char key[static S3_SIGNING_KEY_BYTES], struct slice text,
+                 char ret_signature[static S3_SIGNATURE_LEN])
 {
-    (void)HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text.at, text.len, ret_sum,
-               NULL);
+    unsigned char sum[S3_HMAC_BYTES];
+    int rc = s3_hmac(slice_of((const char *)key, S3_SIGNING_KEY_BYTES), text, sum);
+    if (rc == 0)
+        (void)s3_hex_write(sum, sizeof sum, ret_signature);
+    return rc;
 }
 
-void s3_sign_text(const unsigned char key[static S3_SIGNING_KEY_BYTES], struct slice text,
-                  char ret_signature[static S3_SIGNATURE_LEN])
-{
-    unsigned char sum[S3_SIGNING_KEY_BYTES];
-    sign(key, S3_SIGNING_KEY_BYTES, text, sum);
-    (void)s3_hex_write(sum, sizeof sum, ret_signature);
-}
-
-void s3_signing_key(struct slice secret_key, struct slice day, struct slice region,
-                    unsigned char ret_key[static S3_SIGNING_KEY_BYTES])
+int s3_signing_key(struct slice secret_key, struct slice day, struct slice region,
+                   unsigned char ret_key[static S3_SIGNING_KEY_BYTES])
 {
     enum { SECRET_BYTES_MAX = 1024 };
     char secret[4 + SECRET_BYTES_MAX] = "AWS4";
     size_t len = secret_key.len < SECRET_BYTES_MAX ? secret_key.len : SECRET_BYTES_MAX;
     memcpy(secret + 4, secret_key.at, len);
-    sign(secret, 4 + len, day, ret_key);
-    sign(ret_key, S3_SIGNING_KEY_BYTES, region, ret_key);
-    sign(ret_key, S3_SIGNING_KEY_BYTES, SLICE("s3"), ret_key);
-    sign(ret_key, S3_SIGNING_KEY_BYTES, SLICE("aws4_request"), ret_key);
+    const struct slice steps[] = {region, SLICE("s3"), SLICE("aws4_request")};
+    int rc = s3_hmac(slice_of(secret, 4 + len), day, ret_key);
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(steps); i++)
+        rc = s3_hmac(slice_of((const char *)ret_key, S3_SIGNING_KEY_BYTES), steps[i], ret_key);
     OPENSSL_cleanse(secret, sizeof secret);
+    return rc;
 }
 
 int s3_signature_make(const struct s3_signed *request, const struct s3_signature *claim,
@@ -213,8 +212,7 @@ int s3_signature_make(const struct s3_signed *request, const struct s3_signature
     if (write_canonical(request, claim, arena, &ret_proof->canonical) < 0 ||
         write_to_sign(claim, ret_proof->canonical, arena, &ret_proof->to_sign) < 0)
         return -ENOMEM;
-    s3_sign_text(key, ret_proof->to_sign, ret_proof->signature);
-    return 0;
+    return s3_sign_text(key, ret_proof->to_sign, ret_proof->signature);
 }
 
 bool s3_signature_is(struct slice claimed, const char signature[static S3_SIGNATURE_LEN])

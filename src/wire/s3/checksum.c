@@ -4,6 +4,7 @@
 #include "base/crc32c.h"
 #include "base/crc64.h"
 #include "base/crc_join.h"
+#include "wire/s3/digest.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -12,16 +13,15 @@
 
 static const struct kind {
     const char *word;
-    const char *digest; /* OpenSSL's name; NULL: a CRC */
     size_t bytes;
-    uint64_t polynomial;
+    uint64_t polynomial; /* of a CRC; 0: a digest */
 } kinds[] = {
-    [S3_CHECKSUM_CRC32] = {"crc32", NULL, 4, CRC32_POLYNOMIAL},
-    [S3_CHECKSUM_CRC32C] = {"crc32c", NULL, 4, CRC32C_POLYNOMIAL},
-    [S3_CHECKSUM_CRC64NVME] = {"crc64nvme", NULL, 8, CRC64NVME_POLYNOMIAL},
-    [S3_CHECKSUM_SHA1] = {"sha1", "SHA1", 20, 0},
-    [S3_CHECKSUM_SHA256] = {"sha256", "SHA256", 32, 0},
-    [S3_CHECKSUM_MD5] = {"md5", "MD5", 16, 0},
+    [S3_CHECKSUM_CRC32] = {"crc32", 4, CRC32_POLYNOMIAL},
+    [S3_CHECKSUM_CRC32C] = {"crc32c", 4, CRC32C_POLYNOMIAL},
+    [S3_CHECKSUM_CRC64NVME] = {"crc64nvme", 8, CRC64NVME_POLYNOMIAL},
+    [S3_CHECKSUM_SHA1] = {"sha1", 20, 0},
+    [S3_CHECKSUM_SHA256] = {"sha256", 32, 0},
+    [S3_CHECKSUM_MD5] = {"md5", 16, 0},
 };
 
 size_t s3_sum_bytes(unsigned kind)
@@ -45,13 +45,10 @@ unsigned s3_checksum_find(struct slice word)
 int s3_sum_begin(struct s3_sum *sum, unsigned kind)
 {
     *sum = (struct s3_sum){.kind = kind};
-    if (kinds[kind].digest == NULL)
+    if (kinds[kind].polynomial != 0)
         return 0;
-    const EVP_MD *algorithm = kind == S3_CHECKSUM_MD5    ? EVP_md5()
-                              : kind == S3_CHECKSUM_SHA1 ? EVP_sha1()
-                                                         : EVP_sha256();
     sum->digest = EVP_MD_CTX_new();
-    if (sum->digest == NULL || EVP_DigestInit_ex(sum->digest, algorithm, NULL) != 1) {
+    if (sum->digest == NULL || EVP_DigestInit_ex(sum->digest, s3_digest(kind), NULL) != 1) {
         s3_sum_finish(sum);
         return -ENOMEM;
     }

@@ -64,7 +64,8 @@ static int check(struct s3_chunks *chunks, struct slice algorithm, struct slice 
     write_slice(&writer, hashes);
     if (writer.overflown)
         return s3_fault_set(fault, S3_SIGNATURE_DOES_NOT_MATCH);
-    s3_sign_text(chunks->key, writer_slice(&writer), signature);
+    if (s3_sign_text(chunks->key, writer_slice(&writer), signature) < 0)
+        return s3_fault_memory(fault);
     if (!s3_signature_is(claimed, signature))
         return s3_fault_set(fault, S3_SIGNATURE_DOES_NOT_MATCH);
     memcpy(chunks->previous, signature, sizeof signature);

@@ -1,56 +1,33 @@
 #include "wire/s3/query.h"
 
 #include "wire/http/chars.h"
+#include "wire/http/uri.h"
 
 #include <errno.h>
 
-static int hex_value(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    char lower = ascii_lower(c);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 ptrdiff_t s3_unescape(struct slice text, bool has_plus, char *out)
 {
-    size_t len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-        if (c == '%') {
-            int high = i + 2 < text.len ? hex_value(text.at[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_value(text.at[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return -EBADMSG;
-            c = (char)(high << 4 | low);
-            i += 2;
-        } else if (c == '+' && has_plus) {
-            c = ' ';
-        }
-        out[len++] = c;
-    }
-    return (ptrdiff_t)len;
-}
-
-static bool is_unreserved(char c)
-{
-    char lower = ascii_lower(c);
-    return (lower >= 'a' && lower <= 'z') || ascii_is_digit(c) || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    if (!has_plus || slice_find(text, '+') < 0)
+        return uri_decode(text, out);
+    for (size_t i = 0; i < text.len; i++)
+        out[i] = text.at[i] == '+' ? ' ' : text.at[i];
+    return uri_decode(slice_of(out, text.len), out);
 }
 
 void s3_escape(struct writer *writer, struct slice text, bool keeps_slash)
 {
     static const char digits[] = "0123456789ABCDEF";
+    size_t written = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.at[i];
-        if (is_unreserved(c) || (c == '/' && keeps_slash)) {
-            write_char(writer, c);
-        } else {
-            char escape[3] = {'%', digits[(unsigned char)c >> 4], digits[(unsigned char)c & 15]};
-            write_bytes(writer, escape, sizeof escape);
-        }
+        if (char_is(c, CHAR_UNRESERVED) || (c == '/' && keeps_slash))
+            continue;
+        char escape[3] = {'%', digits[(unsigned char)c >> 4], digits[(unsigned char)c & 15]};
+        write_bytes(writer, text.at + written, i - written);
+        write_bytes(writer, escape, sizeof escape);
+        written = i + 1;
     }
+    write_slice(writer, slice_from(text, written));
 }
 
 static int decode(struct slice raw, struct arena *arena, struct s3_fault *fault,
@@ -83,9 +60,10 @@ static int read_param(struct slice part, struct arena *arena, struct s3_fault *f
 int s3_query_parse(struct slice raw, struct arena *arena, struct s3_fault *fault,
                    struct s3_query *ret_query)
 {
-    unsigned max = 1;
-    for (size_t i = 0; i < raw.len; i++)
-        max += raw.at[i] == '&' ? 1 : 0;
+    struct slice left = raw, part;
+    unsigned max = 0;
+    while (slice_cut(&left, '&', &part))
+        max++;
     *ret_query = (struct s3_query){NULL, 0};
     if (raw.len == 0)
         return 0;
@@ -95,7 +73,6 @@ int s3_query_parse(struct slice raw, struct arena *arena, struct s3_fault *fault
     struct s3_param *params = arena_alloc_array(arena, max, sizeof *params);
     if (params == NULL)
         return s3_fault_memory(fault);
-    struct slice part;
     while (slice_cut(&raw, '&', &part)) {
         if (part.len == 0)
             continue;

@@ -70,9 +70,9 @@ int s3_signature_read(const struct s3_signed *request, struct slice region, int6
                       struct arena *arena, struct s3_fault *fault,
                       struct s3_signature *ret_signature);
 
-/* The key for a day, from the secret; the same for all requests of that day. */
-void s3_signing_key(struct slice secret_key, struct slice day, struct slice region,
-                    unsigned char ret_key[static S3_SIGNING_KEY_BYTES]);
+/* The key for a day, from the secret; the same for all requests of that day. 0 or -ENOMEM. */
+int s3_signing_key(struct slice secret_key, struct slice day, struct slice region,
+                   unsigned char ret_key[static S3_SIGNING_KEY_BYTES]);
 
 /* A signature as it was made, with the texts that it is of, for who looks for a difference. */
 struct s3_proof {
@@ -89,9 +89,10 @@ int s3_signature_make(const struct s3_signed *request, const struct s3_signature
 /* In constant time. */
 bool s3_signature_is(struct slice claimed, const char signature[static S3_SIGNATURE_LEN]);
 
-/* HMAC-SHA256 in hexadecimal, over any text: for the chunks, and the policy of a form. */
-void s3_sign_text(const unsigned char key[static S3_SIGNING_KEY_BYTES], struct slice text,
-                  char ret_signature[static S3_SIGNATURE_LEN]);
+/* HMAC-SHA256 in hexadecimal, over any text: for the chunks, and the policy of a form. 0 or
+ * -ENOMEM. */
+int s3_sign_text(const unsigned char key[static S3_SIGNING_KEY_BYTES], struct slice text,
+                 char ret_signature[static S3_SIGNATURE_LEN]);
 
 /* "20130524T000000Z" to seconds since 1970; -EBADMSG. And back. */
 int s3_timestamp_read(struct slice text, int64_t *ret_s);

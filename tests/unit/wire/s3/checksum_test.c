@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "wire/s3/checksum.h"
+#include "wire/s3/digest.h"
 
 static void expect_sum(unsigned kind, const char *text, const char *hex)
 {
@@ -64,11 +65,32 @@ static void base64_goes_there_and_back(void **state)
     }
 }
 
+static void expect_mac(struct slice key, const char *text, const char *hex)
+{
+    unsigned char mac[S3_HMAC_BYTES];
+    char room[2 * S3_HMAC_BYTES];
+    assert_int_equal(s3_hmac(key, slice_of_cstr(text), mac), 0);
+    expect_slice(s3_hex_write(mac, sizeof mac, room), hex);
+}
+
+/* RFC 4231 §4.3 and §4.7: a short key, and one that is longer than a block. */
+static void macs_are_those_of_rfc_4231(void **state)
+{
+    char key[131];
+    (void)state;
+    memset(key, 0xaa, sizeof key);
+    expect_mac(SLICE("Jefe"), "what do ya want for nothing?",
+               "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    expect_mac(slice_of(key, sizeof key), "Test Using Larger Than Block-Size Key - Hash Key First",
+               "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_are_those_of_their_definitions),
         cmocka_unit_test(sums_of_parts_join),
+        cmocka_unit_test(macs_are_those_of_rfc_4231),
         cmocka_unit_test(base64_goes_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
