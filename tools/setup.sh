@@ -14,7 +14,7 @@ declare -A packages=(
         apache2-utils brotli zstd
         nginx-light python3-websockets pebble libnss3-tools python3-h2 python3-grpcio git"
     [lint]="clang clang-format clang-tidy llvm libclang-rt-14-dev mandoc node-llhttp"
-    [bench]="nginx-light haproxy wrk nghttp2-client openssl util-linux git squid tinyproxy strace curl"
+    [bench]="nginx-light haproxy wrk nghttp2-client openssl util-linux git squid tinyproxy linux-perf curl"
     [soak]="testssl.sh chromium libnss3-tools nodejs npm"
 )
 order=(build demo test lint bench)

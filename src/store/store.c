@@ -14,6 +14,8 @@
 
 #define RECENT_BYTES_DEFAULT ((size_t)64 << 20)
 #define ROOM_BYTES_MAX       ((size_t)4 << 20)
+/* How long a batch waits for more changes. */
+#define COMMITTERS_PATIENCE_MS 3
 /* Records that a replay applies in one transaction. */
 #define REPLAY_BATCH 4096
 
@@ -212,13 +214,25 @@ static int open_parts(struct store *store, struct store_found *found, struct err
                : 0;
 }
 
+/*
+ * Those whom the last batch has answered are about to send their next change: the batch waits for
+ * half of as many as there were, while the other half is answered, as PostgreSQL's commit_delay
+ * does for a time that is set. Who is alone waits for nobody.
+ */
+static void await_committers(struct store *store)
+{
+    while (list_is_empty(&store->queue) && !store->is_closing)
+        condition_wait(&store->log_wanted, &store->log_lock);
+    if (store->committers < store->committers_wanted && !store->is_closing)
+        condition_wait_for(&store->log_wanted, &store->log_lock, COMMITTERS_PATIENCE_MS);
+}
+
 static void log_main(void *arg)
 {
     struct store *store = arg;
     for (;;) {
         lock_take(&store->log_lock);
-        while (list_is_empty(&store->queue) && !store->is_closing)
-            condition_wait(&store->log_wanted, &store->log_lock);
+        await_committers(store);
         bool ends = list_is_empty(&store->queue);
         lock_release(&store->log_lock);
         if (ends)

@@ -113,6 +113,7 @@ struct store_change {
 
     struct list link; /* the store's own, from here on */
     struct arrival arrival;
+    bool is_last; /* of its call */
     int result;
 };
 

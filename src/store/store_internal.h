@@ -60,7 +60,9 @@ struct store {
     /* The log thread's. */
     struct lock log_lock; /* of the queue */
     struct condition log_wanted;
-    struct list queue; /* of struct store_change */
+    struct list queue;          /* of struct store_change */
+    unsigned committers;        /* calls whose changes are queued, or in the batch */
+    unsigned committers_wanted; /* before the next batch is begun, but for a moment's patience */
     bool is_closing;
     uint64_t sequence; /* of the last change */
     struct catalog_reader *log_reader;

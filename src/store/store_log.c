@@ -428,6 +428,18 @@ static void put_back(struct store *store, struct store_change *change)
     lock_release(&store->log_lock);
 }
 
+/* Those that are answered now, and how many the next batch is to wait for. */
+static void count_committers(struct store *store, const struct list *done)
+{
+    unsigned answered = 0;
+    LIST_FOR_EACH (done, link)
+        answered += CONTAINER_OF(link, struct store_change, link)->is_last ? 1 : 0;
+    lock_take(&store->log_lock);
+    store->committers_wanted = store->committers / 2;
+    store->committers -= answered;
+    lock_release(&store->log_lock);
+}
+
 bool store_log_turn(struct store *store)
 {
     struct batch *batch = store->batch;
@@ -448,6 +460,7 @@ bool store_log_turn(struct store *store)
     if (batch->count > 0)
         write_batch(store, batch);
     bool did_something = !list_is_empty(&done);
+    count_committers(store, &done);
     LIST_FOR_EACH (&done, link) {
         list_remove(link);
         arrival_tell(&CONTAINER_OF(link, struct store_change, link)->arrival);
@@ -463,6 +476,20 @@ static int commit_here(void *arg)
     return store_index_turn(store);
 }
 
+static void enqueue(struct store *store, struct store_change *changes, unsigned count)
+{
+    lock_take(&store->log_lock);
+    bool was_empty = list_is_empty(&store->queue);
+    for (unsigned i = 0; i < count; i++) {
+        changes[i].is_last = i + 1 == count;
+        list_append(&store->queue, &changes[i].link);
+    }
+    store->committers += count > 0 ? 1 : 0;
+    if (was_empty || store->committers >= store->committers_wanted)
+        condition_signal(&store->log_wanted);
+    lock_release(&store->log_lock);
+}
+
 int store_commit(struct store *store, struct store_change *changes, unsigned count)
 {
     unsigned begun = 0;
@@ -474,11 +501,7 @@ int store_commit(struct store *store, struct store_change *changes, unsigned cou
     }
     if (rc < 0)
         begun--;
-    lock_take(&store->log_lock);
-    for (unsigned i = 0; i < begun; i++)
-        list_append(&store->queue, &changes[i].link);
-    condition_signal(&store->log_wanted);
-    lock_release(&store->log_lock);
+    enqueue(store, changes, begun);
     if (!store->options.has_threads)
         (void)store_offload(commit_here, store);
     for (unsigned i = 0; i < begun; i++)

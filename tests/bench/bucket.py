@@ -7,8 +7,10 @@ import contextlib
 import hashlib
 import http.client
 import json
+import os
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
 import threading
@@ -21,7 +23,7 @@ from servers import COMMANDS, HERE, SERVER_CORE, TOOLS, Server
 from sign import Signer
 
 KEYS_A_REQUEST = 1000          # of DeleteObjects
-STRACE_S = 2
+COUNTED_S = 2
 MIB = 1 << 20
 COLLECT_S = 5                  # what compaction has after the last delete
 
@@ -106,18 +108,27 @@ def _put(edge, paths, connections, seconds):
 
 
 def _count_syncs(edge, row, paths):
-    """fdatasync and fsync for each object, while strace looks on."""
-    with subprocess.Popen(["strace", "-f", "-c", "-e", "trace=fdatasync,fsync",
-                           *(f"-p{pid}" for pid in edge.pids())],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as tracer:
-        time.sleep(0.5)
-        done = _put(edge, paths, row.connections, STRACE_S).requests
-        tracer.terminate()
-        text = tracer.stderr.read()
-    calls = [int(line.split()[3]) for line in text.splitlines()
-             if line.endswith(("fdatasync", "fsync"))]
-    if not calls:
-        raise RuntimeError(f"strace has seen no fdatasync:\n{text}")
+    """fdatasync and fsync for each object, counted by the kernel: strace would slow both down."""
+    commands, command = os.pipe()
+    answer, answers = os.pipe()
+    events = "syscalls:sys_enter_fdatasync,syscalls:sys_enter_fsync"
+    with subprocess.Popen(["perf", "stat", "-x,", "-D", "-1", "-e", events,
+                           "--control", f"fd:{commands},{answers}",
+                           "-p", ",".join(str(pid) for pid in edge.pids())],
+                          pass_fds=(commands, answers), stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as counter:
+        os.close(commands)
+        os.close(answers)
+        os.write(command, b"enable\n")
+        is_counting = os.read(answer, 16) != b""
+        done = _put(edge, paths, row.connections, COUNTED_S).requests if is_counting else 0
+        counter.send_signal(signal.SIGINT)
+        text = counter.stderr.read()
+    os.close(command)
+    os.close(answer)
+    calls = [int(line.split(",")[0]) for line in text.splitlines() if "sys_enter" in line]
+    if not is_counting or len(calls) != 2:
+        raise RuntimeError(f"perf has not counted:\n{text}")
     return sum(calls) / done
 
 
