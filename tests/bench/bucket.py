@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import load
 import report
@@ -233,16 +234,41 @@ def large_verdicts(row, samples):
 
 # Many objects.
 
+def _list_all(edge):
+    """(keys, milliseconds of each page)"""
+    connection = http.client.HTTPConnection("127.0.0.1", edge.port)
+    keys, pages, parameters = 0, [], {"list-type": "2"}
+    while parameters:
+        query = urllib.parse.urlencode(sorted(parameters.items()), quote_via=urllib.parse.quote)
+        fields = edge.signer.fields("GET", "/bench", query, b"")
+        begun = time.monotonic()
+        connection.request("GET", f"/bench?{query}", headers=fields)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        pages.append((time.monotonic() - begun) * 1000)
+        if answer.status != 200:
+            raise RuntimeError(f"a listing is answered {answer.status}: {text[:200]}")
+        keys += text.count("<Key>")
+        token = re.search(r"<NextContinuationToken>(.*?)<", text)
+        parameters = token and {"continuation-token": token[1], "list-type": "2"}
+    connection.close()
+    return keys, pages
+
+
 def measure_many(row, options, folder):
-    said = subprocess.run(["taskset", "-c", "0-1", TOOLS / "store_bench", "many",
-                           pathlib.Path(folder) / "many", str(row.count)],
+    with Edge(folder) as empty:
+        before = _resident_kib(empty.pids(), "VmRSS")
+    edge = Edge(folder)
+    said = subprocess.run([TOOLS / "store_bench", "fill", edge.folder() / "store", str(row.count)],
                           text=True, stdout=subprocess.PIPE, check=True).stdout
-    return [{"server": "weir",
+    with edge:
+        keys, pages = _list_all(edge)
+        if keys != row.count:
+            raise RuntimeError(f"{keys} of {row.count} objects are listed")
+        grown = _resident_kib(edge.pids(), "VmRSS") - before
+    return [{"server": "weir", "start_s": edge.start_s, "page_ms": statistics.median(pages),
              "fill_s": float(re.search(r"objects in ([\d.]+) s", said)[1]),
-             "start_s": float(re.search(r"start ([\d.]+) s", said)[1]),
-             "page_ms": statistics.median(float(text) for text in
-                                          re.findall(r"a page of \d+: ([\d.]+) ms", said)),
-             "bytes_each": float(re.search(r"memory ([\d.]+) bytes an object", said)[1])}]
+             "bytes_each": grown * 1024 / row.count}]
 
 
 def many_lines(row, samples):

@@ -238,6 +238,6 @@ ROWS = (
                  {"s3": 1.3, "signed": 2.0, "bucket": 1.3}),
     BucketPutRow("bucket-put", "durable PUT of 4 KiB by 16 clients", 16, 40000, 3.0, 0.25),
     BucketLargeRow("bucket-large", "PUT and GET of 64 MiB", 64, 0.8),
-    BucketManyRow("bucket-many", "a store of 100,000 objects", 100000, 2.0, 10.0, 150),
+    BucketManyRow("bucket-many", "a store of 1,000,000 objects", 1000000, 2.0, 10.0, 150),
     BucketDeleteRow("bucket-delete", "GET while 100,000 objects are deleted", 100000, 16, 2000, 2.0),
 )

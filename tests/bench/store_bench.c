@@ -1,11 +1,10 @@
 /*
  * What the object store itself does, without HTTP: durable puts of small objects by many threads
- * against a file per object with rename and folder fsync; and a store of a million objects: its
- * start, memory, and a page of a listing.
+ * against a file per object with rename and folder fsync; and filling one.
  *
  *     store_bench puts FOLDER SECONDS     pairs of rounds, Weir's store and the file writer
  *     store_bench files FOLDER SECONDS   one round of the file writer alone
- *     store_bench many FOLDER OBJECTS
+ *     store_bench fill FOLDER OBJECTS     leaves a store with a bucket of so many objects
  */
 #include "base/memory.h"
 #include "os/clock.h"
@@ -159,22 +158,13 @@ static int bench_files(const char *folder, unsigned seconds)
     return 0;
 }
 
-static long resident_kib(void)
-{
-    long pages = 0, ignored = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%ld %ld", &ignored, &pages) != 2)
-        fail("statm cannot be read");
-    (void)fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 static void fill(struct store *store, uint32_t bucket, unsigned objects)
 {
     static struct store_change changes[MANY_BATCH];
     static char keys[MANY_BATCH][64];
     for (unsigned i = 0; i < objects; i += MANY_BATCH) {
-        for (unsigned j = 0; j < MANY_BATCH; j++) {
+        unsigned count = objects - i < MANY_BATCH ? objects - i : MANY_BATCH;
+        for (unsigned j = 0; j < count; j++) {
             unsigned number = (i + j) * 2654435761u;
             (void)snprintf(keys[j], sizeof keys[j], "assets/%02x/%08x.js", number >> 24, number);
             changes[j] = (struct store_change){.kind = RECORD_PUT, .data = SLICE("content")};
@@ -187,62 +177,21 @@ static void fill(struct store *store, uint32_t bucket, unsigned objects)
                                  .etag = SLICE("0123456789abcdef0123456789abcdef"),
                                  .fields = SLICE("Content-Type: text/javascript\r\n")};
         }
-        if (store_commit(store, changes, MANY_BATCH) < 0)
+        if (store_commit(store, changes, count) < 0)
             fail("objects cannot be put");
     }
 }
 
-struct page {
-    uint32_t bucket;
-    struct slice from;
-    unsigned count;
-};
-
-static int count_to_page(void *arg, const struct version *version, bool is_latest,
-                         struct buffer *seek)
-{
-    struct page *page = arg;
-    (void)version;
-    (void)is_latest;
-    (void)seek;
-    return ++page->count == 1000 ? CATALOG_END : 0;
-}
-
-static int read_page(void *arg, struct catalog_reader *reader)
-{
-    struct page *page = arg;
-    return catalog_list(reader, page->bucket, page->from, 0, count_to_page, page);
-}
-
-static int bench_many(const char *folder, unsigned objects)
+static int bench_fill(const char *folder, unsigned objects)
 {
     uint32_t bucket;
     struct store *store = open_store(folder, &bucket);
     int64_t begun = clock_wall_us();
     fill(store, bucket, objects);
+    store_close(store);
     (void)printf("filled with %u objects in %.1f s\n", objects,
                  (double)(clock_wall_us() - begun) / 1e6);
-    store_close(store);
-    long before = resident_kib();
-    begun = clock_wall_us();
-    store = open_store(folder, &bucket);
-    (void)printf("start %.3f s, memory %ld KiB more\n", (double)(clock_wall_us() - begun) / 1e6,
-                 resident_kib() - before);
-    for (unsigned i = 0; i < 5; i++) {
-        char from[16];
-        (void)snprintf(from, sizeof from, "assets/%02x", i * 50);
-        struct page page = {.bucket = bucket, .from = slice_of_cstr(from)};
-        begun = clock_wall_us();
-        if (store_read(store, read_page, &page) < 0)
-            fail("the listing cannot be read");
-        (void)printf("a page of %u: %.2f ms\n", page.count,
-                     (double)(clock_wall_us() - begun) / 1e3);
-    }
-    long after = resident_kib();
-    (void)printf("memory %.1f bytes an object\n",
-                 (double)(after - before) * 1024 / (double)objects);
-    store_close(store);
-    return folder_remove(folder);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -251,8 +200,8 @@ int main(int argc, char **argv)
         return bench_puts(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
     if (argc == 4 && strcmp(argv[1], "files") == 0)
         return bench_files(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
-    if (argc == 4 && strcmp(argv[1], "many") == 0)
-        return bench_many(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
-    (void)fprintf(stderr, "store_bench: puts or files FOLDER SECONDS, or many FOLDER OBJECTS\n");
+    if (argc == 4 && strcmp(argv[1], "fill") == 0)
+        return bench_fill(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
+    (void)fprintf(stderr, "store_bench: puts or files FOLDER SECONDS, or fill FOLDER OBJECTS\n");
     return 2;
 }
