@@ -27,7 +27,7 @@
 
 #include <errno.h>
 
-#define OFFLOAD_THREADS 4
+#define OFFLOAD_THREADS 8
 
 #define US_PER_S INT64_C(1000000)
 

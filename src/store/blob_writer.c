@@ -9,16 +9,14 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define RUN_BYTES ((size_t)8 * BLOB_BLOCK_BYTES)
 /* Of 64 GiB: far above what one part may be. */
 #define CHECKSUMS_BYTES_MAX ((size_t)4 << 20)
 
 struct blob_writer {
-    struct blobs *blobs;    /* borrowed */
-    struct disk_file *file; /* owned; NULL once it is closed */
-    EVP_MD_CTX *sha;        /* owned */
-    char *run;              /* owned; RUN_BYTES: what is still to be written */
-    size_t run_len;
+    struct blobs *blobs;        /* borrowed */
+    struct disk_file *file;     /* owned; NULL once it is closed */
+    struct disk_file *replaced; /* owned; the same content as it was before; NULL: none */
+    EVP_MD_CTX *sha;            /* owned */
     uint64_t written;
     struct buffer checksums;
     char path[BLOBS_PATH_BYTES];
@@ -45,10 +43,8 @@ int blob_writer_create(struct blobs *blobs, struct blob_writer **ret_writer)
         return -ENOMEM;
     writer->blobs = blobs;
     buffer_init(&writer->checksums, CHECKSUMS_BYTES_MAX);
-    writer->run = memory_alloc_raw(RUN_BYTES);
     writer->sha = EVP_MD_CTX_new();
-    int rc = writer->run == NULL || writer->sha == NULL ||
-                     EVP_DigestInit_ex(writer->sha, EVP_sha256(), NULL) != 1
+    int rc = writer->sha == NULL || EVP_DigestInit_ex(writer->sha, EVP_sha256(), NULL) != 1
                  ? -ENOMEM
                  : begin_file(writer);
     if (rc < 0) {
@@ -59,10 +55,10 @@ int blob_writer_create(struct blobs *blobs, struct blob_writer **ret_writer)
     return 0;
 }
 
-static int note_checksums(struct blob_writer *writer)
+static int note_checksums(struct blob_writer *writer, struct slice run)
 {
-    for (size_t done = 0; done < writer->run_len; done += BLOB_BLOCK_BYTES) {
-        struct slice block = slice_of(writer->run + done, writer->run_len - done);
+    for (size_t done = 0; done < run.len; done += BLOB_BLOCK_BYTES) {
+        struct slice block = slice_from(run, done);
         uint32_t crc = htole32(crc32c_add(0, slice_first(block, BLOB_BLOCK_BYTES)));
         int rc = buffer_append(&writer->checksums, slice_of(&crc, sizeof crc));
         if (rc < 0)
@@ -71,39 +67,21 @@ static int note_checksums(struct blob_writer *writer)
     return 0;
 }
 
-static int write_run(struct blob_writer *writer)
+int blob_writer_add(struct blob_writer *writer, struct slice run)
 {
-    struct slice run = slice_of(writer->run, writer->run_len);
-    int rc = EVP_DigestUpdate(writer->sha, run.at, run.len) == 1 ? note_checksums(writer) : -ENOMEM;
+    int rc =
+        EVP_DigestUpdate(writer->sha, run.at, run.len) == 1 ? note_checksums(writer, run) : -ENOMEM;
     if (rc == 0)
         rc = disk_write(writer->file, run.at, run.len, writer->written);
     if (rc < 0)
         return rc;
     writer->written += run.len;
-    writer->run_len = 0;
     return 0;
 }
 
-bool blob_writer_has_room(const struct blob_writer *writer, size_t len)
+int blob_writer_sync(struct blob_writer *writer)
 {
-    return writer->run_len + len < RUN_BYTES;
-}
-
-int blob_writer_add(struct blob_writer *writer, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        size_t room = RUN_BYTES - writer->run_len;
-        struct slice now = slice_first(bytes, room);
-        memcpy(writer->run + writer->run_len, now.at, now.len);
-        writer->run_len += now.len;
-        bytes = slice_from(bytes, now.len);
-        if (writer->run_len == RUN_BYTES) {
-            int rc = write_run(writer);
-            if (rc < 0)
-                return rc;
-        }
-    }
-    return 0;
+    return disk_sync(writer->file);
 }
 
 static int write_end(struct blob_writer *writer)
@@ -126,6 +104,8 @@ static int publish(struct blob_writer *writer, const unsigned char hash[CONTENT_
     int rc = blobs_pin(blobs, hash);
     if (rc < 0)
         return rc;
+    /* Of one that is replaced the kernel gives back what it holds when it is closed: later. */
+    (void)disk_open(blobs->disk, path, 0, &writer->replaced);
     rc = disk_rename(blobs->disk, writer->path, path);
     writer->has_file = rc != 0;
     if (rc == 0)
@@ -138,9 +118,7 @@ static int publish(struct blob_writer *writer, const unsigned char hash[CONTENT_
 int blob_writer_finish(struct blob_writer *writer, unsigned char ret_hash[CONTENT_HASH_BYTES])
 {
     unsigned char hash[CONTENT_HASH_BYTES];
-    int rc = writer->run_len > 0 ? write_run(writer) : 0;
-    if (rc == 0 && EVP_DigestFinal_ex(writer->sha, hash, NULL) != 1)
-        rc = -ENOMEM;
+    int rc = EVP_DigestFinal_ex(writer->sha, hash, NULL) == 1 ? 0 : -ENOMEM;
     if (rc == 0)
         rc = write_end(writer);
     disk_close(writer->file);
@@ -157,10 +135,10 @@ void blob_writer_destroy(struct blob_writer *writer)
     if (writer == NULL)
         return;
     disk_close(writer->file);
+    disk_close(writer->replaced);
     if (writer->has_file)
         (void)disk_remove(writer->blobs->disk, writer->path);
     EVP_MD_CTX_free(writer->sha);
     buffer_finish(&writer->checksums);
-    memory_free(writer->run);
     memory_free(writer);
 }

@@ -29,11 +29,12 @@ void blobs_close(struct blobs *blobs); /* NULL is fine */
 /* Begins a file. 0 or -errno. */
 int blob_writer_create(struct blobs *blobs, struct blob_writer **ret_writer);
 
-/* Adds to it; writes when enough has come together, then it blocks. 0 or -errno. */
-int blob_writer_add(struct blob_writer *writer, struct slice bytes);
+/* The next run of it: whole blocks, but for the last one. Blocks. 0 or -errno. */
+int blob_writer_add(struct blob_writer *writer, struct slice run);
 
-/* Would adding so much write nothing? */
-bool blob_writer_has_room(const struct blob_writer *writer, size_t len);
+/* What was added is on the disk when it returns; beside blob_writer_add of another thread. One that
+ * fails fails the file. 0 or -errno. */
+int blob_writer_sync(struct blob_writer *writer);
 
 /*
  * Makes it last under its name and pins that: blobs_unpin it once something refers to it, or when

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "os/arrival.h"
+#include "os/aside.h"
 #include "os/disk.h"
 #include "store/blobs.h"
 #include "store/catalog.h"
@@ -132,11 +133,28 @@ struct incoming {
     struct blob_writer *writer; /* owned; NULL as long as it is small */
     char *small;                /* owned */
     size_t small_len, small_max;
+    char *runs[2]; /* owned; one is filled while the other one is written */
+    unsigned filling;
+    size_t run_len;
+    struct slice writing, watching; /* of the run that is, on other threads */
+    struct aside writes, watches, syncs;
+    int result; /* of what was written */
+    uint64_t unsynced;
+    void (*watch)(void *arg, struct slice run); /* NULL: nobody does */
+    void *watch_arg;
     uint64_t length;
 };
 
 void incoming_init(struct incoming *incoming, struct store *store);
 void incoming_finish(struct incoming *incoming);
+
+/* Before anything is added: all of a content that becomes large is given to `watch` as well, in
+ * order, on another thread, beside the one that writes it. */
+void incoming_watch(struct incoming *incoming, void (*watch)(void *arg, struct slice run),
+                    void *arg);
+
+/* All that was added has been given to `watch` when it returns, and nothing is any more. */
+void incoming_unwatch(struct incoming *incoming);
 
 /* 0, -ENOSPC, or -errno. May wait. */
 int incoming_add(struct incoming *incoming, struct slice bytes);

@@ -5,36 +5,34 @@
 #include <errno.h>
 #include <string.h>
 
+#define RUN_BYTES ((size_t)8 * BLOB_BLOCK_BYTES)
+/* A disk takes so much while as much is received. */
+#define SYNC_EVERY_BYTES ((uint64_t)16 << 20)
+
 void incoming_init(struct incoming *incoming, struct store *store)
 {
     *incoming = (struct incoming){.store = store};
 }
 
-void incoming_finish(struct incoming *incoming)
+/* What it replaces, or has not finished, may be a large file that goes. */
+static void destroy_writer(void *arg)
 {
-    blob_writer_destroy(incoming->writer);
-    memory_free(incoming->small);
-    *incoming = (struct incoming){.store = incoming->store};
+    blob_writer_destroy(arg);
 }
 
-struct adding {
-    struct incoming *incoming;
-    struct slice bytes;
-};
-
-static int add_to_file(void *arg)
+void incoming_finish(struct incoming *incoming)
 {
-    struct adding *adding = arg;
-    struct incoming *incoming = adding->incoming;
-    struct slice small = slice_of(incoming->small, incoming->small_len);
-    int rc = 0;
-    if (incoming->writer == NULL) {
-        rc = blob_writer_create(incoming->store->blobs, &incoming->writer);
-        if (rc == 0)
-            rc = blob_writer_add(incoming->writer, small);
-        incoming->small_len = 0;
+    aside_wait(&incoming->writes);
+    aside_wait(&incoming->watches);
+    aside_wait(&incoming->syncs);
+    if (incoming->writer != NULL) {
+        aside_run(&incoming->writes, destroy_writer, incoming->writer);
+        aside_wait(&incoming->writes);
     }
-    return rc < 0 ? rc : blob_writer_add(incoming->writer, adding->bytes);
+    memory_free(incoming->small);
+    memory_free(incoming->runs[0]);
+    memory_free(incoming->runs[1]);
+    *incoming = (struct incoming){.store = incoming->store};
 }
 
 static int add_to_memory(struct incoming *incoming, struct slice bytes)
@@ -56,18 +54,110 @@ static int add_to_memory(struct incoming *incoming, struct slice bytes)
     return 0;
 }
 
+/* On a thread that may block. */
+static void write_run(void *arg)
+{
+    struct incoming *incoming = arg;
+    int rc = incoming->writer == NULL
+                 ? blob_writer_create(incoming->store->blobs, &incoming->writer)
+                 : 0;
+    incoming->result = rc < 0 ? rc : blob_writer_add(incoming->writer, incoming->writing);
+}
+
+static void watch_run(void *arg)
+{
+    const struct incoming *incoming = arg;
+    incoming->watch(incoming->watch_arg, incoming->watching);
+}
+
+static void sync_writer(void *arg)
+{
+    struct incoming *incoming = arg;
+    /* One that fails is known to the file, and fails the last one. */
+    (void)blob_writer_sync(incoming->writer);
+}
+
+/* So that little is left to be waited for at the end. */
+static void sync_beside(struct incoming *incoming)
+{
+    if (incoming->unsynced < SYNC_EVERY_BYTES || !aside_has_ended(&incoming->syncs))
+        return;
+    aside_wait(&incoming->syncs);
+    incoming->unsynced = 0;
+    aside_run(&incoming->syncs, sync_writer, incoming);
+}
+
+static struct slice filled(const struct incoming *incoming)
+{
+    return slice_of(incoming->runs[incoming->filling], incoming->run_len);
+}
+
+/* Has the run written and watched that was filled, after the one before; that one's result. */
+static int pass_on(struct incoming *incoming)
+{
+    aside_wait(&incoming->writes);
+    if (incoming->result < 0)
+        return incoming->result;
+    sync_beside(incoming);
+    incoming->writing = filled(incoming);
+    aside_run(&incoming->writes, write_run, incoming);
+    incoming->unsynced += incoming->run_len;
+    aside_wait(&incoming->watches);
+    incoming->watching = filled(incoming);
+    if (incoming->watch != NULL)
+        aside_run(&incoming->watches, watch_run, incoming);
+    incoming->filling = 1 - incoming->filling;
+    incoming->run_len = 0;
+    return 0;
+}
+
+static int add_to_runs(struct incoming *incoming, struct slice bytes)
+{
+    int rc = 0;
+    while (rc == 0 && bytes.len > 0) {
+        char **run = &incoming->runs[incoming->filling];
+        if (*run == NULL)
+            *run = memory_alloc_raw(RUN_BYTES);
+        if (*run == NULL)
+            return -ENOMEM;
+        struct slice now = slice_first(bytes, RUN_BYTES - incoming->run_len);
+        memcpy(*run + incoming->run_len, now.at, now.len);
+        incoming->run_len += now.len;
+        bytes = slice_from(bytes, now.len);
+        if (incoming->run_len == RUN_BYTES)
+            rc = pass_on(incoming);
+    }
+    return rc;
+}
+
+void incoming_watch(struct incoming *incoming, void (*watch)(void *arg, struct slice run),
+                    void *arg)
+{
+    incoming->watch = watch;
+    incoming->watch_arg = arg;
+}
+
+void incoming_unwatch(struct incoming *incoming)
+{
+    aside_wait(&incoming->watches);
+    incoming->watching = filled(incoming);
+    if (incoming->watch != NULL && incoming->run_len > 0) {
+        aside_run(&incoming->watches, watch_run, incoming);
+        aside_wait(&incoming->watches);
+    }
+    incoming->watch = NULL;
+}
+
 int incoming_add(struct incoming *incoming, struct slice bytes)
 {
-    struct adding adding = {incoming, bytes};
     incoming->length += bytes.len;
     if (incoming->length <= CONTENT_SMALL_BYTES_MAX)
         return add_to_memory(incoming, bytes);
     if (store_room(incoming->store) < bytes.len)
         return -ENOSPC;
-    /* What only fills the writer's own buffer does not block. */
-    if (incoming->writer != NULL && blob_writer_has_room(incoming->writer, bytes.len))
-        return blob_writer_add(incoming->writer, bytes);
-    return store_offload(add_to_file, &adding);
+    int rc = add_to_runs(incoming, slice_of(incoming->small, incoming->small_len));
+    incoming->small_len = 0;
+    return rc < 0 ? rc : add_to_runs(incoming, bytes);
 }
 
 struct ending {
@@ -78,7 +168,10 @@ struct ending {
 static int end_file(void *arg)
 {
     struct ending *ending = arg;
-    return blob_writer_finish(ending->incoming->writer, ending->segment.hash);
+    struct incoming *incoming = ending->incoming;
+    write_run(incoming);
+    return incoming->result < 0 ? incoming->result
+                                : blob_writer_finish(incoming->writer, ending->segment.hash);
 }
 
 int incoming_end(struct incoming *incoming, char *room, struct slice *ret_data,
@@ -88,9 +181,12 @@ int incoming_end(struct incoming *incoming, char *room, struct slice *ret_data,
     struct writer writer;
     *ret_data = slice_of(incoming->small, incoming->small_len);
     *ret_content = (struct slice){0};
-    if (incoming->writer == NULL)
+    if (incoming->length <= CONTENT_SMALL_BYTES_MAX)
         return 0;
-    int rc = store_offload(end_file, &ending);
+    aside_wait(&incoming->writes);
+    aside_wait(&incoming->syncs);
+    incoming->writing = filled(incoming);
+    int rc = incoming->result < 0 ? incoming->result : store_offload(end_file, &ending);
     if (rc < 0)
         return rc;
     writer_init(&writer, room, CONTENT_SEGMENT_BYTES_MAX);

@@ -2,12 +2,8 @@
 #include "edge/s3/body.h"
 
 #include "base/cleanup.h"
-#include "edge/s3/lane.h"
 
 #include <errno.h>
-
-/* Up to there a body is summed where it is received. */
-#define LANE_FROM_BYTES 131072
 
 static int parse_length(struct slice text, uint64_t *ret_value)
 {
@@ -170,8 +166,9 @@ int s3_body_init(struct s3_body *body, struct s3_call *call, bool wants_md5, uns
 
 void s3_body_finish(struct s3_body *body)
 {
-    lane_finish(body->lane);
-    body->lane = NULL;
+    if (body->incoming != NULL)
+        incoming_unwatch(body->incoming);
+    body->incoming = NULL;
     s3_sum_finish(&body->md5);
     s3_sum_finish(&body->sha256);
     s3_sum_finish(&body->check);
@@ -256,8 +253,9 @@ static int end_body(struct s3_body *body)
     if (body->has_ended)
         return 0;
     body->has_ended = true;
-    lane_finish(body->lane);
-    body->lane = NULL;
+    if (body->incoming != NULL)
+        incoming_unwatch(body->incoming);
+    body->incoming = NULL;
     if (body->chunks != NULL)
         rc = s3_chunks_end(body->chunks, &call->fault);
     if (rc == 0 && body->length != EXCHANGE_LENGTH_UNKNOWN && body->come != body->length)
@@ -276,37 +274,24 @@ static int end_body(struct s3_body *body)
     return rc;
 }
 
-/* A large one's sums are made beside. Without memory for that they are made here. */
-static void open_lane(struct s3_body *body)
+static void add_to_sums(void *arg, struct slice data)
 {
-    struct s3_sum *sums[LANE_SUMS_MAX];
-    unsigned count = 0;
-    if (body->wants_md5)
-        sums[count++] = &body->md5;
-    if (body->has_sha256)
-        sums[count++] = &body->sha256;
-    if (body->has_check)
-        sums[count++] = &body->check;
-    if (count > 0)
-        (void)lane_create(sums, count, &body->lane);
-}
-
-static void add_to_sums(struct s3_body *body, struct slice data)
-{
-    bool was_small = body->come <= LANE_FROM_BYTES;
-    body->come += data.len;
-    if (UNLIKELY(was_small && body->come > LANE_FROM_BYTES))
-        open_lane(body);
-    if (body->lane != NULL) {
-        lane_add(body->lane, data);
-        return;
-    }
+    struct s3_body *body = arg;
     if (body->wants_md5)
         s3_sum_add(&body->md5, data);
     if (body->has_sha256)
         s3_sum_add(&body->sha256, data);
     if (body->has_check)
         s3_sum_add(&body->check, data);
+}
+
+/* MD5 alone takes longer than all else that a byte meets on its way to the disk. */
+void s3_body_goes_to(struct s3_body *body, struct incoming *incoming)
+{
+    if (body->length == EXCHANGE_LENGTH_UNKNOWN || body->length <= CONTENT_SMALL_BYTES_MAX)
+        return;
+    body->incoming = incoming;
+    incoming_watch(incoming, add_to_sums, body);
 }
 
 int s3_body_next(struct s3_body *body, struct slice *ret_data)
@@ -319,7 +304,9 @@ int s3_body_next(struct s3_body *body, struct slice *ret_data)
             ret_data->len > body->length - body->come)
             return s3_fault_set(&body->call->fault, S3_INCOMPLETE_BODY);
         if (rc == 1) {
-            add_to_sums(body, *ret_data);
+            body->come += ret_data->len;
+            if (body->incoming == NULL)
+                add_to_sums(body, *ret_data);
             return 1;
         }
         rc = exchange_read_body(body->call->exchange, &body->rest);

@@ -6,8 +6,6 @@
 
 #include "edge/s3/call.h"
 
-struct lane;
-
 struct s3_body {
     struct s3_call *call;
     struct s3_chunks *chunks; /* in the call's arena; NULL: not coded */
@@ -22,7 +20,7 @@ struct s3_body {
     bool is_trailed;       /* its value comes behind the body */
     struct slice expected; /* in base64; that of the head */
     bool wants_md5, has_sha256, has_check;
-    struct lane *lane;                         /* owned; makes the sums of a large body */
+    struct incoming *incoming;                 /* borrowed; has a large body summed; NULL: not */
     struct slice content_md5;                  /* in base64; a NULL start: none */
     unsigned char md5_sum[S3_SUM_BYTES_MAX];   /* at the end */
     unsigned char check_sum[S3_SUM_BYTES_MAX]; /* at the end */
@@ -34,6 +32,9 @@ struct s3_body {
  */
 int s3_body_init(struct s3_body *body, struct s3_call *call, bool wants_md5, unsigned default_kind);
 void s3_body_finish(struct s3_body *body); /* a zeroed one is fine */
+
+/* All of it will be added to `incoming`: a large one is summed from there, beside other work. */
+void s3_body_goes_to(struct s3_body *body, struct incoming *incoming);
 
 /* The next part. 1; 0 at the end, when all of it was what was signed and told; or the fault. */
 int s3_body_next(struct s3_body *body, struct slice *ret_data);

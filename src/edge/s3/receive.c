@@ -48,6 +48,7 @@ int s3_receive(struct s3_call *call, unsigned default_kind, struct s3_received *
         rc = s3_fault_set(&call->fault, S3_ENTITY_TOO_LARGE);
     incoming_init(&received->incoming, call->store);
     received->has_incoming = true;
+    s3_body_goes_to(&body, &received->incoming);
     if (rc == 0)
         rc = take(call, &body, received);
     received->length = received->incoming.length;
