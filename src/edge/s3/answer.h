@@ -35,6 +35,9 @@ struct slice s3_time(int64_t time_ms, char room[static S3_TIME_LEN]);
 struct slice s3_quoted(struct slice etag, char room[static S3_ETAG_ROOM]);
 
 /* The owner of everything. */
+/* 200 with a text of that type. Returns 0. */
+int s3_answer_text(struct s3_call *call, struct slice type, struct slice text);
+
 struct slice s3_owner_id(void);
 struct slice s3_owner_name(void);
 void s3_put_owner(struct xml_writer *xml, const char *element);
