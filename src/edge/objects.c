@@ -68,8 +68,9 @@ static void tell_waiters(struct objects *objects, int result)
     objects->waited_ms = 0;
 }
 
-/* A bucket of the file: made, or told what the file says. */
-static int apply_bucket(struct store *store, const struct conf_bucket *conf)
+/* A bucket of the file: made, or told what the file says. -EAGAIN: it was set otherwise meanwhile.
+ */
+static int try_apply_bucket(struct store *store, const struct conf_bucket *conf)
 {
     struct store_bucket *bucket = NULL;
     SCOPED(buffer_finish) struct buffer settings;
@@ -85,11 +86,22 @@ static int apply_bucket(struct store *store, const struct conf_bucket *conf)
         .settings = buffer_slice(&settings),
         .made_ms = bucket == NULL ? clock_wall_us() / 1000 : bucket->made_ms,
     };
+    if (bucket != NULL)
+        change.expected = bucket->settings;
     bool is_same = bucket != NULL && slice_equal(bucket->settings, buffer_slice(&settings));
     if (rc == 0 && !is_same)
         rc = store_commit(store, &change, 1);
     store_bucket_unref(bucket);
     return rc == -EEXIST ? 0 : rc;
+}
+
+static int apply_bucket(struct store *store, const struct conf_bucket *conf)
+{
+    int rc;
+    do {
+        rc = try_apply_bucket(store, conf);
+    } while (rc == -EAGAIN);
+    return rc;
 }
 
 static void apply_buckets(struct store *store, const struct snapshot *snapshot)

@@ -145,6 +145,8 @@ static int decide_on_bucket(struct store *store, struct store_change *change)
     struct catalog_usage usage;
     int rc = store_bucket_find(store, change->bucket.name, &bucket);
     bool is_same = rc == 0 && bucket->id == change->bucket.id;
+    bool is_as_expected =
+        rc < 0 || change->expected.at == NULL || slice_equal(bucket->settings, change->expected);
     store_bucket_unref(bucket);
     if (change->kind == RECORD_BUCKET && change->bucket.id == 0) {
         if (rc == 0)
@@ -155,7 +157,7 @@ static int decide_on_bucket(struct store *store, struct store_change *change)
     if (!is_same)
         return -ENOENT;
     if (change->kind == RECORD_BUCKET)
-        return 0;
+        return is_as_expected ? 0 : -EAGAIN;
     rc = store_index_wait(store, atomic_load(&store->acknowledged));
     if (rc == 0)
         rc = catalog_usage_read(store->log_reader, change->bucket.id, &usage);

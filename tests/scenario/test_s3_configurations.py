@@ -1,4 +1,5 @@
 """The S3 API by boto3: what a bucket is set to, policies, CORS and object lock."""
+import concurrent.futures
 import datetime
 import http.client
 import json
@@ -279,3 +280,26 @@ def test_a_bucket_has_a_rule_for_new_objects(client, locked, bucket):
         client.put_object(Bucket=bucket, Key="a", Body=b"x", ObjectLockLegalHoldStatus="ON")
     with s3.refused("InvalidRequest", 400):
         client.get_object_retention(Bucket=bucket, Key="a")
+
+
+def test_what_is_set_at_once_is_all_kept(store, client, bucket):
+    clients = [store.connect() for _ in range(4)]
+    for turn in range(8):
+        calls = [
+            lambda one: one.put_bucket_tagging(Bucket=bucket, Tagging={
+                "TagSet": [{"Key": "turn", "Value": str(turn)}]}),
+            lambda one: one.put_bucket_cors(Bucket=bucket, CORSConfiguration={
+                "CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": [f"http://{turn}"]}]}),
+            lambda one: one.put_bucket_website(Bucket=bucket, WebsiteConfiguration={
+                "IndexDocument": {"Suffix": f"{turn}.html"}}),
+            lambda one: one.put_bucket_acl(
+                Bucket=bucket, ACL=("private", "public-read")[turn % 2])]
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+            for done in [pool.submit(call, one) for call, one in zip(calls, clients)]:
+                done.result()
+        assert client.get_bucket_tagging(Bucket=bucket)["TagSet"][0]["Value"] == str(turn)
+        rules = client.get_bucket_cors(Bucket=bucket)["CORSRules"]
+        assert rules[0]["AllowedOrigins"] == [f"http://{turn}"]
+        website = client.get_bucket_website(Bucket=bucket)
+        assert website["IndexDocument"]["Suffix"] == f"{turn}.html"
+        assert len(client.get_bucket_acl(Bucket=bucket)["Grants"]) == 1 + turn % 2

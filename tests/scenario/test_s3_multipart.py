@@ -66,8 +66,27 @@ def test_parts_become_an_object(client, bucket):
     assert (got["Body"].read(), got["PartsCount"]) == (b"end", 3)
     with s3.refused("InvalidPartNumber", 416):
         client.get_object(Bucket=bucket, Key="a", PartNumber=4)
+
+
+def test_completing_again_says_the_same(client, bucket):
+    upload, parts = _upload(client, bucket, [_content(PART, 1), b"end"])
+    first, again = (_complete(client, bucket, upload, parts) for _ in range(2))
+    assert (first["ETag"], first["Location"]) == (again["ETag"], again["Location"])
+    for wrong in ([parts[0]], [{"PartNumber": 1, "ETag": "x" * 70}]):
+        with s3.refused("NoSuchUpload", 404):
+            _complete(client, bucket, upload, wrong)
+    client.put_object(Bucket=bucket, Key="a", Body=b"other")
     with s3.refused("NoSuchUpload", 404):
         _complete(client, bucket, upload, parts)
+
+
+def test_an_error_with_nothing_to_continue(client, bucket):
+    """Old clients misread what comes next when an Expect without a body is answered at once."""
+    upload, _ = _upload(client, bucket, [b"x"])
+    with s3.refused("InvalidArgument", 400):
+        client.upload_part(Bucket=bucket, Key="a", UploadId=upload, PartNumber=0, Body=b"")
+    client.put_object(Bucket=bucket, Key="b", Body=b"b")
+    assert client.get_object(Bucket=bucket, Key="b")["Body"].read() == b"b"
 
 
 def test_a_part_is_replaced_and_others_left_out(client, bucket):

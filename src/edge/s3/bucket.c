@@ -246,18 +246,34 @@ int s3_get_versioning(struct s3_call *call)
     return s3_answer_xml(call, 200, &xml, &out);
 }
 
-int s3_set(struct s3_call *call, enum setting which, struct slice value)
+static int try_set(struct s3_call *call, enum setting which, struct slice value)
 {
     SCOPED(buffer_finish) struct buffer settings;
     buffer_init(&settings, SETTINGS_BYTES_MAX);
-    if (settings_with(call->bucket->settings, which, value, &settings) < 0)
-        return s3_fault_memory(&call->fault);
+    int rc = settings_with(call->bucket->settings, which, value, &settings);
+    if (rc < 0)
+        return rc;
     struct store_change change = {.kind = RECORD_BUCKET,
+                                  .expected = call->bucket->settings,
                                   .bucket = {.id = call->bucket->id,
                                              .name = call->bucket_name,
                                              .settings = buffer_slice(&settings),
                                              .made_ms = call->bucket->made_ms}};
-    return s3_store_fault(call, store_commit(call->store, &change, 1));
+    return store_commit(call->store, &change, 1);
+}
+
+int s3_set(struct s3_call *call, enum setting which, struct slice value)
+{
+    int rc;
+    /* Somebody else has set something meanwhile: that is to stay. */
+    while ((rc = try_set(call, which, value)) == -EAGAIN) {
+        store_bucket_unref(call->bucket);
+        call->bucket = NULL;
+        rc = store_bucket_find(call->store, call->bucket_name, &call->bucket);
+        if (rc < 0)
+            break;
+    }
+    return s3_store_fault(call, rc == -EMSGSIZE ? -ENOMEM : rc);
 }
 
 static int read_versioning(struct s3_call *call, struct slice *ret_state)

@@ -9,6 +9,7 @@
 #include "edge/s3/source.h"
 #include "edge/s3/upload.h"
 #include "os/random.h"
+#include "wire/http/chars.h"
 #include "wire/http/range.h"
 #include "wire/s3/complete.h"
 #include "wire/s3/fields.h"
@@ -376,15 +377,17 @@ static struct slice unquoted(struct slice etag)
     return etag;
 }
 
+/* -EBADMSG for what is no MD5 in hexadecimal. */
 static int add_md5(struct completion *completion, struct slice etag)
 {
     unsigned char bytes[S3_SUM_BYTES_MAX];
-    for (size_t i = 0; i < etag.len && i / 2 < sizeof bytes; i++) {
-        char c = etag.at[i];
-        unsigned digit = (unsigned)(ascii_is_digit(c) ? c - '0' : c - 'a' + 10) & 15;
-        bytes[i / 2] = (unsigned char)(i % 2 == 0 ? digit << 4 : bytes[i / 2] | digit);
-    }
-    s3_sum_add(&completion->etag, slice_of(bytes, etag.len / 2));
+    size_t len = s3_sum_bytes(S3_CHECKSUM_MD5);
+    if (etag.len != 2 * len || !chars_are(etag, CHAR_HEX))
+        return -EBADMSG;
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (unsigned char)(hex_digit_value(etag.at[2 * i]) << 4 |
+                                   hex_digit_value(etag.at[2 * i + 1]));
+    s3_sum_add(&completion->etag, slice_of(bytes, len));
     return 0;
 }
 
@@ -434,7 +437,7 @@ static int take_part(struct completion *completion, const struct s3_part *asked,
     if (rc == 0)
         rc = join_sums(completion, &sum, version->size);
     if (rc == 0)
-        rc = add_md5(completion, version->etag);
+        rc = add_md5(completion, version->etag) < 0 ? s3_fault_set(fault, S3_INTERNAL_ERROR) : 0;
     if (rc == 0 && version->content.len > 0 &&
         buffer_append(&completion->content, version->content) < 0)
         rc = s3_fault_memory(fault);
@@ -617,6 +620,29 @@ static int complete(struct s3_call *call, const struct s3_upload *upload,
     return rc;
 }
 
+/* Who has not heard that his upload was completed asks again: it was, when the object that is there
+ * now is of just these parts. */
+static int complete_again(struct s3_call *call, const struct s3_complete *request)
+{
+    struct completion completion = {.call = call, .request = request};
+    struct object *object = NULL;
+    int rc = s3_sum_begin(&completion.etag, S3_CHECKSUM_MD5);
+    for (unsigned i = 0; rc == 0 && i < request->parts_count; i++)
+        rc = add_md5(&completion, request->parts[i].etag);
+    if (rc == 0)
+        rc = store_find(call->store, call->bucket->id, call->key, VERSION_LATEST, 0, &object);
+    if (rc == 0 && slice_equal(object->version.etag, end_etag(&completion))) {
+        call->fault.code = S3_NO_FAULT;
+        s3_stored_sum_read(object->version.checksum, &completion.sum);
+        rc = answer_completed(&completion, &object->version);
+    } else {
+        rc = s3_fault_set(&call->fault, S3_NO_SUCH_UPLOAD);
+    }
+    object_unref(object);
+    s3_sum_finish(&completion.etag);
+    return rc;
+}
+
 int s3_complete_upload(struct s3_call *call)
 {
     struct s3_upload upload;
@@ -627,13 +653,15 @@ int s3_complete_upload(struct s3_call *call)
     arena_init(&arena, NULL, 0,
                XML_ARENA_BYTES(s3_complete_limits) + S3_PARTS_MAX * sizeof(struct s3_part));
     call->sums_are_of_object = true;
-    int rc = s3_upload_find(call, &upload);
+    int found = s3_upload_find(call, &upload);
+    bool is_gone = found < 0 && call->fault.code == S3_NO_SUCH_UPLOAD;
+    int rc = is_gone ? 0 : found;
     if (rc == 0)
         rc = s3_body_read(call, S3_COMPLETE_BYTES_MAX, &body);
     if (rc == 0)
         rc = s3_complete_parse(buffer_slice(&body), &arena, &call->fault, &request);
     if (rc == 0)
-        rc = complete(call, &upload, &request);
+        rc = is_gone ? complete_again(call, &request) : complete(call, &upload, &request);
     s3_upload_finish(&upload);
     return rc;
 }

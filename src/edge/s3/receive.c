@@ -23,26 +23,11 @@ static int take(struct s3_call *call, struct s3_body *body, struct s3_received *
     return rc < 0 ? rc : s3_step_in(call);
 }
 
-/*
- * RFC 9110 §10.1.1 lets a server leave 100 (Continue) out where there is no body. S3 sends it, and
- * botocore before 1.31 counts on that: after a final response that comes at once it takes the next
- * one on the connection for a continuation of it.
- */
-static void greet_empty(struct s3_call *call)
-{
-    const struct request_head *request = &call->exchange->request;
-    const struct response_head interim = {.status = 100};
-    if (request->framing.kind == BODY_NONE &&
-        slice_equal_nocase(fields_value(&request->fields, FIELD_EXPECT), SLICE("100-continue")))
-        (void)exchange_send_interim(call->exchange, &interim);
-}
-
 int s3_receive(struct s3_call *call, unsigned default_kind, struct s3_received *ret_received)
 {
     struct s3_body body;
     struct s3_received *received = ret_received;
     memset(received, 0, sizeof *received);
-    greet_empty(call);
     int rc = s3_body_init(&body, call, true, default_kind);
     if (rc == 0 && body.length != EXCHANGE_LENGTH_UNKNOWN && body.length > OBJECT_BYTES_MAX)
         rc = s3_fault_set(&call->fault, S3_ENTITY_TOO_LARGE);

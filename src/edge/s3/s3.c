@@ -438,8 +438,23 @@ static int run_operation(struct s3_call *call)
     return rc < 0 ? rc : operation->run(call);
 }
 
+/*
+ * RFC 9110 §10.1.1 lets a server leave 100 (Continue) out where there is no body. S3 sends it, and
+ * botocore before 1.31 counts on that: after a final response that comes at once, be it an error,
+ * it takes the next one on the connection for a continuation of it.
+ */
+static void greet_empty(struct s3_call *call)
+{
+    const struct request_head *request = &call->exchange->request;
+    const struct response_head interim = {.status = 100};
+    if (request->framing.kind == BODY_NONE &&
+        slice_equal_nocase(fields_value(&request->fields, FIELD_EXPECT), SLICE("100-continue")))
+        (void)exchange_send_interim(call->exchange, &interim);
+}
+
 static int serve(struct s3_call *call)
 {
+    greet_empty(call);
     int rc =
         s3_query_parse(call->exchange->request.query, &call->arena, &call->fault, &call->query);
     if (rc == 0)
