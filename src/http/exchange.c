@@ -259,6 +259,13 @@ void exchange_add_filter(struct exchange *exchange, struct exchange_filter *filt
     *at = filter;
 }
 
+void exchange_add_first_filter(struct exchange *exchange, struct exchange_filter *filter)
+{
+    filter->next = exchange->filters;
+    filter->transforms = false;
+    exchange->filters = filter;
+}
+
 static void filter_head(struct exchange *exchange)
 {
     uint64_t told = exchange->length;

@@ -300,6 +300,9 @@ int exchange_send_interim(struct exchange *exchange, const struct response_head 
 /* Adds a filter, towards the client behind those already there. Before anything has left. */
 void exchange_add_filter(struct exchange *exchange, struct exchange_filter *filter);
 
+/* The same before those already there: next to the action. */
+void exchange_add_first_filter(struct exchange *exchange, struct exchange_filter *filter);
+
 /* For a filter's `head`: the length of what the client will get, or EXCHANGE_LENGTH_UNKNOWN. A body
  * that turns out to be whole in its first part is told with its length anyway. */
 void exchange_set_length(struct exchange *exchange, uint64_t length);

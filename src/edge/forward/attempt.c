@@ -11,7 +11,9 @@
 bool attempt_is_repeatable(const struct attempt *attempt)
 {
     const struct exchange *exchange = attempt->exchange;
-    return (exchange->request_bytes == 0 || kept_body_is_whole(&attempt->kept, exchange)) &&
+    uint64_t received_bytes =
+        LIKELY(attempt->terms == NULL) ? exchange->request_bytes : attempt->terms->body->bytes;
+    return (received_bytes == 0 || kept_body_is_whole(&attempt->kept, received_bytes)) &&
            (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD);
 }
 

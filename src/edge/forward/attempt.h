@@ -5,6 +5,7 @@
 #pragma once
 
 #include "edge/forward/balance.h"
+#include "edge/forward/forward.h"
 #include "edge/forward/request.h"
 #include "edge/forward/upload.h"
 #include "edge/route/router.h"
@@ -26,6 +27,8 @@ struct had {
 
 struct attempt {
     struct exchange *exchange;
+    const struct forward_terms *terms; /* of another action's request; NULL: the client's own */
+    enum http_method method;
     const struct conf_rule *rule;
     struct balancer *balancer;
     const struct conf_group *group; /* its settings, when the request met it */
@@ -40,6 +43,7 @@ struct attempt {
     int64_t began_us, answered_us; /* of this try; 0: no response's head yet */
     bool wants_latency, wants_pace;
     bool is_grpc;
+    bool is_declined;         /* by the terms: the answer is not for the client */
     int64_t call_deadline_ms; /* of a gRPC call as a whole, however often it is tried; or never */
     struct own_cookies cookies;
     struct had split, own;  /* what the client's cookies say: of the group, and of the target */
@@ -59,7 +63,7 @@ static inline enum verdict attempt_fail(struct attempt *attempt, enum verdict ve
 
 static inline bool attempt_is_idempotent(const struct attempt *attempt)
 {
-    return http_method_is_idempotent(attempt->exchange->request.method);
+    return http_method_is_idempotent(attempt->method);
 }
 
 /* Nothing of the request's body is gone, and nothing of a response was sent. */

@@ -27,6 +27,9 @@
 /* What a failed try counts as among the latencies of a target, at least. */
 #define FAILURE_LATENCY_US 1000000
 
+/* Of a body that nobody gets. */
+#define DECLINED_PARTS_MAX 16
+
 /* A connection that begins with one client's address is not for another. */
 static bool is_private(const struct attempt *attempt)
 {
@@ -67,7 +70,10 @@ static enum verdict send_request(struct attempt *attempt)
         return attempt_fail(attempt, VERDICT_FAILED, 503, "out of memory for this request");
     struct writer head;
     writer_init(&head, block, BLOCK_LARGE_BYTES);
-    forward_write_request(&head, attempt->exchange, attempt->group, &attempt->cookies);
+    if (LIKELY(attempt->terms == NULL))
+        forward_write_request(&head, attempt->exchange, attempt->group, &attempt->cookies);
+    else
+        write_slice(&head, attempt->terms->head);
     int rc = head.overflown ? -EMSGSIZE
                             : upload_begin(&attempt->upload, attempt->exchange, &attempt->call,
                                            writer_slice(&head), attempt->rule->timeouts.idle_ms,
@@ -98,18 +104,18 @@ static enum verdict read_response(struct attempt *attempt)
         struct response_head *response = &attempt->response;
         response->fields = (struct fields){worker_current()->fields, 0, HTTP_FIELDS_MAX};
         const char *why = NULL;
-        int rc =
-            call_read_head(&attempt->call, exchange->request.method, deadline_ms, response, &why);
+        int rc = call_read_head(&attempt->call, attempt->method, deadline_ms, response, &why);
         if (rc < 0)
             return attempt_judge_loss(
                 attempt, rc,
                 rc == -EBADMSG && why != NULL ? why : "the target closed before it answered");
-        if (response->status == 101 && !exchange->request.wants_upgrade)
+        bool wants_upgrade = attempt->terms == NULL && exchange->request.wants_upgrade;
+        if (response->status == 101 && !wants_upgrade)
             return attempt_fail(attempt, VERDICT_FAILED, 502,
                                 "the target upgraded without being asked");
         if (response->status >= 200 || response->status == 101)
             return VERDICT_DONE;
-        if (response->status == 100)
+        if (response->status == 100 || attempt->terms != NULL)
             continue;
         rc = exchange_send_interim(exchange, response);
         if (rc < 0)
@@ -140,6 +146,29 @@ static enum verdict judge_status(struct attempt *attempt)
     if (!attempt_wants_retry(attempt, cause) || !take_is_possible(attempt))
         return VERDICT_DONE;
     return attempt_fail(attempt, VERDICT_RETRY_OTHER, status, http_status_reason(status));
+}
+
+/* Nobody gets this answer: what is left of it is read, so that its connection may be kept. */
+static enum verdict decline(struct attempt *attempt)
+{
+    struct slice data;
+    int64_t deadline_ms = response_deadline(attempt);
+    int rc = attempt->response.framing.kind == BODY_NONE ? 0 : 1;
+    for (unsigned i = 0; rc == 1 && i < DECLINED_PARTS_MAX && loop_now_ms() < deadline_ms; i++)
+        rc = call_read_body(&attempt->call, attempt->rule->timeouts.idle_ms, &data);
+    attempt->response.keep_alive &= rc == 0;
+    attempt->is_declined = true;
+    return VERDICT_DONE;
+}
+
+/* The answer's way to the client; or to nobody. */
+static enum verdict pass_back(struct attempt *attempt)
+{
+    const struct forward_terms *terms = attempt->terms;
+    if (UNLIKELY(terms != NULL) && terms->accept != NULL &&
+        !terms->accept(terms->arg, &attempt->response))
+        return decline(attempt);
+    return response_relay(attempt);
 }
 
 /* A target that fails at once is not a fast one. */
@@ -186,7 +215,8 @@ static void record_result(const struct attempt *attempt, enum verdict verdict)
 static enum verdict try_member(struct attempt *attempt, bool must_be_new)
 {
     struct target *target = attempt->member->target;
-    attempt->upload = (struct upload){0};
+    attempt->upload =
+        (struct upload){.source = LIKELY(attempt->terms == NULL) ? NULL : attempt->terms->body};
     attempt->began_us = loop_now_us();
     attempt->answered_us = 0;
     notes_try_begin(attempt->exchange, target);
@@ -203,7 +233,7 @@ static enum verdict try_member(struct attempt *attempt, bool must_be_new)
         verdict = UNLIKELY(attempt->response.status >= 429) ? judge_status(attempt) : VERDICT_DONE;
     }
     if (verdict == VERDICT_DONE)
-        verdict = response_relay(attempt);
+        verdict = pass_back(attempt);
     if (attempt->wants_latency)
         observe_latency(attempt, verdict);
     if (attempt->wants_pace)
@@ -304,6 +334,16 @@ static void add_cookie(struct own_cookies *cookies, const struct conf_sticky *st
         cookies->names[cookies->count++] = sticky->cookie;
 }
 
+static void use_group(struct attempt *attempt, unsigned number, const struct view *view)
+{
+    /* The balancer may follow newer settings by now; those of the view stay as long as it does. */
+    attempt->balancer = &view->balancers[number]->balancer;
+    attempt->group = view->plane->groups[number].conf;
+    attempt->wants_latency = balancer_wants_latency(attempt->balancer);
+    attempt->wants_pace = balancer_wants_pace(attempt->balancer);
+    attempt->exchange->notes.group = attempt->group->name;
+}
+
 static void choose_group(struct attempt *attempt, const struct route *route,
                          const struct view *view)
 {
@@ -312,14 +352,8 @@ static void choose_group(struct attempt *attempt, const struct route *route,
         number = route->groups[choose_share(attempt)];
         add_cookie(&attempt->cookies, &attempt->rule->forward.sticky);
     }
-    /* The balancer may follow newer settings by now; those of the view stay as long as it does. */
-    const struct conf_group *group = view->plane->groups[number].conf;
-    const struct conf_sticky *sticky = &group->sticky;
-    attempt->balancer = &view->balancers[number]->balancer;
-    attempt->group = group;
-    attempt->wants_latency = balancer_wants_latency(attempt->balancer);
-    attempt->wants_pace = balancer_wants_pace(attempt->balancer);
-    attempt->exchange->notes.group = group->name;
+    use_group(attempt, number, view);
+    const struct conf_sticky *sticky = &attempt->group->sticky;
     add_cookie(&attempt->cookies, sticky);
     attempt->own.is_there =
         sticky->enabled && sticky_read(attempt->exchange, sticky, &attempt->own.token);
@@ -356,8 +390,10 @@ static void refuse_for_now(struct exchange *exchange, const struct attempt *atte
 void forward_run(struct exchange *exchange, const struct route *route, struct view *view)
 {
     const struct conf_rule *rule = route->rule;
-    struct attempt attempt = {
-        .exchange = exchange, .rule = rule, .call_deadline_ms = FIBER_FOREVER};
+    struct attempt attempt = {.exchange = exchange,
+                              .method = exchange->request.method,
+                              .rule = rule,
+                              .call_deadline_ms = FIBER_FOREVER};
     choose_group(&attempt, route, view);
     if (UNLIKELY(exchange_is_grpc(exchange)))
         begin_grpc(&attempt);
@@ -387,4 +423,38 @@ void forward_run(struct exchange *exchange, const struct route *route, struct vi
         refuse_for_now(exchange, &attempt);
     else if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
         exchange_respond_error(exchange, attempt.status, attempt.why);
+}
+
+static enum forward_end end_of(const struct attempt *attempt, enum verdict verdict)
+{
+    const struct exchange *exchange = attempt->exchange;
+    if (verdict == VERDICT_DONE)
+        return attempt->is_declined ? FORWARD_DECLINED : FORWARD_ANSWERED;
+    bool may_answer = exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD;
+    return may_answer && attempt->status != 499 ? FORWARD_FAILED : FORWARD_ANSWERED;
+}
+
+void forward_send(struct exchange *exchange, const struct forward_terms *terms, struct view *view,
+                  struct forward_outcome *ret_outcome)
+{
+    struct attempt attempt = {.exchange = exchange,
+                              .terms = terms,
+                              .method = terms->method,
+                              .rule = terms->rule,
+                              .call_deadline_ms = FIBER_FOREVER};
+    use_group(&attempt, terms->group, view);
+    balancer_pay_in(attempt.balancer);
+    enum verdict verdict = try_members(&attempt);
+    kept_body_finish(&attempt.kept);
+    if (attempt.upload.error < 0)
+        exchange->keep_alive = false;
+    if (verdict != VERDICT_DONE)
+        exchange->notes.reason = attempt.why;
+    if (verdict != VERDICT_DONE && attempt.status == 499)
+        exchange_break(exchange);
+    *ret_outcome = (struct forward_outcome){
+        .end = end_of(&attempt, verdict),
+        .status = verdict == VERDICT_DONE ? attempt.response.status : attempt.status,
+        .why = attempt.why,
+    };
 }

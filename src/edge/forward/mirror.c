@@ -149,7 +149,7 @@ static bool can_be_copied(const struct exchange *exchange, const struct kept_bod
 {
     bool has_body = exchange->request.framing.kind != BODY_NONE;
     return !exchange->request.wants_upgrade &&
-           (!has_body || (kept->is_ended && kept_body_is_whole(kept, exchange)));
+           (!has_body || (kept->is_ended && kept_body_is_whole(kept, exchange->request_bytes)));
 }
 
 void mirror_send(const struct exchange *exchange, const struct route *route, struct view *view,

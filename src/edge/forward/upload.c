@@ -26,17 +26,37 @@ static void keep(struct kept_body *kept, struct slice data)
     kept->len += data.len;
 }
 
-static bool at_end(const struct exchange *exchange)
+static const struct framing *framing_of(const struct upload *upload)
 {
-    const struct framing *framing = &exchange->request.framing;
-    return framing->kind == BODY_LENGTH && exchange->request_bytes == framing->content_length;
+    return LIKELY(upload->source == NULL) ? &upload->exchange->request.framing
+                                          : &upload->source->framing;
+}
+
+static bool at_end(const struct upload *upload)
+{
+    const struct framing *framing = framing_of(upload);
+    uint64_t bytes =
+        LIKELY(upload->source == NULL) ? upload->exchange->request_bytes : upload->source->bytes;
+    return framing->kind == BODY_LENGTH && bytes == framing->content_length;
+}
+
+static int read_part(struct upload *upload, bool may_wait, struct slice *ret_data)
+{
+    struct upload_source *source = upload->source;
+    if (LIKELY(source == NULL))
+        return may_wait ? exchange_read_body(upload->exchange, ret_data)
+                        : exchange_try_body(upload->exchange, ret_data);
+    int rc = source->next(source, may_wait, ret_data);
+    source->bytes += rc == 1 ? ret_data->len : 0;
+    return rc;
 }
 
 /* The end of a chunked body, with its trailers. */
 static int send_end(struct upload *upload)
 {
-    struct fields trailers;
-    exchange_trailers(upload->exchange, &trailers);
+    struct fields trailers = {.at = NULL};
+    if (LIKELY(upload->source == NULL))
+        exchange_trailers(upload->exchange, &trailers);
     return call_end(upload->call, &trailers, upload->idle_ms);
 }
 
@@ -50,7 +70,7 @@ static int next_part(struct upload *upload, struct slice *ret_data)
     }
     if (UNLIKELY(upload->kept->is_ended))
         return 0;
-    int rc = exchange_read_body(upload->exchange, ret_data);
+    int rc = read_part(upload, true, ret_data);
     if (rc == 1)
         keep(upload->kept, *ret_data);
     return rc;
@@ -73,7 +93,7 @@ static int pump(struct upload *upload)
             upload->error = rc;
             return rc;
         }
-        bool is_last = rc == 0 || at_end(upload->exchange);
+        bool is_last = rc == 0 || at_end(upload);
         upload->kept->is_ended |= is_last;
         rc = rc == 0 ? send_end(upload) : call_send(upload->call, data, !is_last, upload->idle_ms);
         if (rc < 0) {
@@ -106,18 +126,17 @@ static void upload_main(void *arg)
 /* What is there of the body without waiting: 1, 0 at its end, -EAGAIN, or the client's error. */
 static int first_part(struct upload *upload, struct slice *ret_data)
 {
-    struct exchange *exchange = upload->exchange;
     struct kept_body *kept = upload->kept;
     *ret_data = slice_of(kept->block, kept->len);
-    if (!exchange_has_body(exchange) || kept->is_ended)
+    if (framing_of(upload)->kind == BODY_NONE || kept->is_ended)
         return 0;
     if (kept->len > 0)
         return 1;
-    int rc = exchange_try_body(exchange, ret_data);
+    int rc = read_part(upload, false, ret_data);
     if (rc < 0)
         *ret_data = (struct slice){0};
     keep(kept, *ret_data);
-    kept->is_ended = rc == 0 || (rc == 1 && at_end(exchange));
+    kept->is_ended = rc == 0 || (rc == 1 && at_end(upload));
     return rc;
 }
 
@@ -125,12 +144,13 @@ int upload_begin(struct upload *upload, struct exchange *exchange, struct call *
                  struct slice head, int64_t idle_ms, struct kept_body *kept)
 {
     *upload = (struct upload){.exchange = exchange,
+                              .source = upload->source,
                               .call = call,
                               .kept = kept,
                               .idle_ms = idle_ms,
                               .pace = upload->pace,
                               .pace_arg = upload->pace_arg};
-    const struct framing *framing = &exchange->request.framing;
+    const struct framing *framing = framing_of(upload);
     struct slice data;
     int rc = first_part(upload, &data);
     if (rc < 0 && rc != -EAGAIN) {

@@ -20,15 +20,25 @@ struct kept_body {
 };
 
 /* Is all that was received of it here? */
-static inline bool kept_body_is_whole(const struct kept_body *kept, const struct exchange *exchange)
+static inline bool kept_body_is_whole(const struct kept_body *kept, uint64_t received_bytes)
 {
-    return kept->is_wanted && !kept->is_lost && kept->len == exchange->request_bytes;
+    return kept->is_wanted && !kept->is_lost && kept->len == received_bytes;
 }
 
 void kept_body_finish(struct kept_body *kept);
 
+/* A body that is not the exchange's as it came. */
+struct upload_source {
+    struct framing framing; /* as the target is told of it */
+    uint64_t bytes;         /* that were handed out */
+    /* As exchange_read_body; as exchange_try_body where it may not wait. Not called for BODY_NONE.
+     */
+    int (*next)(struct upload_source *source, bool may_wait, struct slice *ret_data);
+};
+
 struct upload {
     struct exchange *exchange;
+    struct upload_source *source; /* set before; borrowed. NULL: the exchange's own body */
     struct call *call;
     struct kept_body *kept; /* borrowed */
     struct fiber *fiber;    /* NULL when none runs */

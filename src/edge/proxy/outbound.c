@@ -188,7 +188,7 @@ static enum outcome judge_loss(const struct outbound *outbound, int rc,
 {
     const struct exchange *exchange = outbound->exchange;
     bool is_repeatable = call_is_reused(&outbound->call) && is_idempotent(outbound) &&
-                         kept_body_is_whole(&outbound->kept, exchange);
+                         kept_body_is_whole(&outbound->kept, exchange->request_bytes);
     *ret_result = result_of_loss(rc);
     if (outbound->upload.error < 0)
         return OUTCOME_FAILED;
