@@ -40,7 +40,8 @@ static bool find_folder(struct looking *looking, const char *store, const char *
         return false;
     looking->folder = looking->folder_room;
     int len = -1;
-    if (snapshot_read(place.file, NULL, &snapshot, &errors) == 0 && snapshot->store.folder.len > 0)
+    if (snapshot_read_accepted(place.file, &snapshot, &errors) == 0 &&
+        snapshot->store.folder.len > 0)
         len = snprintf(looking->folder_room, sizeof looking->folder_room, "%s",
                        snapshot->store.folder.at);
     else

@@ -235,7 +235,7 @@ static struct snapshot *read_file(const struct place *place)
     SCOPED(conf_errors_finish) struct conf_errors errors;
     struct snapshot *snapshot = NULL;
     conf_errors_init(&errors);
-    (void)snapshot_read(place->file, NULL, &snapshot, &errors);
+    (void)snapshot_read_accepted(place->file, &snapshot, &errors);
     return snapshot;
 }
 

@@ -10,6 +10,7 @@
 #include "conf/link_bucket.h"
 #include "conf/link_name.h"
 #include "conf/link_proxy.h"
+#include "conf/link_remote.h"
 #include "conf/value.h"
 #include "os/file.h"
 
@@ -680,7 +681,8 @@ static void link_groups(struct linking *linking)
     struct reading *reading = linking->reading;
     struct snapshot *snapshot = linking->snapshot;
     snapshot->groups =
-        reading_alloc(reading, reading->arena, draft->groups_count + draft->services_count,
+        reading_alloc(reading, reading->arena,
+                      draft->groups_count + draft->services_count + snapshot->remotes_count,
                       sizeof *snapshot->groups);
     if (snapshot->groups == NULL)
         return;
@@ -715,6 +717,19 @@ static void link_services(struct linking *linking)
     }
 }
 
+/* The other endpoint of a bucket is a group that no rule can name. */
+static void link_remotes(struct linking *linking)
+{
+    struct snapshot *snapshot = linking->snapshot;
+    for (unsigned i = 0; i < snapshot->buckets_count && snapshot->remotes_count > 0; i++) {
+        struct conf_bucket *bucket = &snapshot->buckets[i];
+        if (!conf_bucket_is_remote(bucket))
+            continue;
+        bucket->backend.s3.group = snapshot->groups_count;
+        link_remote_group(linking->reading, bucket, &snapshot->groups[snapshot->groups_count++]);
+    }
+}
+
 static unsigned number_of(const struct snapshot *snapshot, const struct map *groups,
                           struct slice name)
 {
@@ -746,7 +761,7 @@ void link_snapshot(struct reading *reading, struct draft *draft, struct snapshot
     struct linking linking = {.reading = reading, .draft = draft, .snapshot = snapshot};
     void (*const steps[])(struct linking *) = {add_destinations,     add_buckets,  link_listeners,
                                                link_forward_proxies, link_sites,   link_groups,
-                                               link_services,        number_groups};
+                                               link_services,        link_remotes, number_groups};
     snapshot->app = draft->app;
     snapshot->workers = draft->workers;
     snapshot->user = draft->user.name;

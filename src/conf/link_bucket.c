@@ -2,6 +2,7 @@
 #include "conf/link_bucket.h"
 
 #include "conf/link_name.h"
+#include "conf/link_remote.h"
 #include "conf/value.h"
 
 /* What S3 takes in one request. */
@@ -47,6 +48,10 @@ static const struct tree_node *child_or_self(const struct tree_node *node, const
 void check_bucket(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct conf_bucket *bucket = object;
+    if (conf_bucket_is_remote(bucket)) {
+        check_remote_bucket(reading, node);
+        return;
+    }
     if (!bucket->has_object_lock)
         return;
     if (!bucket->is_versioned && tree_get(node, "versioning") != NULL)
@@ -107,6 +112,10 @@ void link_buckets(struct reading *reading, struct draft *draft, struct snapshot 
     snapshot->buckets_count = draft->buckets_count;
     for (unsigned i = 0; i < draft->buckets_count; i++) {
         struct conf_bucket *bucket = &draft->buckets[i];
+        if (conf_bucket_is_remote(bucket)) {
+            link_remote(reading, bucket);
+            snapshot->remotes_count++;
+        }
         if (bucket->name.len > 0 && map_set(ret_buckets, bucket->name, bucket) < 0)
             reading->out_of_memory = true;
     }

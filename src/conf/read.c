@@ -210,10 +210,13 @@ static void read_scalar(struct reading *reading, const struct tree_node *node,
     static_assert(sizeof(struct conf_endpoint) >= sizeof(struct conf_address), "the largest");
     static_assert(sizeof(struct conf_endpoint) >= sizeof(struct conf_pattern), "the largest");
     static_assert(sizeof(struct conf_endpoint) >= sizeof(struct named), "the largest");
+    static_assert(sizeof(struct conf_endpoint) >= sizeof(struct conf_server), "the largest");
     const char *why = kind->parse(reading, node->text, &value);
     if (row->kind == SCHEMA_NAMED || row->kind == SCHEMA_DOMAIN)
         ((struct named *)&value)->place = node->place;
-    if (why != NULL)
+    if (why != NULL && row->kind == SCHEMA_SECRET)
+        reading_error(reading, node->place, "\"%s\" is not %s: %s", row->name, kind->noun, why);
+    else if (why != NULL)
         reading_error(reading, node->place, "\"%.*s\" is not %s: %s", SLICE_ARG(shown(node->text)),
                       kind->noun, why);
     else if (!is_in_limits(row, &value))

@@ -509,6 +509,39 @@ static const char *parse_endpoint(struct reading *reading, struct slice text, vo
     return why;
 }
 
+/* http:// or https://, a host and perhaps a port: nothing behind but a slash. */
+static const char *parse_server(struct reading *reading, struct slice text, void *field)
+{
+    static const struct slice plain = SLICE("http://"), secure = SLICE("https://");
+    struct conf_server server = {.is_secure = slice_starts_with(text, secure)};
+    if (!server.is_secure && !slice_starts_with(text, plain))
+        return allowed(SCHEMA_SERVER);
+    struct slice authority = slice_from(text, server.is_secure ? secure.len : plain.len), host;
+    if (slice_ends_with(authority, SLICE("/")))
+        authority.len--;
+    if (uri_parse_authority(authority, &host, &server.port) < 0 || host.len == 0)
+        return allowed(SCHEMA_SERVER);
+    server.authority = reading_keep(reading, authority);
+    if (server.port == 0)
+        server.port = server.is_secure ? 443 : 80;
+    struct conf_address address;
+    struct slice whole = arena_format(reading->scratch, "%.*s:%u", SLICE_ARG(host), server.port);
+    const char *why = parse_target_address(reading, whole, &address);
+    server.host = address.host;
+    if (why == NULL)
+        *(struct conf_server *)field = server;
+    return why;
+}
+
+static const char *parse_secret(struct reading *reading, struct slice text, void *field)
+{
+    static const struct slice variable = SLICE("env:"), file = SLICE("file:");
+    bool is_variable =
+        slice_starts_with(text, variable) && value_is_variable(slice_from(text, variable.len));
+    bool is_file = slice_starts_with(text, file) && text.len > file.len && !has_control(text);
+    return is_variable || is_file ? keep(reading, text, field) : allowed(SCHEMA_SECRET);
+}
+
 /* The place is added by read.c, which knows it. */
 static const char *parse_named(struct reading *reading, struct slice text, void *field)
 {
@@ -615,4 +648,13 @@ const struct scalar_kind scalar_kinds[SCHEMA_SCALARS_COUNT] = {
                            "a path other than \"/\", below this file's folder unless it begins "
                            "with \"/\"",
                            NULL, sizeof(struct slice), parse_new_folder},
+    [SCHEMA_SERVER] = {"a server's address",
+                       "http:// or https://, a host and perhaps a port, as in "
+                       "https://s3.example.org",
+                       "^https?://[^/]+/?$", sizeof(struct conf_server), parse_server},
+    [SCHEMA_SECRET] = {"where a secret stands",
+                       "env:NAME for a variable of Weir's own environment, or file:PATH for a "
+                       "file's first line",
+                       "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", sizeof(struct slice),
+                       parse_secret},
 };

@@ -46,6 +46,8 @@ enum schema_kind {
     SCHEMA_DESTINATION,      /* struct conf_destination */
     SCHEMA_BUCKET_NAME,      /* struct slice */
     SCHEMA_NEW_FOLDER,       /* struct slice, absolute, no slash at its end; need not exist */
+    SCHEMA_SERVER,           /* struct conf_server */
+    SCHEMA_SECRET,           /* struct slice: where it stands, "env:NAME" or "file:PATH" */
     SCHEMA_SCALARS_COUNT,
 
     SCHEMA_STRUCT = SCHEMA_SCALARS_COUNT, /* known keys: `type` */

@@ -3,6 +3,7 @@
 
 #include "conf/draft.h"
 #include "conf/link_bucket.h"
+#include "conf/link_remote.h"
 #include "conf/schema_rows.h"
 
 static const struct schema_word quota_words[] = {
@@ -10,7 +11,92 @@ static const struct schema_word quota_words[] = {
     {NULL},
 };
 
+static const struct schema_word backend_kinds[] = {
+    {"local", CONF_BACKEND_LOCAL, false, "Weir's own disk"},
+    {NULL},
+};
+
+static const struct schema_word styles[] = {
+    {"path", CONF_S3_PATH, false, "the bucket stands in the path"},
+    {"virtual", CONF_S3_VIRTUAL, false, "it stands before the endpoint's host"},
+    {NULL},
+};
+
+static const struct schema_row remote_rows[] = {
+    {.name = "endpoint",
+     .kind = SCHEMA_SERVER,
+     .is_required = true,
+     AT(struct conf_remote, endpoint),
+     .doc = "the server, `https://s3.eu-central-1.amazonaws.com` for instance"},
+    {.name = "region",
+     .kind = SCHEMA_NAME,
+     AT(struct conf_remote, region),
+     .standard = "us-east-1",
+     .doc = "the region that requests to it are signed for"},
+    {.name = "bucket",
+     .kind = SCHEMA_BUCKET_NAME,
+     AT(struct conf_remote, bucket),
+     .doc = "the bucket's name there; without it the same"},
+    {.name = "access_key",
+     .kind = SCHEMA_SECRET,
+     .is_required = true,
+     AT(struct conf_remote, access_key.from),
+     .doc = "the key that Weir has there: `env:NAME`, or `file:PATH` for a file's first line"},
+    {.name = "secret_key",
+     .kind = SCHEMA_SECRET,
+     .is_required = true,
+     AT(struct conf_remote, secret_key.from),
+     .doc = "the key's secret, likewise"},
+    {.name = "style",
+     .kind = SCHEMA_WORD,
+     .words = styles,
+     AT(struct conf_remote, style),
+     .standard = "path",
+     .doc = "how it is told which bucket is meant"},
+    {.name = "ca",
+     .kind = SCHEMA_FILE,
+     AT(struct conf_remote, ca),
+     .doc = "PEM: whose certificates are believed; without it those of the system"},
+};
+
+static const struct schema_struct remote_type = {
+    .noun = "another endpoint of S3",
+    .doc = "A bucket at another server that speaks S3, such as AWS or MinIO. Weir checks its own "
+           "keys and rights, and signs with the ones that stand here.",
+    ROWS(remote_rows),
+    .has_place = true,
+    .check = check_remote,
+};
+
+static const struct schema_row backend_rows[] = {
+    {.name = "kind",
+     .kind = SCHEMA_WORD,
+     .words = backend_kinds,
+     AT(struct conf_backend, kind),
+     .standard = "local",
+     .doc = "where they lie, when it is not at another endpoint"},
+    {.name = "s3",
+     .kind = SCHEMA_STRUCT,
+     .type = &remote_type,
+     AT(struct conf_backend, s3),
+     .is_choice = true,
+     .doc = "another endpoint of S3, where the bucket is there already"},
+};
+
+static const struct schema_struct backend_type = {
+    .noun = "a back end",
+    .doc = "Where a bucket's objects lie: `local`, or at another endpoint of S3.",
+    ROWS(backend_rows),
+    .shorthand = "kind",
+    .check = check_backend,
+};
+
 static const struct schema_row bucket_rows[] = {
+    {.name = "backend",
+     .kind = SCHEMA_STRUCT,
+     .type = &backend_type,
+     AT(struct conf_bucket, backend),
+     .doc = "where its objects lie"},
     {.name = "quota",
      .kind = SCHEMA_SIZE,
      .words = quota_words,

@@ -148,8 +148,8 @@ int snapshot_parse_accepted(struct slice file, struct slice text, struct snapsho
     return parse(file, text, true, ret_snapshot, errors);
 }
 
-int snapshot_read(const char *file, struct buffer *text, struct snapshot **ret_snapshot,
-                  struct conf_errors *errors)
+static int read_file(const char *file, bool was_accepted, struct buffer *text,
+                     struct snapshot **ret_snapshot, struct conf_errors *errors)
 {
     SCOPED(buffer_finish) struct buffer own;
     buffer_init(&own, TREE_TEXT_BYTES_MAX);
@@ -157,10 +157,22 @@ int snapshot_read(const char *file, struct buffer *text, struct snapshot **ret_s
         text = &own;
     int rc = file_read_all(file, text);
     if (rc == 0)
-        return snapshot_parse(slice_of_cstr(file), buffer_slice(text), ret_snapshot, errors);
+        return parse(slice_of_cstr(file), buffer_slice(text), was_accepted, ret_snapshot, errors);
     if (rc == -ENOMEM)
         return rc;
     rc = conf_errors_add(errors, (struct conf_place){0, 0}, "cannot be read: %s",
                          rc == -EMSGSIZE ? "it is larger than 16 MiB" : strerror(-rc));
     return rc < 0 ? rc : -EINVAL;
+}
+
+int snapshot_read(const char *file, struct buffer *text, struct snapshot **ret_snapshot,
+                  struct conf_errors *errors)
+{
+    return read_file(file, false, text, ret_snapshot, errors);
+}
+
+int snapshot_read_accepted(const char *file, struct snapshot **ret_snapshot,
+                           struct conf_errors *errors)
+{
+    return read_file(file, true, NULL, ret_snapshot, errors);
 }

@@ -519,6 +519,7 @@ struct snapshot {
     unsigned proxies_count;
     struct conf_bucket *buckets;
     unsigned buckets_count;
+    unsigned remotes_count; /* of these: how many are at another endpoint */
     struct conf_store store;
     bool has_s3;                 /* some rule serves the S3 API: its keys are wanted */
     struct conf_error *warnings; /* what is taken and should be known, by place */
@@ -556,6 +557,11 @@ struct buffer;
  * was read is appended to *text (NULL is fine), for conf_errors_format. */
 int snapshot_read(const char *file, struct buffer *text, struct snapshot **ret_snapshot,
                   struct conf_errors *errors);
+
+/* The same for who only wants to know what there is: as snapshot_parse_accepted, without the files
+ * and variables that may be another user's to read. */
+int snapshot_read_accepted(const char *file, struct snapshot **ret_snapshot,
+                           struct conf_errors *errors);
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */

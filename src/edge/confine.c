@@ -133,7 +133,16 @@ static int add_served(void *arg, struct slice root)
     return 0;
 }
 
-/* Calls visit for each file that a reload reads again: passwords, error pages. */
+/* Of a bucket at another endpoint. */
+static int each_secret(const struct conf_bucket *bucket, int (*visit)(void *arg, struct slice path),
+                       void *arg)
+{
+    const struct conf_remote *remote = &bucket->backend.s3;
+    int rc = remote->access_key.file.len == 0 ? 0 : visit(arg, remote->access_key.file);
+    return rc < 0 || remote->secret_key.file.len == 0 ? rc : visit(arg, remote->secret_key.file);
+}
+
+/* Calls visit for each file that a reload reads again: passwords, error pages, secrets. */
 static int each_file(const struct snapshot *snapshot, int (*visit)(void *arg, struct slice path),
                      void *arg)
 {
@@ -147,6 +156,8 @@ static int each_file(const struct snapshot *snapshot, int (*visit)(void *arg, st
                 rc = visit(arg, site->rules[j].basic_auth.file);
         }
     }
+    for (unsigned i = 0; rc == 0 && i < snapshot->buckets_count; i++)
+        rc = each_secret(&snapshot->buckets[i], visit, arg);
     return rc;
 }
 
@@ -225,7 +236,8 @@ static int choose_user(const struct snapshot *snapshot, struct confine_user *ret
 
 bool edge_wants_store(const struct snapshot *snapshot)
 {
-    return snapshot->buckets_count > 0 || snapshot->has_s3;
+    unsigned locals = snapshot->buckets_count - snapshot->remotes_count;
+    return locals > 0 || (snapshot->has_s3 && snapshot->remotes_count == 0);
 }
 
 /* -1 when no store is wanted. */

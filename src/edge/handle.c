@@ -47,10 +47,10 @@ static void run_action(struct exchange *exchange, const struct route *route, str
         respond_run(exchange, &rule->respond);
         break;
     case CONF_ACTION_BUCKET:
-        bucket_run(exchange, &rule->bucket);
+        bucket_run(exchange, rule);
         break;
     case CONF_ACTION_S3:
-        s3_run(exchange, &rule->s3);
+        s3_run(exchange, rule);
         break;
     }
 }

@@ -107,6 +107,8 @@ static int apply_bucket(struct store *store, const struct conf_bucket *conf)
 static void apply_buckets(struct store *store, const struct snapshot *snapshot)
 {
     for (unsigned i = 0; i < snapshot->buckets_count; i++) {
+        if (conf_bucket_is_remote(&snapshot->buckets[i]))
+            continue;
         int rc = apply_bucket(store, &snapshot->buckets[i]);
         if (rc < 0)
             log_error("the bucket \"%.*s\" cannot be set up: %s",

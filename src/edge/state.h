@@ -53,6 +53,8 @@ struct edge_worker {
     unsigned mirrors_count;
     struct encoder_pool encoders;
     struct signing_keys *signing_keys; /* owned; NULL until some are wanted */
+    int64_t
+        remote_told_ms; /* when the log was last told of a bucket that is not at hand; 0: never */
     struct loop *loop;
     struct lock loop_lock; /* of `loop` for other threads, which may outlive it, and of the next */
     bool has_ended;

@@ -7,6 +7,8 @@
 #include "edge/bucket/bucket.h"
 
 #include "base/cleanup.h"
+#include "edge/bucket/path.h"
+#include "edge/bucket/remote.h"
 #include "edge/files/condition.h"
 #include "edge/files/path.h"
 #include "edge/files/types.h"
@@ -18,13 +20,9 @@
 #include "os/clock.h"
 #include "wire/http/date.h"
 #include "wire/http/range.h"
-#include "wire/http/uri.h"
 #include "wire/s3/website.h"
 
 #include <errno.h>
-
-/* As in files.c: a fallback is a page under many names. */
-#define FALLBACK_FIELDS "Cache-Control: no-cache\r\nVary: Accept, Sec-Fetch-Mode\r\n"
 
 struct visit {
     struct exchange *exchange;
@@ -50,32 +48,10 @@ static void refuse_method(struct exchange *exchange)
     (void)exchange_send(exchange, (struct slice){0}, false);
 }
 
-/* The key of a path: behind the rule's prefix. -ENOENT: none has it; or -ENOMEM. */
-static int key_of(struct visit *visit, struct slice path, struct slice index, struct slice *ret_key)
-{
-    struct slice prefix = visit->site->prefix;
-    char *room = arena_alloc(&visit->exchange->arena, prefix.len + path.len + index.len + 1);
-    if (room == NULL)
-        return -ENOMEM;
-    if (path.len == 0 || path.at[0] != '/')
-        return -ENOENT;
-    struct writer writer;
-    writer_init(&writer, room, prefix.len + path.len + index.len);
-    write_slice(&writer, prefix);
-    ptrdiff_t len = uri_decode(slice_from(path, 1), room + prefix.len);
-    if (len < 0)
-        return -ENOENT;
-    writer.at += len;
-    if (path.at[path.len - 1] == '/')
-        write_slice(&writer, index);
-    *ret_key = writer_slice(&writer);
-    return ret_key->len == 0 || ret_key->len > VERSION_KEY_BYTES_MAX ? -ENOENT : 0;
-}
-
 static int find(struct visit *visit, struct slice path, struct object **ret_object)
 {
     struct slice key;
-    int rc = key_of(visit, path, visit->index, &key);
+    int rc = bucket_key_of(visit->exchange, visit->site, path, visit->index, &key);
     if (rc == 0)
         rc = store_find(visit->store, visit->bucket, key, VERSION_LATEST, 0, ret_object);
     if (rc == 0 && (*ret_object)->version.is_marker) {
@@ -94,23 +70,6 @@ static bool is_folder(struct visit *visit, struct slice path)
         return false;
     object_unref(object);
     return true;
-}
-
-static void redirect_to_folder(struct exchange *exchange)
-{
-    struct writer *head = exchange_begin(exchange, 301, (struct slice){0}, 0);
-    if (head == NULL)
-        return;
-    exchange_write_own_fields(head);
-    write_literal(head, "Location: ");
-    write_slice(head, exchange->path);
-    write_char(head, '/');
-    if (exchange->query.at != NULL) {
-        write_char(head, '?');
-        write_slice(head, exchange->query);
-    }
-    write_literal(head, "\r\n");
-    (void)exchange_send(exchange, (struct slice){0}, false);
 }
 
 static bool line_is(struct slice line, struct slice name)
@@ -276,7 +235,8 @@ static int find_instead(struct visit *visit, struct object **ret_object)
     const struct conf_bucket_site *site = visit->site;
     int rc = -ENOENT;
     if (site->fallback.len > 0 && files_wants_fallback(&exchange->request, exchange->action_path)) {
-        visit->extra = SLICE(FALLBACK_FIELDS);
+        visit->extra =
+            SLICE("Cache-Control: " BUCKET_FALLBACK_CACHE "\r\nVary: " BUCKET_FALLBACK_VARY "\r\n");
         rc = find(visit, site->fallback, ret_object);
     }
     struct slice page = site->error_page;
@@ -300,7 +260,7 @@ static bool redirect_by_rules(struct visit *visit, unsigned status)
     buffer_init(&place, HTTP_LINE_BYTES_MAX);
     if (visit->website == NULL)
         return false;
-    int rc = key_of(visit, exchange->action_path, (struct slice){0}, &key);
+    int rc = bucket_key_of(exchange, visit->site, exchange->action_path, (struct slice){0}, &key);
     if (rc == -ENOENT)
         key = SLICE("");
     const struct s3_redirect *redirect =
@@ -325,7 +285,7 @@ static void serve(struct visit *visit)
         return;
     int rc = find(visit, exchange->action_path, &object);
     if (rc == -ENOENT && is_folder(visit, exchange->action_path)) {
-        redirect_to_folder(exchange);
+        bucket_redirect_to_folder(exchange);
         return;
     }
     if (rc == -ENOENT && redirect_by_rules(visit, 404))
@@ -358,8 +318,19 @@ static void serve_bucket(struct visit *visit, const struct store_bucket *bucket)
     visit->website = NULL;
 }
 
-void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)
+/* The bucket of a site, when it lies at another endpoint; else NULL. */
+static const struct conf_bucket *remote_of(const struct exchange *exchange,
+                                           const struct conf_bucket_site *site)
 {
+    const struct view *view = exchange->held;
+    const struct conf_bucket *bucket = &view->plane->snapshot->buckets[site->bucket];
+    return conf_bucket_is_remote(bucket) ? bucket : NULL;
+}
+
+void bucket_run(struct exchange *exchange, const struct conf_rule *rule)
+{
+    const struct conf_bucket_site *site = &rule->bucket;
+    const struct conf_bucket *remote = remote_of(exchange, site);
     struct objects *objects = edge_worker_current()->edge->objects;
     struct visit visit = {
         .exchange = exchange,
@@ -372,6 +343,10 @@ void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site)
     enum http_method method = exchange->request.method;
     if (method != METHOD_GET && method != METHOD_HEAD) {
         refuse_method(exchange);
+        return;
+    }
+    if (remote != NULL) {
+        bucket_remote_run(exchange, rule, remote);
         return;
     }
     int rc = objects_enter(objects, &visit.store);

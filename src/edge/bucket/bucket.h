@@ -5,5 +5,5 @@
 
 struct exchange;
 
-/* Answers the exchange; `site` is the rule's, valid as long as the exchange holds its view. */
-void bucket_run(struct exchange *exchange, const struct conf_bucket_site *site);
+/* Answers the exchange; the rule is valid as long as the exchange holds its view. */
+void bucket_run(struct exchange *exchange, const struct conf_rule *rule);

@@ -129,7 +129,11 @@ static bool has_right(const struct s3_call *call, const struct store_bucket *buc
 {
     if (call->by != NULL)
         return s3_key_may(call->by, bucket == NULL ? call->bucket_name : bucket->name, writes);
-    return bucket != NULL && !writes && settings_get(bucket->settings, SETTING_PUBLIC).at != NULL &&
+    bool is_public =
+        call->remote != NULL
+            ? call->remote->is_public
+            : bucket != NULL && settings_get(bucket->settings, SETTING_PUBLIC).at != NULL;
+    return is_public && !writes &&
            (slice_equal(action, SLICE("s3:GetObject")) ||
             slice_equal(action, SLICE("s3:GetObjectVersion")));
 }

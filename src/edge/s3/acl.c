@@ -82,13 +82,21 @@ static int check_users(struct s3_call *call, const struct s3_acl *acl)
     return 0;
 }
 
+static bool names_others(const struct s3_acl *acl)
+{
+    for (unsigned i = 0; i < acl->count; i++) {
+        if (!slice_equal(acl->at[i].id, s3_owner_id()))
+            return true;
+    }
+    return false;
+}
+
 /* Looks at a list and packs it. */
 static int take(struct s3_call *call, struct slice settings, const struct s3_acl *acl,
                 struct slice *ret_packed)
 {
     struct writer writer;
-    bool grants = acl->count != 1 || !slice_equal(acl->at[0].id, s3_owner_id());
-    if (grants && !takes_lists(settings))
+    if (names_others(acl) && !takes_lists(settings))
         return s3_fault_set(&call->fault, S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
     if (s3_acl_is_public(acl) && public_access_of(call, settings).blocks_acls)
         return s3_fault_say(&call->fault, S3_ACCESS_DENIED,
@@ -130,6 +138,18 @@ int s3_acl_of_request(struct s3_call *call, struct slice settings, struct slice 
     if (rc < 0 || (word.at == NULL && !has_grants))
         return rc;
     return take(call, settings, &acl, ret_packed);
+}
+
+int s3_acl_expect_none(struct s3_call *call)
+{
+    struct slice packed;
+    struct s3_acl acl;
+    int rc = s3_acl_of_request(call, (struct slice){0}, &packed);
+    if (rc < 0)
+        return rc;
+    s3_acl_unpack(packed, &acl);
+    return names_others(&acl) ? s3_fault_set(&call->fault, S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED)
+                              : 0;
 }
 
 /* The list of the object that the request is about; 0, or -errno where there is none. */

@@ -294,8 +294,9 @@ void s3_body_goes_to(struct s3_body *body, struct incoming *incoming)
     incoming_watch(incoming, add_to_sums, body);
 }
 
-int s3_body_next(struct s3_body *body, struct slice *ret_data)
+static int next_part(struct s3_body *body, bool may_wait, struct slice *ret_data)
 {
+    struct exchange *exchange = body->call->exchange;
     for (;;) {
         int rc = decode(body, ret_data);
         if (rc < 0)
@@ -309,12 +310,25 @@ int s3_body_next(struct s3_body *body, struct slice *ret_data)
                 add_to_sums(body, *ret_data);
             return 1;
         }
-        rc = exchange_read_body(body->call->exchange, &body->rest);
+        rc = may_wait ? exchange_read_body(exchange, &body->rest)
+                      : exchange_try_body(exchange, &body->rest);
+        if (rc == -EAGAIN)
+            return rc;
         if (rc < 0)
             return read_fault(body, rc);
         if (rc == 0)
             return end_body(body);
     }
+}
+
+int s3_body_next(struct s3_body *body, struct slice *ret_data)
+{
+    return next_part(body, true, ret_data);
+}
+
+int s3_body_try(struct s3_body *body, struct slice *ret_data)
+{
+    return next_part(body, false, ret_data);
 }
 
 int s3_body_read(struct s3_call *call, size_t max, struct buffer *ret_bytes)

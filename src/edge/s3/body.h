@@ -39,5 +39,8 @@ void s3_body_goes_to(struct s3_body *body, struct incoming *incoming);
 /* The next part. 1; 0 at the end, when all of it was what was signed and told; or the fault. */
 int s3_body_next(struct s3_body *body, struct slice *ret_data);
 
+/* The same without waiting: -EAGAIN too. */
+int s3_body_try(struct s3_body *body, struct slice *ret_data);
+
 /* All of it, within `max` bytes: MaxMessageLengthExceeded otherwise. 0 or the fault. */
 int s3_body_read(struct s3_call *call, size_t max, struct buffer *ret_bytes);

@@ -5,6 +5,7 @@
 #include "edge/s3/body.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/settings.h"
+#include "edge/view.h"
 #include "wire/s3/access.h"
 #include "wire/s3/fields.h"
 #include "wire/s3/names.h"
@@ -17,7 +18,8 @@ struct listing {
     struct s3_call *call;
     struct xml_writer xml;
     struct slice prefix;
-    struct slice after; /* names behind this one */
+    struct slice after;  /* names behind this one */
+    struct slice remote; /* the last one at another endpoint that had its turn */
     uint64_t max;
     uint64_t count;
     char last[S3_BUCKET_BYTES_MAX + 1];
@@ -25,32 +27,78 @@ struct listing {
     bool is_truncated;
 };
 
-static int list_bucket(void *arg, struct store_bucket *bucket)
+static int compare(struct slice a, struct slice b)
 {
-    struct listing *listing = arg;
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len == 0 ? 0 : memcmp(a.at, b.at, len);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* 0, or 1 when the page is full. */
+static int add_bucket(struct listing *listing, struct slice name, int64_t made_ms)
+{
     char room[S3_TIME_LEN];
-    if (!s3_key_may(listing->call->by, bucket->name, false) ||
-        !slice_starts_with(bucket->name, listing->prefix))
+    if (!s3_key_may(listing->call->by, name, false) || !slice_starts_with(name, listing->prefix) ||
+        (listing->after.len > 0 && compare(name, listing->after) <= 0))
         return 0;
-    if (listing->after.len > 0) {
-        size_t len = bucket->name.len < listing->after.len ? bucket->name.len : listing->after.len;
-        int order = memcmp(bucket->name.at, listing->after.at, len);
-        if (order < 0 || (order == 0 && bucket->name.len <= listing->after.len))
-            return 0;
-    }
     if (listing->count == listing->max) {
         listing->is_truncated = true;
         return 1;
     }
     xml_open(&listing->xml, "Bucket");
-    xml_element(&listing->xml, "Name", bucket->name);
-    xml_element(&listing->xml, "CreationDate", s3_time(bucket->made_ms, room));
+    xml_element(&listing->xml, "Name", name);
+    xml_element(&listing->xml, "CreationDate", s3_time(made_ms, room));
     xml_element(&listing->xml, "BucketRegion", listing->call->conf->region);
     xml_close(&listing->xml);
-    memcpy(listing->last, bucket->name.at, bucket->name.len);
-    listing->last_len = bucket->name.len;
+    memcpy(listing->last, name.at, name.len);
+    listing->last_len = name.len;
     listing->count++;
     return 0;
+}
+
+/* The first of those at other endpoints behind this name; an empty one when there is none. */
+static struct slice next_remote(const struct s3_call *call, struct slice after)
+{
+    const struct view *view = call->exchange->held;
+    const struct snapshot *snapshot = view->plane->snapshot;
+    struct slice next = {NULL, 0};
+    for (unsigned i = 0; i < snapshot->buckets_count && snapshot->remotes_count > 0; i++) {
+        const struct conf_bucket *bucket = &snapshot->buckets[i];
+        if (conf_bucket_is_remote(bucket) && compare(bucket->name, after) > 0 &&
+            (next.len == 0 || compare(bucket->name, next) < 0))
+            next = bucket->name;
+    }
+    return next;
+}
+
+/* Those at other endpoints up to that name, or all. When one was made is not known here. */
+static int add_remotes(struct listing *listing, struct slice until)
+{
+    int rc = 0;
+    for (;;) {
+        struct slice name = next_remote(listing->call, listing->remote);
+        if (rc != 0 || name.len == 0 || (until.len > 0 && compare(name, until) > 0))
+            return rc;
+        listing->remote = name;
+        rc = add_bucket(listing, name, 0);
+    }
+}
+
+static int list_bucket(void *arg, struct store_bucket *bucket)
+{
+    struct listing *listing = arg;
+    int rc = add_remotes(listing, bucket->name);
+    bool is_hidden = slice_equal(listing->remote, bucket->name);
+    return rc != 0 || is_hidden ? rc : add_bucket(listing, bucket->name, bucket->made_ms);
+}
+
+static void list_all(struct listing *listing)
+{
+    int rc = listing->call->store == NULL
+                 ? 0
+                 : store_bucket_each(listing->call->store, list_bucket, listing);
+    if (rc == 0)
+        (void)add_remotes(listing, (struct slice){NULL, 0});
 }
 
 int s3_list_buckets(struct s3_call *call)
@@ -70,7 +118,7 @@ int s3_list_buckets(struct s3_call *call)
     xml_open_root(&listing.xml, "ListAllMyBucketsResult", S3_NAME_SPACE);
     s3_put_owner(&listing.xml, "Owner");
     xml_open(&listing.xml, "Buckets");
-    (void)store_bucket_each(call->store, list_bucket, &listing);
+    list_all(&listing);
     xml_close(&listing.xml);
     if (listing.is_truncated)
         xml_element(&listing.xml, "ContinuationToken", slice_of(listing.last, listing.last_len));

@@ -22,16 +22,18 @@
 
 struct s3_call {
     struct exchange *exchange;
-    const struct conf_s3 *conf;
+    const struct conf_rule *rule;
+    const struct conf_s3 *conf; /* the rule's */
     struct objects *objects;
     struct store *store;
     bool is_inside;  /* of it: objects_enter, not outside */
     bool comes_back; /* of one who is outside */
     struct arena arena;
     struct s3_query query;
-    struct slice bucket_name;    /* decoded; empty: the service itself */
-    struct slice key;            /* decoded; empty: the bucket itself */
-    struct store_bucket *bucket; /* counted; NULL until it is looked up */
+    struct slice bucket_name;         /* decoded; empty: the service itself */
+    struct slice key;                 /* decoded; empty: the bucket itself */
+    struct store_bucket *bucket;      /* counted; NULL until it is looked up */
+    const struct conf_bucket *remote; /* in its place: a bucket at another endpoint; or NULL */
     struct s3_signature signature;
     struct s3_keys *keys;    /* counted */
     const struct s3_key *by; /* who asks; NULL: nobody that is known */
@@ -62,6 +64,9 @@ static inline bool s3_has_param(const struct s3_call *call, struct slice name)
 /* A whole number from 0 to `max`; InvalidArgument otherwise. *ret_value stays where it is not
  * there. */
 int s3_param_number(struct s3_call *call, struct slice name, uint64_t max, uint64_t *ret_value);
+
+/* The bucket of that name at another endpoint, or NULL. */
+const struct conf_bucket *s3_remote_named(const struct s3_call *call, struct slice name);
 
 /* The store is given back while the client is waited for; and taken again: SlowDown when it is
  * another edge's by then. */

@@ -33,7 +33,7 @@ static const struct {
     {SLICE("response-content-encoding"), SLICE("Content-Encoding")},
 };
 
-static int check_overrides(struct s3_call *call)
+int s3_check_overrides(struct s3_call *call)
 {
     for (size_t i = 0; i < COUNT_OF(overrides) && call->query.count > 0; i++) {
         struct slice value = s3_param(call, overrides[i].parameter);
@@ -273,7 +273,7 @@ int s3_get_object(struct s3_call *call)
     struct object *object = NULL;
     enum version_which which;
     uint64_t sequence;
-    int rc = check_overrides(call);
+    int rc = s3_check_overrides(call);
     if (rc == 0)
         rc = s3_version_named(call, s3_param(call, SLICE("versionId")), &which, &sequence);
     if (rc < 0)

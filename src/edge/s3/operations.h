@@ -38,7 +38,9 @@ int s3_list_objects_v2(struct s3_call *call);
 int s3_list_versions(struct s3_call *call);
 
 /* get.c */
-int s3_get_object(struct s3_call *call); /* and HEAD */
+int s3_get_object(struct s3_call *call);
+/* The fields that the query would override. 0 or the fault. */
+int s3_check_overrides(struct s3_call *call); /* and HEAD */
 
 /* put.c */
 int s3_put_object(struct s3_call *call);

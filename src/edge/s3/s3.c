@@ -7,9 +7,11 @@
 
 #include "base/cleanup.h"
 #include "edge/objects.h"
+#include "edge/s3/acl.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/cors.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/remote.h"
 #include "edge/s3/settings.h"
 #include "edge/s3/signing_keys.h"
 #include "edge/state.h"
@@ -321,6 +323,18 @@ static int read_target(struct s3_call *call)
     return path.len == 0 ? 0 : s3_key_check(path, &call->fault);
 }
 
+const struct conf_bucket *s3_remote_named(const struct s3_call *call, struct slice name)
+{
+    const struct view *view = call->exchange->held;
+    const struct snapshot *snapshot = view->plane->snapshot;
+    for (unsigned i = 0; i < snapshot->buckets_count && snapshot->remotes_count > 0; i++) {
+        const struct conf_bucket *bucket = &snapshot->buckets[i];
+        if (conf_bucket_is_remote(bucket) && slice_equal(bucket->name, name))
+            return bucket;
+    }
+    return NULL;
+}
+
 /* Who asks. */
 
 static int check_signature(struct s3_call *call, const struct s3_signed *request)
@@ -452,6 +466,64 @@ static void greet_empty(struct s3_call *call)
         (void)exchange_send_interim(call->exchange, &interim);
 }
 
+/* Who may do what at a bucket is a matter of Weir's own: the other endpoint knows only one key. */
+static bool is_about_rights(struct slice parameter)
+{
+    return slice_equal(parameter, SLICE("policy")) || slice_equal(parameter, SLICE("acl")) ||
+           slice_equal(parameter, SLICE("policyStatus")) ||
+           slice_equal(parameter, SLICE("publicAccessBlock")) ||
+           slice_equal(parameter, SLICE("ownershipControls"));
+}
+
+/* The life of such a bucket, and what may be done in it, is the file's. */
+static int run_on_remote(struct s3_call *call, const struct operation *operation)
+{
+    if (operation->run == s3_get_location)
+        return operation->run(call);
+    if (operation->run == s3_create_bucket)
+        return s3_fault_set(&call->fault, S3_BUCKET_ALREADY_OWNED_BY_YOU);
+    if (operation->run == s3_delete_bucket)
+        return s3_fault_say(&call->fault, S3_METHOD_NOT_ALLOWED,
+                            "The bucket lies at another endpoint and is one of the file's: take "
+                            "it out there");
+    if (operation->run == s3_post_object || is_about_rights(operation->parameter))
+        return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
+                            "The bucket lies at another endpoint: forms, policies and access "
+                            "control lists are for buckets on Weir's own disk");
+    int rc = operation->writes ? s3_acl_expect_none(call) : 0;
+    return rc < 0 ? rc : s3_remote_run(call);
+}
+
+static int serve_remote(struct s3_call *call)
+{
+    enum level level = call->key.len == 0 ? ON_BUCKET : ON_OBJECT;
+    if (call->exchange->request.method == METHOD_OPTIONS)
+        return s3_remote_run(call); /* a browser's question, which nobody signs */
+    const struct operation *operation = find_operation(call, level);
+    if (operation == NULL)
+        return -EBADMSG;
+    int rc = operation->action.len == 0
+                 ? 0
+                 : s3_may(call, operation->action, NULL, call->key, operation->writes);
+    if (rc == 0 && operation->run == s3_get_object)
+        rc = s3_check_overrides(call);
+    return rc < 0 ? rc : run_on_remote(call, operation);
+}
+
+/* All buckets of the file are elsewhere, and nobody wants others. */
+static int serve_without_store(struct s3_call *call)
+{
+    if (call->bucket_name.len > 0 && call->exchange->request.method == METHOD_PUT &&
+        call->key.len == 0 && call->query.count == 0)
+        return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
+                            "All buckets of this server lie at other endpoints: those are made "
+                            "there, and named in the file");
+    if (call->bucket_name.len > 0)
+        return s3_fault_set(&call->fault, S3_NO_SUCH_BUCKET);
+    const struct operation *operation = find_operation(call, ON_SERVICE);
+    return operation == NULL ? -EBADMSG : operation->run(call);
+}
+
 static int serve(struct s3_call *call)
 {
     greet_empty(call);
@@ -463,6 +535,11 @@ static int serve(struct s3_call *call)
         rc = authenticate(call);
     if (rc < 0)
         return rc;
+    call->remote = call->bucket_name.len == 0 ? NULL : s3_remote_named(call, call->bucket_name);
+    if (call->remote != NULL)
+        return serve_remote(call);
+    if (call->objects == NULL)
+        return serve_without_store(call);
     rc = objects_enter(call->objects, &call->store);
     if (rc < 0)
         return s3_store_fault(call, rc == -ENOENT ? -EIO : rc);
@@ -477,14 +554,15 @@ static int serve(struct s3_call *call)
     return rc;
 }
 
-void s3_run(struct exchange *exchange, const struct conf_s3 *s3)
+void s3_run(struct exchange *exchange, const struct conf_rule *rule)
 {
     UNINITIALISED _Alignas(16) char first[ARENA_FIRST_BYTES];
     const struct view *view = exchange->held;
     struct writer writer;
     struct s3_call call = {
         .exchange = exchange,
-        .conf = s3,
+        .rule = rule,
+        .conf = &rule->s3,
         .objects = edge_worker_current()->edge->objects,
         .keys = s3_keys_ref(view->s3_keys),
         .now_ms = clock_wall_us() / 1000,

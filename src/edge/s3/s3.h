@@ -5,5 +5,5 @@
 
 struct exchange;
 
-/* Answers the exchange; `s3` is the rule's, valid as long as the exchange holds its view. */
-void s3_run(struct exchange *exchange, const struct conf_s3 *s3);
+/* Answers the exchange; the rule is valid as long as the exchange holds its view. */
+void s3_run(struct exchange *exchange, const struct conf_rule *rule);

@@ -8,8 +8,7 @@
 
 #include <errno.h>
 
-/* [/]BUCKET/KEY[?versionId=ID], with escapes. */
-static int read_header(struct s3_call *call, struct s3_source *source)
+int s3_source_read(struct s3_call *call, struct s3_source *source)
 {
     const struct slice parameter = SLICE("?versionId=");
     struct slice text = s3_field(call, SLICE("x-amz-copy-source"));
@@ -95,7 +94,12 @@ static int check_conditions(struct s3_call *call, const struct version *version)
 int s3_source_find(struct s3_call *call, struct s3_source *ret_source)
 {
     *ret_source = (struct s3_source){.bucket = NULL};
-    int rc = read_header(call, ret_source);
+    int rc = s3_source_read(call, ret_source);
+    if (rc == 0 && s3_remote_named(call, ret_source->bucket_name) != NULL)
+        rc = s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
+                          "%.*s lies at another endpoint, and %.*s does not: nothing is copied "
+                          "between them; get the object and put it",
+                          SLICE_ARG(ret_source->bucket_name), SLICE_ARG(call->bucket_name));
     if (rc == 0)
         rc = s3_store_fault(
             call, store_bucket_find(call->store, ret_source->bucket_name, &ret_source->bucket));

@@ -11,6 +11,10 @@ struct s3_source {
     struct object *object;   /* counted */
 };
 
+/* What x-amz-copy-source names, [/]BUCKET/KEY[?versionId=ID] with escapes: names alone, in the
+ * call's arena. 0 or the fault. */
+int s3_source_read(struct s3_call *call, struct s3_source *source);
+
 /* Finds it, and checks that the caller may read it and that the conditions hold. 0 or the fault. */
 int s3_source_find(struct s3_call *call, struct s3_source *ret_source);
 void s3_source_finish(struct s3_source *source); /* a zeroed one is fine */

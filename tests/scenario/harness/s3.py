@@ -22,9 +22,9 @@ sites:
 class Service:
     """`weir edge` with the S3 API and a key, `main`, that may do all."""
 
-    def __init__(self, programs, top="", text=None):
+    def __init__(self, programs, top="", text=None, **edge):
         self._programs = programs
-        self.edge = programs.edge(text or FILE.format(top=top))
+        self.edge = programs.edge(text or FILE.format(top=top), **edge)
         self.access_key, self.secret_key = self.add_key("main")
         self.client = self.connect()
 
@@ -64,10 +64,11 @@ class Service:
 
 
 @contextlib.contextmanager
-def service(top="", text=None):
+def service(top="", text=None, **edge):
+    """`edge`: as Programs.edge has it."""
     programs = weir_module.Programs()
     try:
-        yield Service(programs, top, text)
+        yield Service(programs, top, text, **edge)
     finally:
         problems = programs.finish()
         if problems:

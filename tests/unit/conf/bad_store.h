@@ -18,6 +18,31 @@ static const struct bad_file buckets_files[] = {
      "1:42: \"maybe\" is no value of \"public\", which is one of true, false\n"},
     {"buckets: { media: { object_lock: true, versioning: false } }\n",
      "1:52: \"object_lock\" keeps versions, and \"versioning\" is false: leave it out\n"},
+    {"buckets: { media: { backend: disk } }\n",
+     "1:30: \"disk\" is no value of \"kind\", which is one of local\n"},
+    {"buckets: { media: { backend: { s3: {} } } }\n",
+     "1:32: another endpoint of S3 needs \"endpoint\": the server, "
+     "`https://s3.eu-central-1.amazonaws.com` for instance\n"
+     "1:32: another endpoint of S3 needs \"access_key\": the key that Weir has there: "
+     "`env:NAME`, or `file:PATH` for a file's first line\n"
+     "1:32: another endpoint of S3 needs \"secret_key\": the key's secret, likewise\n"},
+    {"buckets: { media: { quota: 1GiB, versioning: true, backend: { s3: {\n"
+     "  endpoint: \"https://a/b\", access_key: AKIA, secret_key: env:WEIR_TEST_NONE } } } }\n",
+     "1:21: \"quota\" is for buckets on Weir's own disk: at another endpoint it is set there\n"
+     "1:34: \"versioning\" is for buckets on Weir's own disk: at another endpoint it is set "
+     "there\n"
+     "2:13: \"https://a/b\" is not a server's address: http:// or https://, a host and perhaps a "
+     "port, as in https://s3.example.org\n"
+     "2:40: \"access_key\" is not where a secret stands: env:NAME for a variable of Weir's own "
+     "environment, or file:PATH for a file's first line\n"
+     "2:58: the variable WEIR_TEST_NONE is not set\n"},
+    {"buckets: { media: { backend: { kind: local, s3: { endpoint: \"http://127.0.0.1:9000\",\n"
+     "  access_key: file:/none/a, secret_key: file:/none/b, style: virtual, ca: a.pem } } } }\n",
+     "1:32: \"kind\" and \"s3\" say different things: keep one\n"
+     "2:15: /none/a cannot be read: No such file or directory\n"
+     "2:41: /none/b cannot be read: No such file or directory\n"
+     "2:62: no bucket can stand before an address: use \"style: path\"\n"
+     "2:71: \"ca\" is for an endpoint that begins with https://\n"},
     {"store: { folder: / }\n",
      "1:18: \"/\" is not a folder's path: a path other than \"/\", below this file's folder unless "
      "it begins with \"/\"\n"},

@@ -3,6 +3,8 @@
 
 #include "base/cleanup.h"
 
+#include <stdlib.h>
+
 #define EXPECT(slice, text) assert_true(slice_equal((slice), SLICE(text)))
 
 static void names_follow_the_rules_of_s3(void **state)
@@ -120,6 +122,47 @@ static void s3_has_domains_and_limits_of_its_own(void **state)
     snapshot_unref(snapshot);
 }
 
+static void buckets_may_lie_elsewhere(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("WEIR_TEST_ACCESS", "AKIA", 1), 0);
+    assert_int_equal(setenv("WEIR_TEST_SECRET", "secret", 1), 0);
+    struct snapshot *snapshot = parse_good(
+        "target_groups: { g: \"127.0.0.1:1\" }\n"
+        "buckets:\n"
+        "  disk: { backend: local }\n"
+        "  media:\n"
+        "    backend: { s3: { endpoint: \"https://s3.example.org\", region: eu-1,\n"
+        "               access_key: env:WEIR_TEST_ACCESS, secret_key: env:WEIR_TEST_SECRET } }\n"
+        "  near:\n"
+        "    public: true\n"
+        "    backend: { s3: { endpoint: \"http://s3.local:9000/\", bucket: far, style: virtual,\n"
+        "               access_key: env:WEIR_TEST_ACCESS, secret_key: env:WEIR_TEST_SECRET } }\n");
+    const struct conf_bucket *bucket = snapshot->buckets;
+    assert_int_equal(snapshot->remotes_count, 2);
+    assert_false(conf_bucket_is_remote(&bucket[0]));
+    const struct conf_remote *media = &bucket[1].backend.s3, *near = &bucket[2].backend.s3;
+    EXPECT(media->bucket, "media");
+    EXPECT(media->host, "s3.example.org");
+    EXPECT(media->region, "eu-1");
+    EXPECT(media->access_key.value, "AKIA");
+    EXPECT(media->secret_key.value, "secret");
+    EXPECT(near->bucket, "far");
+    EXPECT(near->host, "far.s3.local:9000");
+    EXPECT(near->region, "us-east-1");
+    assert_int_equal(bucket[2].is_public, 1);
+    assert_int_equal(snapshot->groups_count, 3);
+    const struct conf_group *group = &snapshot->groups[media->group];
+    EXPECT(group->name, "bucket media");
+    EXPECT(group->targets[0].address.text, "s3.example.org:443");
+    assert_true(group->tls.enabled && group->tls.verify);
+    group = &snapshot->groups[near->group];
+    EXPECT(group->targets[0].address.text, "far.s3.local:9000");
+    EXPECT(group->targets[0].address.host, "far.s3.local");
+    assert_int_equal(group->tls.enabled, 0);
+    snapshot_unref(snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_store_has_its_defaults),
         cmocka_unit_test(rules_serve_buckets),
         cmocka_unit_test(s3_has_domains_and_limits_of_its_own),
+        cmocka_unit_test(buckets_may_lie_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
