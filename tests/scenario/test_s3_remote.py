@@ -3,6 +3,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -254,18 +255,52 @@ def _trailed(front, key, body, crc):
     return _request(front, "PUT", f"/near/{key}", coded, headers)
 
 
-@pytest.mark.parametrize("size", [0, 5, 300_000])
-def test_bodies_in_chunks_arrive_plain(far, front, size):
+@pytest.mark.parametrize("size", [0, 5, 300_000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3_000_000])
+def test_checksums_behind_bodies_arrive(far, front, size):
     body = os.urandom(size)
     crc = base64.b64encode(binascii.crc32(body).to_bytes(4, "big"))
     answer, content = _trailed(front, f"chunks-{size}", body, crc)
     assert answer.status == 200, content
-    there = far.client.get_object(Bucket="far", Key=f"chunks-{size}")
+    assert answer.headers["x-amz-checksum-crc32"] == crc.decode()
+    there = far.client.get_object(Bucket="far", Key=f"chunks-{size}", ChecksumMode="ENABLED")
     assert there["Body"].read() == body and "ContentEncoding" not in there
+    assert there["ChecksumCRC32"] == crc.decode()
     answer, content = _trailed(front, f"bad-{size}", body, base64.b64encode(b"1234"))
     assert answer.status == 400 and b"BadDigest" in content
     with s3.refused("NoSuchKey"):
         far.client.get_object(Bucket="far", Key=f"bad-{size}")
+
+
+def _chain(front, headers, parts):
+    """The body of a PUT in chunks, each signed over the one before."""
+    date, day = headers["X-Amz-Date"], headers["X-Amz-Date"][:8]
+    key = f"AWS4{front.secret_key}".encode()
+    for word in (day, "us-east-1", "s3", "aws4_request"):
+        key = hmac.digest(key, word.encode(), "sha256")
+    signature = headers["Authorization"].rpartition("Signature=")[2]
+    body = b""
+    for part in (*parts, b""):
+        text = "\n".join(("AWS4-HMAC-SHA256-PAYLOAD", date, f"{day}/us-east-1/s3/aws4_request",
+                          signature, hashlib.sha256().hexdigest(), hashlib.sha256(part).hexdigest()))
+        signature = hmac.digest(key, text.encode(), "sha256").hex()
+        body += b"%x;chunk-signature=%s\r\n%s\r\n" % (len(part), signature.encode(), part)
+    return body
+
+
+def test_bodies_in_signed_chunks_arrive_plain(far, front):
+    parts = [os.urandom(65536), os.urandom(65536), os.urandom(100)]
+    headers = _signed(front, "signed", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", {
+        "Content-Encoding": "aws-chunked,gzip",
+        "x-amz-decoded-content-length": str(sum(map(len, parts)))})
+    body = _chain(front, headers, parts)
+    answer, content = _request(front, "PUT", "/near/signed", body, headers)
+    assert answer.status == 200, content
+    there = far.client.get_object(Bucket="far", Key="signed")
+    assert there["Body"].read() == b"".join(parts) and there["ContentEncoding"] == "gzip"
+    forged = body[:100] + b"?" + body[101:]
+    answer, content = _request(front, "PUT", "/near/signed", forged, headers)
+    assert answer.status == 403 and b"SignatureDoesNotMatch" in content
+    assert far.client.get_object(Bucket="far", Key="signed")["Body"].read() == b"".join(parts)
 
 
 @pytest.mark.parametrize("size", [5, 5000, 3_000_000])

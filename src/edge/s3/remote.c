@@ -146,19 +146,26 @@ static const struct field_set own_fields = {
      FIELD_BIT(X_REQUEST_ID) | FIELD_BIT(CLIENT_CERT) | FIELD_BIT(CLIENT_CERT_CHAIN) |
      FIELD_BIT(X_CLIENT_CERT) | FIELD_BIT(X_FORWARDED_CLIENT_CERT)}};
 
-static bool is_own(const struct field *field, bool is_trailed)
+static bool is_named(struct slice name, const struct slice *names, size_t count)
 {
-    static const struct slice names[] = {
-        SLICE("x-amz-date"), SLICE("x-amz-content-sha256"), SLICE("x-amz-security-token"),
-        SLICE("x-amz-decoded-content-length"), SLICE("x-amz-trailer")};
-    if (field->id != FIELD_OTHER)
-        return field_is_hop_by_hop(field->id) || field_set_has(&own_fields, field->id);
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (slice_equal_nocase(field->name, names[i]))
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal_nocase(name, names[i]))
             return true;
     }
-    /* Without the trailer it would tell of a checksum that is not there. */
-    return is_trailed && slice_equal_nocase(field->name, SLICE("x-amz-sdk-checksum-algorithm"));
+    return false;
+}
+
+/* A body that is coded anew is told of as the client did. */
+static bool is_own(const struct field *field, bool is_coded)
+{
+    static const struct slice signing[] = {SLICE("x-amz-date"), SLICE("x-amz-content-sha256"),
+                                           SLICE("x-amz-security-token")};
+    static const struct slice coding[] = {SLICE("x-amz-decoded-content-length"),
+                                          SLICE("x-amz-trailer")};
+    if (field->id != FIELD_OTHER)
+        return field_is_hop_by_hop(field->id) || field_set_has(&own_fields, field->id);
+    return is_named(field->name, signing, COUNT_OF(signing)) ||
+           (!is_coded && is_named(field->name, coding, COUNT_OF(coding)));
 }
 
 /* Without aws-chunked; empty: none is left. */
@@ -214,9 +221,9 @@ static int map_source(struct s3_call *call, struct slice *ret_value)
     return ret_value->at == NULL ? s3_fault_memory(&call->fault) : 0;
 }
 
-static int change_field(struct s3_call *call, struct field *field)
+static int change_field(struct s3_call *call, bool is_coded, struct field *field)
 {
-    if (field->id == FIELD_CONTENT_ENCODING) {
+    if (field->id == FIELD_CONTENT_ENCODING && !is_coded) {
         field->value = other_codings(call, field->value);
         return field->value.at == NULL ? s3_fault_memory(&call->fault) : 0;
     }
@@ -225,7 +232,7 @@ static int change_field(struct s3_call *call, struct field *field)
     return 0;
 }
 
-static int gather_fields(struct s3_call *call, bool is_trailed, struct fields *ret_fields)
+static int gather_fields(struct s3_call *call, bool is_coded, struct fields *ret_fields)
 {
     const struct fields *from = &call->exchange->request.fields;
     struct fields all = {arena_alloc_array(&call->arena, from->count + 1, sizeof *from->at),
@@ -239,9 +246,9 @@ static int gather_fields(struct s3_call *call, bool is_trailed, struct fields *r
     unsigned count = 0;
     for (unsigned i = 0; i < all.count; i++) {
         struct field field = all.at[i];
-        if (is_own(&field, is_trailed))
+        if (is_own(&field, is_coded))
             continue;
-        int rc = change_field(call, &field);
+        int rc = change_field(call, is_coded, &field);
         if (rc < 0)
             return rc;
         if (field.id != FIELD_CONTENT_ENCODING || field.value.len > 0)
@@ -252,9 +259,11 @@ static int gather_fields(struct s3_call *call, bool is_trailed, struct fields *r
 }
 
 /* Nobody between can change what TLS carries; else what the client has signed of it is kept. */
-static struct slice payload_of(const struct s3_call *call)
+static struct slice payload_of(const struct s3_call *call, bool is_coded)
 {
     const struct s3_signature *signature = &call->signature;
+    if (is_coded)
+        return SLICE("STREAMING-UNSIGNED-PAYLOAD-TRAILER");
     bool is_hashed =
         signature->form != S3_SIGNED_NOT && signature->payload_kind == S3_PAYLOAD_HASHED;
     return call->remote->backend.s3.endpoint.is_secure || !is_hashed ? SLICE(S3_UNSIGNED_PAYLOAD)
@@ -265,7 +274,7 @@ static int write_request(struct s3_call *call, const struct remote_body *body,
                          struct slice *ret_head)
 {
     struct fields fields;
-    int rc = gather_fields(call, body->body.is_trailed, &fields);
+    int rc = gather_fields(call, body->is_coded, &fields);
     if (rc < 0)
         return rc;
     const struct remote_head head = {
@@ -275,7 +284,7 @@ static int write_request(struct s3_call *call, const struct remote_body *body,
         .query = &call->query,
         .fields = &fields,
         .framing = &body->source.framing,
-        .payload = payload_of(call),
+        .payload = payload_of(call, body->is_coded),
         .now_s = call->now_ms / 1000,
     };
     return remote_head_write(&head, &call->arena, ret_head) < 0 ? s3_fault_memory(&call->fault) : 0;
