@@ -24,6 +24,7 @@ static int tell_contents(const struct snapshot *snapshot, const char *file, stru
         rules += snapshot->sites[i].rules_count;
     for (unsigned i = 0; i < snapshot->groups_count; i++)
         groups += !snapshot->groups[i].is_service;
+    groups -= snapshot->remotes_count;
     int rc = buffer_format(out, "%s is right: ", file);
     if (rc == 0)
         rc = append_count(out, "", snapshot->listeners_count, "listener");

@@ -7,14 +7,17 @@ import hmac
 import http.client
 import json
 import os
+import signal
+import subprocess
 import urllib.parse
 
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import botocore.exceptions
 import pytest
 
-from harness import curl, s3, wait
+from harness import certificates, curl, s3, wait
 
 PART = 5 << 20
 
@@ -299,7 +302,8 @@ def test_bodies_in_signed_chunks_arrive_plain(far, front):
     assert there["Body"].read() == b"".join(parts) and there["ContentEncoding"] == "gzip"
     forged = body[:100] + b"?" + body[101:]
     answer, content = _request(front, "PUT", "/near/signed", forged, headers)
-    assert answer.status == 403 and b"SignatureDoesNotMatch" in content
+    assert answer.status == 403 and b"<Code>SignatureDoesNotMatch</Code>" in content
+    assert "refuses the key" not in front.edge.log()
     assert far.client.get_object(Bucket="far", Key="signed")["Body"].read() == b"".join(parts)
 
 
@@ -333,6 +337,7 @@ def test_an_endpoint_that_is_down():
             with s3.refused("ServiceUnavailable", 503):
                 front.client.put_object(Bucket="near", Key="a", Body=os.urandom(300_000))
             front.edge.wait_for_log('the bucket "near" is not at hand')
+            assert front.edge.access_log(2)[-1]["reason"] == "the target refused the connection"
             far.edge.start()
             wait.until(lambda: _is_served(front), "the endpoint to be used again")
 
@@ -363,6 +368,87 @@ def test_the_host_style(far):
         front.client.put_object(Bucket="near", Key="by host", Body=b"1")
         assert front.client.list_objects_v2(Bucket="near", Prefix="by")["Name"] == "near"
     assert far.client.get_object(Bucket="far", Key="by host")["Body"].read() == b"1"
+
+
+TLS = """\
+listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }},
+              https: {{ address: "127.0.0.1:@PORT2@", tls: {{ certificate: {0}, key: {1} }} }} }}
+workers: 1
+access_log: off
+buckets: {{ far: {{}} }}
+sites: {{ objects: {{ domains: ["127.0.0.1", localhost], s3: {{}} }} }}
+"""
+
+
+def test_an_endpoint_by_tls():
+    with contextlib.closing(certificates.Authority()) as authority:
+        chain, key = authority.make("localhost")
+        with s3.service(text=TLS.format(chain, key)) as far:
+            keys, endpoint = (far.access_key, far.secret_key), f"https://localhost:{far.edge.ports['PORT2']}"
+            believed = _bucket(endpoint, "near", "far").replace(
+                "style: path", f'style: path, ca: "{authority.certificate}"')
+            with _front(keys, believed) as front:
+                body = os.urandom(100_000)
+                front.client.put_object(Bucket="near", Key="a", Body=body)
+                assert front.client.get_object(Bucket="near", Key="a")["Body"].read() == body
+                answer, _ = _trailed(front, "b", b"hello", base64.b64encode(
+                    binascii.crc32(b"hello").to_bytes(4, "big")))
+                assert answer.status == 200
+            with _front(keys, _bucket(endpoint, "near", "far")) as front:
+                with s3.refused("ServiceUnavailable", 503):
+                    front.client.get_object(Bucket="near", Key="a")
+                front.edge.wait_for_log("certificate")
+
+
+def test_a_reload_reads_keys_anew_and_opens_the_store(far):
+    buckets = _bucket(far.url, "near", "far")
+    with _front((far.access_key, "x" * 40), buckets) as front:
+        with s3.refused("SignatureDoesNotMatch", 403):
+            front.client.put_object(Bucket="near", Key="a", Body=b"1")
+        (front.edge.folder / "secret").write_text(far.secret_key)
+        front.edge.signal(signal.SIGHUP)
+        wait.until(lambda: _can_put(front, "near"), "the new key to be used")
+        front.edge.write(FILE.format(buckets=buckets + "  disk: {}\n", sites=""))
+        front.edge.signal(signal.SIGHUP)
+        wait.until(lambda: _can_put(front, "disk"), "the store to be opened")
+        assert _can_put(front, "near")
+
+
+def _can_put(front, bucket):
+    try:
+        return front.client.put_object(Bucket=bucket, Key="a", Body=b"1")["ETag"]
+    except (front.client.exceptions.ClientError, botocore.exceptions.HTTPClientError):
+        return False
+
+
+def _run(front, folder, *command):
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("CA_BUNDLE")}
+    result = subprocess.run(list(map(str, command)), cwd=folder, text=True, capture_output=True,
+                            env={**kept, **front.environment()}, stdin=subprocess.DEVNULL,
+                            timeout=50 * wait.patience())
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+def test_aws_cli_and_rclone(front, client, tmp_path):
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    (dist / "a b+c&ü.txt").write_text("odd name")
+    (dist / "large.bin").write_bytes(os.urandom(12_000_000))
+
+    def aws(*arguments):
+        return _run(front, tmp_path, "/usr/bin/aws", "--endpoint-url", front.url, "s3", *arguments)
+    aws("sync", dist, "s3://near/cli", "--no-progress")
+    assert aws("sync", dist, "s3://near/cli", "--no-progress") == ""
+    aws("cp", "s3://near/cli/large.bin", "s3://same/large.bin", "--no-progress")
+    aws("sync", "s3://near/cli", tmp_path / "back", "--no-progress")
+    assert (tmp_path / "back/large.bin").read_bytes() == (dist / "large.bin").read_bytes()
+    aws("rm", "--recursive", "s3://near/cli")
+    remote = f":s3,provider=Other,env_auth=true,endpoint='{front.url}':near/rclone"
+    _run(front, tmp_path, "/usr/bin/rclone", "sync", dist, remote)
+    _run(front, tmp_path, "/usr/bin/rclone", "check", dist, remote, "--download")
+    _run(front, tmp_path, "/usr/bin/rclone", "purge", remote)
+    assert client.list_objects_v2(Bucket="near", Prefix="rclone/")["KeyCount"] == 0
 
 
 def _get(front, site, path, *arguments):

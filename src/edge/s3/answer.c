@@ -112,7 +112,8 @@ void s3_answer_fault(struct s3_call *call)
     error.details_count = fault_details(call, details);
     unsigned status = s3_code_status(call->fault.code);
     struct slice name = s3_code_name(call->fault.code);
-    exchange->notes.reason = name.at;
+    if (exchange->notes.reason == NULL)
+        exchange->notes.reason = name.at;
     if (status == 304 || s3_error_write(&body, &error) < 0)
         body.len = 0;
     struct writer *head = s3_begin(call, status, body.len);

@@ -61,6 +61,7 @@ struct renaming {
     struct s3_rename rename;
     const struct conf_bucket *bucket;
     bool is_content; /* of an object: nothing in it is a name */
+    bool is_own;     /* the answer is Weir's */
 };
 
 static bool rename_head(struct exchange_filter *filter, struct exchange *exchange)
@@ -68,7 +69,8 @@ static bool rename_head(struct exchange_filter *filter, struct exchange *exchang
     struct renaming *renaming = (struct renaming *)filter;
     struct slice type = head_value(&exchange->head, field_name(FIELD_CONTENT_TYPE));
     bool is_content = renaming->is_content && exchange->status < 300;
-    if (is_content || slice_search(type, SLICE("/xml")) < 0)
+    if (renaming->is_own || is_content || exchange->request.method == METHOD_HEAD ||
+        slice_search(type, SLICE("/xml")) < 0)
         return false;
     exchange_set_length(exchange, EXCHANGE_LENGTH_UNKNOWN);
     return true;
@@ -114,7 +116,7 @@ static struct slice own_location(const struct s3_call *call)
                         SLICE_ARG(writer_slice(&writer)));
 }
 
-static int add_renaming(struct s3_call *call)
+static int add_renaming(struct s3_call *call, struct renaming **ret_renaming)
 {
     struct exchange *exchange = call->exchange;
     struct renaming *renaming = arena_alloc_zero(&exchange->arena, sizeof *renaming);
@@ -132,6 +134,7 @@ static int add_renaming(struct s3_call *call)
         .location = is_complete ? own_location(call) : (struct slice){NULL, 0},
     };
     exchange_add_first_filter(exchange, &renaming->filter);
+    *ret_renaming = renaming;
     return 0;
 }
 
@@ -318,6 +321,7 @@ static int answer_failure(struct s3_call *call, const struct forward_outcome *ou
 static int send_on(struct s3_call *call, struct remote_body *body)
 {
     struct forward_outcome outcome;
+    struct renaming *renaming = NULL;
     struct forward_terms terms = {
         .rule = call->rule,
         .group = call->remote->backend.s3.group,
@@ -328,11 +332,12 @@ static int send_on(struct s3_call *call, struct remote_body *body)
     };
     int rc = write_request(call, body, &terms.head);
     if (rc == 0)
-        rc = add_renaming(call);
+        rc = add_renaming(call, &renaming);
     if (rc < 0)
         return rc;
     forward_send(call->exchange, &terms, call->exchange->held, &outcome);
-    return outcome.end == FORWARD_FAILED ? answer_failure(call, &outcome) : 0;
+    renaming->is_own = outcome.end == FORWARD_FAILED;
+    return renaming->is_own ? answer_failure(call, &outcome) : 0;
 }
 
 /* Of a text that was accepted before, what it names may be gone since. */
