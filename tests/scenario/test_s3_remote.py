@@ -17,7 +17,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
-from harness import certificates, curl, s3, wait
+from harness import certificates, curl, raw, s3, wait
 
 PART = 5 << 20
 
@@ -315,6 +315,69 @@ def test_a_body_that_was_not_signed_is_no_object(far, front, size):
     assert answer.status == 400 and b"XAmzContentSHA256Mismatch" in content
     with s3.refused("NoSuchKey"):
         far.client.get_object(Bucket="far", Key=f"forged-{size}")
+
+
+def test_a_body_that_is_cut_short_leaves_nothing(far, front, client):
+    url = urllib.parse.urlsplit(client.generate_presigned_url(
+        "put_object", Params={"Bucket": "near", "Key": "cut"}))
+    with raw.connect(front.edge.port) as connection:
+        connection.send(f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n"
+                        "Content-Length: 1000000\r\n\r\n".encode() + b"x" * 700_000)
+    with s3.refused("NoSuchKey", 404):
+        far.client.get_object(Bucket="far", Key="cut")
+    assert client.list_objects_v2(Bucket="near", Prefix="cut")["KeyCount"] == 0
+
+
+def test_connections_there_are_kept_and_dead_ones_replaced():
+    with s3.service(top="buckets: { far: {} }") as far:
+        with _front((far.access_key, far.secret_key), _bucket(far.url, "near", "far")) as front:
+            front.client.put_object(Bucket="near", Key="a", Body=b"1")
+            for _ in range(20):
+                with s3.refused("NoSuchKey", 404):
+                    front.client.get_object(Bucket="near", Key="none")
+            assert far.edge.stop() == 0
+            far.edge.start()
+            assert front.client.get_object(Bucket="near", Key="a")["Body"].read() == b"1"
+            lines = front.edge.access_log(22)
+            assert lines[0]["group"] == "bucket near" and "127.0.0.1" in lines[0]["target"]
+
+
+@pytest.fixture
+def broken(backends):
+    """An endpoint that goes wrong by the key that is asked for; a front of it."""
+    answers = {
+        "head": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+        "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1234",
+        "noise": b"no HTTP\r\n\r\n",
+        "busy": b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: 36"
+                b"\r\n\r\n<Error><Code>SlowDown</Code></Error>",
+    }
+
+    def handler(request, connection):
+        connection.send(answers[request.target.rpartition("/")[2]])
+        connection.close()
+    backend = backends.serve(handler)
+    sites = "  site: {{ domains: site.localhost, bucket: near }}\n"
+    with _front(("AKIATHERE", "secret"), _bucket(f"http://{backend.address}", "near", "far"),
+                sites) as front:
+        yield front, backend
+
+
+def test_an_endpoint_that_breaks(broken):
+    front, backend = broken
+    for key in ("head", "noise"):
+        with s3.refused("ServiceUnavailable", 503):
+            front.client.get_object(Bucket="near", Key=key)
+        assert _get(front, "site", f"/{key}").status in (502, 503)
+    with pytest.raises(Exception, match="bytes read|IncompleteRead"):
+        front.client.get_object(Bucket="near", Key="cut")["Body"].read()
+    with s3.refused("SlowDown", 503):
+        front.client.get_object(Bucket="near", Key="busy")
+    assert _get(front, "site", "/busy").status == 503
+    request = backend.requests[0]
+    assert request.get("Authorization").startswith("AWS4-HMAC-SHA256 Credential=AKIATHERE/")
+    for name in ("X-Forwarded-For", "Via", "Cookie", "Expect"):
+        assert request.get(name) is None
 
 
 def test_a_key_that_is_wrong_there(far):

@@ -99,7 +99,7 @@ void s3_answer_fault(struct s3_call *call)
     struct s3_detail details[4];
     SCOPED(buffer_finish) struct buffer body;
     buffer_init(&body, FAULT_BYTES_MAX);
-    if (exchange->state != RESPONSE_NONE)
+    if (exchange->state != RESPONSE_NONE && exchange->state != RESPONSE_HEAD)
         return;
     struct s3_error error = {
         .fault = call->fault,
