@@ -63,8 +63,14 @@ int conf_errors_add(struct conf_errors *errors, struct conf_place place, const c
     struct slice copy = arena_copy(&errors->arena, slice_of(text, kept));
     if (copy.at == NULL)
         return -ENOMEM;
-    errors->at[errors->count++] = (struct conf_error){place, copy};
+    errors->at[errors->count++] = (struct conf_error){.place = place, .text = copy};
     return 0;
+}
+
+void conf_errors_hide_line(struct conf_errors *errors)
+{
+    if (errors->count > 0)
+        errors->at[errors->count - 1].hides_line = true;
 }
 
 static bool stands_before(struct conf_place a, struct conf_place b)
@@ -187,6 +193,16 @@ static int append_head(struct buffer *out, struct slice file, const char *kind,
     return rc < 0 ? rc : buffer_append_char(out, '\n');
 }
 
+/* Whatever else is wrong in it. */
+static bool is_hidden(const struct conf_error *errors, unsigned count, unsigned line)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (errors[i].hides_line && errors[i].place.line == line)
+            return true;
+    }
+    return false;
+}
+
 static int format(const struct conf_error *errors, unsigned count, const char *kind,
                   struct slice file, struct slice text, struct buffer *ret_text)
 {
@@ -202,7 +218,8 @@ static int format(const struct conf_error *errors, unsigned count, const char *k
             line = next_line(&rest);
             at_line++;
         }
-        if (rc == 0 && at_line > 0 && at_line == error->place.line)
+        if (rc == 0 && at_line > 0 && at_line == error->place.line &&
+            !is_hidden(errors, count, at_line))
             rc = append_line(ret_text, line, error->place.column);
         if (rc < 0)
             return rc;

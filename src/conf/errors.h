@@ -12,5 +12,8 @@
 int conf_errors_add(struct conf_errors *errors, struct conf_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* What was noted last is about a line that nobody is to see. */
+void conf_errors_hide_line(struct conf_errors *errors);
+
 /* By place, the earlier found first within one; what is said twice of one place is kept once. */
 void conf_errors_sort(struct conf_errors *errors);

@@ -193,6 +193,15 @@ static bool read_word(struct reading *reading, const struct tree_node *node,
     return word != NULL || row->kind == SCHEMA_WORD;
 }
 
+/* Somebody may have written the secret itself there: nothing of it is told. */
+static void refuse_secret(struct reading *reading, const struct tree_node *node,
+                          const struct schema_row *row, const char *why)
+{
+    reading_error(reading, node->place, "\"%s\" is not %s: %s", row->name,
+                  scalar_kinds[row->kind].noun, why);
+    conf_errors_hide_line(reading->errors);
+}
+
 static void read_scalar(struct reading *reading, const struct tree_node *node,
                         const struct schema_row *row, void *field)
 {
@@ -215,7 +224,7 @@ static void read_scalar(struct reading *reading, const struct tree_node *node,
     if (row->kind == SCHEMA_NAMED || row->kind == SCHEMA_DOMAIN)
         ((struct named *)&value)->place = node->place;
     if (why != NULL && row->kind == SCHEMA_SECRET)
-        reading_error(reading, node->place, "\"%s\" is not %s: %s", row->name, kind->noun, why);
+        refuse_secret(reading, node, row, why);
     else if (why != NULL)
         reading_error(reading, node->place, "\"%.*s\" is not %s: %s", SLICE_ARG(shown(node->text)),
                       kind->noun, why);

@@ -537,6 +537,7 @@ struct conf_errors {
 struct conf_error {
     struct conf_place place;
     struct slice text; /* what is wrong and what is allowed; may end in: did you mean "x"? */
+    bool hides_line;   /* it may hold a secret: the line is never shown */
 };
 
 /*

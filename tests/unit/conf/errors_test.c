@@ -87,6 +87,21 @@ static void it_says_how_many_more_there_are(void **state)
     expect_shown(&errors, SLICE(""), "and 3 more errors\n");
 }
 
+static void a_line_with_a_secret_is_not_shown(void **state)
+{
+    (void)state;
+    SCOPED(conf_errors_finish) struct conf_errors errors;
+    conf_errors_init(&errors);
+    assert_int_equal(conf_errors_add(&errors, (struct conf_place){2, 2}, "no secret"), 0);
+    conf_errors_hide_line(&errors);
+    assert_int_equal(conf_errors_add(&errors, (struct conf_place){2, 1}, "another"), 0);
+    assert_int_equal(conf_errors_add(&errors, (struct conf_place){1, 1}, "shown"), 0);
+    expect_shown(&errors, SLICE("one\ntwo"),
+                 "weir.yaml:1:1: error: shown\n    one\n    ^\n"
+                 "weir.yaml:2:1: error: another\n"
+                 "weir.yaml:2:2: error: no secret\n");
+}
+
 static void a_full_heap_or_buffer_is_reported(void **state)
 {
     (void)state;
@@ -113,6 +128,7 @@ int main(void)
         cmocka_unit_test(nothing_reaches_the_terminal_as_a_command),
         cmocka_unit_test(long_lines_are_cut_and_lines_that_are_not_there_left_out),
         cmocka_unit_test(it_says_how_many_more_there_are),
+        cmocka_unit_test(a_line_with_a_secret_is_not_shown),
         cmocka_unit_test(a_full_heap_or_buffer_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
