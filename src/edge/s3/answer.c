@@ -178,6 +178,22 @@ int s3_answer_text(struct s3_call *call, struct slice type, struct slice text)
     return 0;
 }
 
+struct slice s3_location(const struct s3_call *call, struct arena *arena)
+{
+    const struct exchange *exchange = call->exchange;
+    struct writer writer;
+    size_t room = 3 * call->key.len + 1;
+    char *escaped = arena_alloc(arena, room);
+    if (escaped == NULL)
+        return (struct slice){NULL, 0};
+    writer_init(&writer, escaped, room);
+    s3_escape(&writer, call->key, true);
+    struct slice bucket = call->is_in_host ? SLICE("") : call->bucket_name;
+    return arena_format(arena, "%s://%.*s/%.*s%s%.*s", exchange->is_secure ? "https" : "http",
+                        SLICE_ARG(exchange->request.authority), SLICE_ARG(bucket),
+                        bucket.len > 0 ? "/" : "", SLICE_ARG(writer_slice(&writer)));
+}
+
 struct slice s3_owner_id(void)
 {
     return SLICE(OWNER_ID);

@@ -34,6 +34,10 @@ struct slice s3_time(int64_t time_ms, char room[static S3_TIME_LEN]);
 #define S3_ETAG_ROOM (VERSION_ETAG_BYTES_MAX + 2)
 struct slice s3_quoted(struct slice etag, char room[static S3_ETAG_ROOM]);
 
+/* Where the call's object is, for who asks here: escaped, for a field as for XML. A NULL start when
+ * the arena is used up. */
+struct slice s3_location(const struct s3_call *call, struct arena *arena);
+
 /* The owner of everything. */
 /* 200 with a text of that type. Returns 0. */
 int s3_answer_text(struct s3_call *call, struct slice type, struct slice text);

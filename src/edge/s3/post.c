@@ -244,22 +244,6 @@ static int commit(struct post *post)
     return rc;
 }
 
-static struct slice location(struct post *post)
-{
-    struct s3_call *call = post->call;
-    struct writer writer;
-    size_t room = 3 * call->key.len + 1;
-    char *escaped = arena_alloc(&call->arena, room);
-    if (escaped == NULL)
-        return SLICE("");
-    writer_init(&writer, escaped, room);
-    s3_escape(&writer, call->key, true);
-    return arena_format(&call->arena, "%s://%.*s/%.*s/%.*s",
-                        call->exchange->is_secure ? "https" : "http",
-                        SLICE_ARG(call->exchange->request.authority), SLICE_ARG(call->bucket_name),
-                        SLICE_ARG(writer_slice(&writer)));
-}
-
 static void write_created(struct post *post, struct writer *head)
 {
     char etag[S3_ETAG_ROOM];
@@ -276,7 +260,7 @@ static int answer_document(struct post *post)
     buffer_init(&out, S3_ANSWER_BYTES_MAX);
     xml_writer_init(&xml, &out);
     xml_open(&xml, "PostResponse");
-    xml_element(&xml, "Location", location(post));
+    xml_element(&xml, "Location", s3_location(post->call, &post->call->arena));
     xml_element(&xml, "Bucket", call->bucket_name);
     xml_element(&xml, "Key", call->key);
     xml_element(&xml, "ETag", s3_quoted(post->received.etag, etag));
@@ -287,7 +271,7 @@ static int answer_document(struct post *post)
     if (head == NULL)
         return 0;
     write_literal(head, "Content-Type: application/xml\r\n");
-    h1_write_field(head, field_name(FIELD_LOCATION), location(post));
+    h1_write_field(head, field_name(FIELD_LOCATION), s3_location(post->call, &post->call->arena));
     write_created(post, head);
     (void)exchange_send(call->exchange, buffer_slice(&out), false);
     return 0;
@@ -341,7 +325,7 @@ static int answer(struct post *post)
     struct writer *head = s3_begin(call, is_200 ? 200 : 204, is_200 ? 0 : EXCHANGE_LENGTH_UNKNOWN);
     if (head == NULL)
         return 0;
-    h1_write_field(head, field_name(FIELD_LOCATION), location(post));
+    h1_write_field(head, field_name(FIELD_LOCATION), s3_location(post->call, &post->call->arena));
     write_created(post, head);
     (void)exchange_send(call->exchange, (struct slice){0}, false);
     return 0;

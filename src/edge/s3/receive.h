@@ -18,8 +18,6 @@ struct s3_received {
     unsigned char check[S3_SUM_BYTES_MAX];
 };
 
-/* Says 100 (Continue) where a client waits for it though it sends no body. */
-
 /* The body, whole and checked. 0 or the fault. */
 int s3_receive(struct s3_call *call, unsigned default_kind, struct s3_received *ret_received);
 

@@ -99,23 +99,6 @@ static int rename_body(struct exchange_filter *filter, struct exchange *exchange
 
 static const struct exchange_filter_ops rename_ops = {.head = rename_head, .body = rename_body};
 
-/* Where the object is for who asks here. */
-static struct slice own_location(const struct s3_call *call)
-{
-    const struct exchange *exchange = call->exchange;
-    struct writer writer;
-    struct arena *arena = &call->exchange->arena;
-    size_t room = 3 * call->key.len + 1;
-    char *escaped = arena_alloc(arena, room);
-    if (escaped == NULL)
-        return (struct slice){NULL, 0};
-    writer_init(&writer, escaped, room);
-    s3_escape(&writer, call->key, true);
-    return arena_format(arena, "%s://%.*s/%.*s/%.*s", exchange->is_secure ? "https" : "http",
-                        SLICE_ARG(exchange->request.authority), SLICE_ARG(call->remote->name),
-                        SLICE_ARG(writer_slice(&writer)));
-}
-
 static int add_renaming(struct s3_call *call, struct renaming **ret_renaming)
 {
     struct exchange *exchange = call->exchange;
@@ -131,7 +114,7 @@ static int add_renaming(struct s3_call *call, struct renaming **ret_renaming)
     renaming->rename = (struct s3_rename){
         .from = call->remote->backend.s3.bucket,
         .to = call->remote->name,
-        .location = is_complete ? own_location(call) : (struct slice){NULL, 0},
+        .location = is_complete ? s3_location(call, &exchange->arena) : (struct slice){NULL, 0},
     };
     exchange_add_first_filter(exchange, &renaming->filter);
     *ret_renaming = renaming;

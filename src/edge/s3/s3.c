@@ -312,7 +312,8 @@ static int read_target(struct s3_call *call)
         return s3_fault_set(&call->fault, S3_INVALID_URI);
     path = slice_from(path, 1);
     call->bucket_name = bucket_of_host(call);
-    if (call->bucket_name.at == NULL) {
+    call->is_in_host = call->bucket_name.at != NULL;
+    if (!call->is_in_host) {
         ptrdiff_t slash = slice_find(path, '/');
         call->bucket_name = slash < 0 ? path : slice_first(path, (size_t)slash);
         path = slice_from(path, slash < 0 ? path.len : (size_t)slash + 1);
