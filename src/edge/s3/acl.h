@@ -13,8 +13,8 @@
  */
 int s3_acl_of_request(struct s3_call *call, struct slice settings, struct slice *ret_packed);
 
-/* Where no lists are kept: AccessControlListNotSupported for one that lets in others than the owner. 0
- * or the fault. */
+/* Where no lists are kept: AccessControlListNotSupported for one that lets in others than the
+ * owner. 0 or the fault. */
 int s3_acl_expect_none(struct s3_call *call);
 
 /* Do the lists of the bucket, or of the object, let the caller do this? `action` as for s3_may. */
