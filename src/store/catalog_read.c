@@ -9,8 +9,7 @@
 static int keep_version(struct buffer *room, struct version *version)
 {
     struct slice *const slices[] = {&version->key,  &version->etag,     &version->fields,
-                                    &version->tags, &version->checksum, &version->content,
-                                    &version->acl};
+                                    &version->tags, &version->checksum, &version->content};
     size_t bytes = 0;
     room->len = 0;
     for (unsigned i = 0; i < sizeof slices / sizeof slices[0]; i++)

@@ -5,22 +5,21 @@
 
 #include <errno.h>
 
-/* The second has an access control list behind the content. */
-enum { LAYOUT_PLAIN = 1, LAYOUT_LISTED = 2 };
+enum { LAYOUT = 1 };
 enum { FLAG_MARKER = 1, FLAG_NULL = 2, FLAG_HOLD = 4 };
 
-/* Numbers before the texts, and the lengths of six texts. */
-#define NUMBERS_BYTES_MAX ((size_t)1 + 5 * CODEC_NUMBER_BYTES_MAX + 6 * CODEC_NUMBER_BYTES_MAX)
+/* Numbers before the texts, and the lengths of five texts. */
+#define NUMBERS_BYTES_MAX ((size_t)1 + 5 * CODEC_NUMBER_BYTES_MAX + 5 * CODEC_NUMBER_BYTES_MAX)
 
 size_t version_bytes(const struct version *version)
 {
     return NUMBERS_BYTES_MAX + version->etag.len + version->fields.len + version->tags.len +
-           version->checksum.len + version->content.len + version->acl.len;
+           version->checksum.len + version->content.len;
 }
 
 void version_write(struct writer *writer, const struct version *version)
 {
-    codec_put(writer, version->acl.len > 0 ? LAYOUT_LISTED : LAYOUT_PLAIN);
+    codec_put(writer, LAYOUT);
     codec_put(writer, (version->is_marker ? FLAG_MARKER : 0u) |
                           (version->is_null ? FLAG_NULL : 0u) |
                           (version->has_hold ? FLAG_HOLD : 0u));
@@ -33,8 +32,6 @@ void version_write(struct writer *writer, const struct version *version)
     codec_put_bytes(writer, version->tags);
     codec_put_bytes(writer, version->checksum);
     codec_put_bytes(writer, version->content);
-    if (version->acl.len > 0)
-        codec_put_bytes(writer, version->acl);
 }
 
 int version_read(struct slice bytes, struct version *ret_version)
@@ -53,10 +50,7 @@ int version_read(struct slice bytes, struct version *ret_version)
     version.tags = codec_take_bytes(&codec);
     version.checksum = codec_take_bytes(&codec);
     version.content = codec_take_bytes(&codec);
-    if (layout == LAYOUT_LISTED)
-        version.acl = codec_take_bytes(&codec);
-    if (codec.failed || codec.rest.len > 0 || layout < LAYOUT_PLAIN || layout > LAYOUT_LISTED ||
-        lock > VERSION_COMPLIANCE)
+    if (codec.failed || codec.rest.len > 0 || layout != LAYOUT || lock > VERSION_COMPLIANCE)
         return -EBADMSG;
     version.lock = (enum version_lock)lock;
     *ret_version = version;

@@ -1,6 +1,6 @@
 /*
  * A version of an object: what the index keeps of it and what its record in the log says. The store
- * knows nothing of HTTP: `fields`, `tags`, `checksum` and `acl` are whatever the layer above wrote.
+ * knows nothing of HTTP: `fields`, `tags` and `checksum` are whatever the layer above wrote.
  *
  * Slices are borrowed: from the bytes it was read from, or from who made it.
  */
@@ -15,7 +15,6 @@
 #define VERSION_FIELDS_BYTES_MAX 16384
 #define VERSION_TAGS_BYTES_MAX   8192
 #define VERSION_ETAG_BYTES_MAX   64
-#define VERSION_ACL_BYTES_MAX    8192
 
 /* What keeps a version from being deleted (S3 Object Lock). */
 enum version_lock { VERSION_UNLOCKED, VERSION_GOVERNANCE, VERSION_COMPLIANCE };
@@ -36,7 +35,6 @@ struct version {
     struct slice tags;
     struct slice checksum;
     struct slice content; /* segments (store/content.h) */
-    struct slice acl;     /* who else may do what; mostly empty */
 };
 
 /* What version_write needs at most for this one. */

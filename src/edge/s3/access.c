@@ -1,11 +1,10 @@
 /*
  * Who may do what: a key by its own rights, everybody where the file says that a bucket is public,
- * what lists grant, and what the bucket's policy adds or takes away. A denial of the policy wins
- * over all, but for keys that may write to all buckets: they can always change the policy itself.
+ * and what the bucket's policy adds or takes away. A denial of the policy wins over all, but for
+ * keys that may write to all buckets: they can always change the policy itself.
  */
 #include "wire/s3/access.h"
 #include "base/cleanup.h"
-#include "edge/s3/acl.h"
 #include "edge/s3/amend.h"
 #include "edge/s3/call.h"
 #include "edge/s3/settings.h"
@@ -143,15 +142,12 @@ int s3_may(struct s3_call *call, struct slice action, const struct store_bucket 
 {
     struct slice policy =
         bucket == NULL ? (struct slice){NULL, 0} : settings_get(bucket->settings, SETTING_POLICY);
-    bool may = has_right(call, bucket, action, writes), is_denied = false;
+    bool may = has_right(call, bucket, action, writes);
     if (policy.at != NULL && !(may && call->by != NULL && call->by->is_for_all &&
                                call->by->rights == S3_RIGHTS_WRITE && is_about_policy(action))) {
         enum s3_policy_decision decision = decide(call, policy, bucket, action, key);
-        is_denied = decision == S3_POLICY_DENY;
         may = decision == S3_POLICY_ALLOW || (may && decision == S3_POLICY_NONE);
     }
-    if (!may && !is_denied && bucket != NULL)
-        may = s3_acl_allows(call, bucket, action, key);
     call->fault.code = S3_NO_FAULT;
     return may ? 0 : s3_fault_set(&call->fault, S3_ACCESS_DENIED);
 }

@@ -168,16 +168,6 @@ struct slice s3_quoted(struct slice etag, char room[static S3_ETAG_ROOM])
     return writer_slice(&writer);
 }
 
-int s3_answer_text(struct s3_call *call, struct slice type, struct slice text)
-{
-    struct writer *head = s3_begin(call, 200, text.len);
-    if (head == NULL)
-        return 0;
-    h1_write_field(head, field_name(FIELD_CONTENT_TYPE), type);
-    (void)exchange_send(call->exchange, text, false);
-    return 0;
-}
-
 struct slice s3_location(const struct s3_call *call, struct arena *arena)
 {
     const struct exchange *exchange = call->exchange;

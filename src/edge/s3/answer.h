@@ -39,9 +39,6 @@ struct slice s3_quoted(struct slice etag, char room[static S3_ETAG_ROOM]);
 struct slice s3_location(const struct s3_call *call, struct arena *arena);
 
 /* The owner of everything. */
-/* 200 with a text of that type. Returns 0. */
-int s3_answer_text(struct s3_call *call, struct slice type, struct slice text);
-
 struct slice s3_owner_id(void);
 struct slice s3_owner_name(void);
 void s3_put_owner(struct xml_writer *xml, const char *element);

@@ -1,12 +1,10 @@
 /* Buckets: made, removed, listed, and what they are set to that is no document. */
 #include "base/cleanup.h"
-#include "edge/s3/acl.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/settings.h"
 #include "edge/view.h"
-#include "wire/s3/access.h"
 #include "wire/s3/fields.h"
 #include "wire/s3/names.h"
 
@@ -128,103 +126,61 @@ int s3_list_buckets(struct s3_call *call)
     return s3_answer_xml(call, 200, &listing.xml, &out);
 }
 
-/* What a bucket that is made begins with. */
-struct creation {
-    struct setting_value values[7];
-    unsigned count;
-    struct buffer tagging;
-    struct buffer ownership;
-};
-
-static void begin_with(struct creation *creation, enum setting which, struct slice value)
-{
-    if (value.at != NULL)
-        creation->values[creation->count++] = (struct setting_value){which, value};
-}
-
-/* CreateBucketConfiguration: the region is checked, tags are kept, the rest is S3's own. */
-static int read_configuration(struct s3_call *call, struct creation *creation)
+/* CreateBucketConfiguration: the region is checked, the rest is S3's own. */
+static int read_configuration(struct s3_call *call)
 {
     SCOPED(buffer_finish) struct buffer body;
     SCOPED(arena_finish) struct arena arena;
-    struct s3_create_bucket create;
+    const struct xml_element *root = NULL;
     buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
     arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
     int rc = s3_body_read(call, S3_CONFIGURATION_BYTES_MAX, &body);
-    if (rc == 0)
-        rc = s3_create_bucket_parse(buffer_slice(&body), &arena, &call->fault, &create);
+    if (rc < 0 || body.len == 0)
+        return rc;
+    rc = s3_configuration_read(buffer_slice(&body), SLICE("CreateBucketConfiguration"), &arena,
+                               &call->fault, &root);
     if (rc < 0)
         return rc;
-    if (create.location.len > 0 && !slice_equal(create.location, call->conf->region) &&
-        !slice_equal(create.location, SLICE("EU")))
+    struct slice location = xml_child_text(root, SLICE("LocationConstraint"));
+    if (location.len > 0 && !slice_equal(location, call->conf->region) &&
+        !slice_equal(location, SLICE("EU")))
         return s3_fault_set(&call->fault, S3_INVALID_LOCATION_CONSTRAINT);
-    if (create.tags.count == 0)
-        return 0;
-    if (s3_tagging_write(&creation->tagging, &create.tags) < 0)
-        return s3_fault_memory(&call->fault);
-    begin_with(creation, SETTING_TAGGING, buffer_slice(&creation->tagging));
     return 0;
 }
 
-static int read_ownership(struct s3_call *call, struct creation *creation)
+static int make_settings(struct s3_call *call, struct buffer *settings)
 {
-    enum s3_ownership ownership;
-    struct slice word = s3_field(call, SLICE("x-amz-object-ownership"));
-    struct slice acl = s3_field(call, SLICE("x-amz-acl"));
-    if (word.at == NULL)
-        return 0;
-    if (s3_ownership_parse_word(word, &ownership) < 0)
-        return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
-                            "Invalid x-amz-object-ownership header: %.*s", SLICE_ARG(word));
-    if (ownership == S3_BUCKET_OWNER_ENFORCED && acl.at != NULL &&
-        !slice_equal(acl, SLICE("private")))
-        return s3_fault_set(&call->fault, S3_INVALID_ACL_WITH_OWNERSHIP);
-    if (s3_ownership_write(&creation->ownership, ownership) < 0)
-        return s3_fault_memory(&call->fault);
-    begin_with(creation, SETTING_OWNERSHIP, buffer_slice(&creation->ownership));
-    return 0;
-}
-
-static int read_creation(struct s3_call *call, struct creation *creation, struct buffer *settings)
-{
-    struct slice acl = {NULL, 0};
+    SCOPED(buffer_finish) struct buffer first;
+    SCOPED(buffer_finish) struct buffer second;
     bool is_locked = slice_equal_nocase(s3_field(call, SLICE("x-amz-bucket-object-lock-enabled")),
                                         SLICE("true"));
-    int rc = read_configuration(call, creation);
+    buffer_init(&first, SETTINGS_BYTES_MAX);
+    buffer_init(&second, SETTINGS_BYTES_MAX);
+    int rc = settings_with((struct slice){0}, SETTING_OWNER,
+                           call->by == NULL ? SLICE("") : call->by->name, &first);
+    if (!is_locked || rc < 0)
+        return rc < 0 ? rc : buffer_append(settings, buffer_slice(&first));
+    rc = settings_with(buffer_slice(&first), SETTING_VERSIONING, SLICE("Enabled"), &second);
     if (rc == 0)
-        rc = read_ownership(call, creation);
-    if (rc == 0)
-        rc = s3_acl_of_request(call, buffer_slice(&creation->ownership), &acl);
-    if (rc < 0)
-        return rc;
-    begin_with(creation, SETTING_OWNER, call->by == NULL ? SLICE("") : call->by->name);
-    if (acl.len > 0)
-        begin_with(creation, SETTING_ACL, acl);
-    if (is_locked) {
-        begin_with(creation, SETTING_VERSIONING, SLICE("Enabled"));
-        begin_with(creation, SETTING_OBJECT_LOCK, SLICE("Enabled"));
-    }
-    return settings_with_all((struct slice){0}, creation->values, creation->count, settings) < 0
-               ? s3_fault_memory(&call->fault)
-               : 0;
+        rc = settings_with(buffer_slice(&second), SETTING_OBJECT_LOCK, SLICE("Enabled"), settings);
+    return rc;
 }
 
 int s3_create_bucket(struct s3_call *call)
 {
     SCOPED(buffer_finish) struct buffer settings;
-    struct creation creation = {.count = 0};
     buffer_init(&settings, SETTINGS_BYTES_MAX);
-    buffer_init(&creation.tagging, S3_CONFIGURATION_BYTES_MAX);
-    buffer_init(&creation.ownership, S3_CONFIGURATION_BYTES_MAX);
     if (!s3_bucket_name_is_valid(call->bucket_name))
         return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
-    int rc = read_creation(call, &creation, &settings);
-    buffer_finish(&creation.tagging);
-    buffer_finish(&creation.ownership);
+    int rc = read_configuration(call);
+    if (rc == 0)
+        rc = s3_check_canned_acl(call);
     if (rc == 0 && call->bucket != NULL)
         rc = s3_fault_set(&call->fault, S3_BUCKET_ALREADY_OWNED_BY_YOU);
     if (rc < 0)
         return rc;
+    if (make_settings(call, &settings) < 0)
+        return s3_fault_memory(&call->fault);
     struct store_change change = {.kind = RECORD_BUCKET,
                                   .bucket = {.name = call->bucket_name,
                                              .settings = buffer_slice(&settings),

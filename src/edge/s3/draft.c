@@ -1,7 +1,6 @@
 #include "edge/s3/draft.h"
 
 #include "base/cleanup.h"
-#include "edge/s3/acl.h"
 #include "edge/s3/operations.h"
 #include "wire/http/chars.h"
 #include "wire/http/range.h"
@@ -150,7 +149,7 @@ int s3_draft_read(struct s3_call *call, struct s3_draft *ret_draft)
     };
     int rc = check_encryption(call);
     if (rc == 0)
-        rc = s3_acl_of_request(call, call->bucket->settings, &ret_draft->version.acl);
+        rc = s3_check_canned_acl(call);
     if (rc == 0)
         rc = write_fields(call, &writer);
     if (rc == 0 && writer.overflown)

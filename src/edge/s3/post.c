@@ -54,8 +54,6 @@ static int keep_field(struct post *post, const struct s3_form_part *part)
         lower[i] = ascii_lower(part->name.at[i]);
     struct slice name = slice_of(lower, part->name.len);
     post->fields[post->count] = (struct s3_post_field){name, value};
-    if (slice_equal_nocase(name, SLICE("acl")))
-        name = SLICE("x-amz-acl");
     post->as_header[post->count++] = (struct field){name, value, field_id_of(name)};
     return 0;
 }

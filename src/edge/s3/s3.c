@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 #include "edge/objects.h"
-#include "edge/s3/acl.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/cors.h"
 #include "edge/s3/operations.h"
@@ -491,7 +490,7 @@ static int run_on_remote(struct s3_call *call, const struct operation *operation
         return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
                             "The bucket lies at another endpoint: forms, policies and access "
                             "control lists are for buckets on Weir's own disk");
-    int rc = operation->writes ? s3_acl_expect_none(call) : 0;
+    int rc = operation->writes ? s3_check_canned_acl(call) : 0;
     return rc < 0 ? rc : s3_remote_run(call);
 }
 
