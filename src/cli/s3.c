@@ -15,6 +15,7 @@
 #include "conf/value.h"
 #include "os/self.h"
 #include "wire/http/date.h"
+#include "wire/s3/acl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 struct request {
     struct place place;
     struct option_list buckets;
+    const char *owner;
     bool only_reads;
     bool as_json;
 };
@@ -67,6 +69,7 @@ static void print_new_json(const struct s3_key *key, const char *url, struct sli
     json_writer_init(&json, &writer);
     json_open_object(&json, NULL);
     s3_key_put(&json, key);
+    json_put_text(&json, "owner_id", key->owner_id);
     if (url != NULL) {
         json_put_text(&json, "endpoint", slice_of_cstr(url));
         json_put_text(&json, "region", region);
@@ -210,6 +213,17 @@ static int take_buckets(const struct request *request, const struct snapshot *sn
     return 0;
 }
 
+static int take_owner(const struct request *request, char id[static S3_OWNER_ID_BYTES],
+                      struct s3_key *key)
+{
+    key->owner = request->owner == NULL ? SLICE(S3_OWNER_NAME) : slice_of_cstr(request->owner);
+    key->owner_id = SLICE(S3_OWNER_ID);
+    if (slice_equal(key->owner, SLICE(S3_OWNER_NAME)))
+        return 0;
+    key->owner_id = slice_of(id, S3_OWNER_ID_BYTES);
+    return s3_owner_id_make(key->owner, id);
+}
+
 static int write_new(const struct place *place, const struct s3_key *key)
 {
     struct s3_key_file file;
@@ -243,12 +257,13 @@ static int add_with(const struct request *request, const char *name,
                     const struct snapshot *snapshot)
 {
     char access_key[S3_ACCESS_KEY_LEN + 1], secret_key[S3_SECRET_KEY_LEN + 1];
-    char url[S3_ENDPOINT_BYTES];
+    char url[S3_ENDPOINT_BYTES], owner_id[S3_OWNER_ID_BYTES];
     struct slice buckets[OPTION_LIST_MAX], region = {0};
     struct s3_key key = {.name = slice_of_cstr(name),
                          .rights = request->only_reads ? S3_RIGHTS_READ : S3_RIGHTS_WRITE,
                          .created_s = self_wall_s()};
-    if (take_buckets(request, snapshot, buckets, &key) < 0)
+    if (take_buckets(request, snapshot, buckets, &key) < 0 ||
+        take_owner(request, owner_id, &key) < 0)
         return 1;
     s3_key_make(access_key, secret_key);
     key.access_key = slice_of_cstr(access_key);
@@ -345,8 +360,12 @@ static int check_words(const struct request *request, enum verb verb, unsigned c
         return refuse_usage("`key list` takes no name");
     if (verb != VERB_LIST && count < 3)
         return refuse_usage("which key? Its name is missing");
-    if (verb != VERB_ADD && (request->buckets.count > 0 || request->only_reads))
-        return refuse_usage("--bucket and --read are for `key add`");
+    if (verb != VERB_ADD &&
+        (request->buckets.count > 0 || request->only_reads || request->owner != NULL))
+        return refuse_usage("--bucket, --owner and --read are for `key add`");
+    if (request->owner != NULL && !value_is_name(slice_of_cstr(request->owner), true))
+        return refuse_usage(
+            "an owner is named as a key is: letters, digits, \"-\", \"_\" and \".\"");
     if (verb == VERB_RM && request->as_json)
         return refuse_usage("`key rm` prints nothing, and takes no --json");
     if (verb == VERB_ADD && !value_is_name(slice_of_cstr(words[2]), true))
@@ -363,6 +382,10 @@ int cli_s3(int argc, const char **argv)
         {'b', "bucket", OPTION_LIST, "BUCKET",
          "with `add`: only for this bucket; again for more, without it for all",
          .list = &request.buckets},
+        {'o', "owner", OPTION_TEXT, "NAME",
+         "with `add`: what it makes belongs to him; it reaches his buckets alone, and what others "
+         "share",
+         .text = &request.owner},
         {'r', "read", OPTION_FLAG, NULL, "with `add`: it may read, and change nothing",
          .flag = &request.only_reads},
         {'j', "json", OPTION_FLAG, NULL, "print JSON", .flag = &request.as_json},

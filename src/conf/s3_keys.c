@@ -11,6 +11,7 @@
 #include "conf/value.h"
 #include "os/random.h"
 #include "wire/json/json.h"
+#include "wire/s3/acl.h"
 
 #include <errno.h>
 
@@ -109,8 +110,8 @@ static int read_pair(struct parsing *parsing, const struct json *object, struct 
 
 static int read_rest(struct parsing *parsing, const struct json *object, struct s3_key *key)
 {
-    static const char *const known[] = {"name",    "access_key", "secret_key",
-                                        "buckets", "rights",     "created"};
+    static const char *const known[] = {"name",   "access_key", "secret_key", "buckets",
+                                        "rights", "created",    "owner"};
     struct slice rights = json_get_text(object, SLICE("rights"));
     key->created_s = json_get_integer(object, SLICE("created"), -1);
     key->rights = slice_equal(rights, SLICE("write")) ? S3_RIGHTS_WRITE : S3_RIGHTS_READ;
@@ -125,6 +126,23 @@ static int read_rest(struct parsing *parsing, const struct json *object, struct 
             return refuse(parsing, key, "has a member that is not known to this version of Weir");
     }
     return 0;
+}
+
+static int read_owner(struct parsing *parsing, const struct json *object, struct s3_key *key)
+{
+    char id[S3_OWNER_ID_BYTES];
+    const struct json *owner = json_get(object, SLICE("owner"));
+    key->owner = SLICE(S3_OWNER_NAME);
+    key->owner_id = SLICE(S3_OWNER_ID);
+    if (owner == NULL)
+        return 0;
+    if (owner->kind != JSON_STRING || !value_is_name(owner->text, true) ||
+        slice_equal(owner->text, key->owner))
+        return refuse(parsing, key, "has an \"owner\" that is no name, or Weir's own");
+    if (s3_owner_id_make(owner->text, id) < 0)
+        return -ENOMEM;
+    int rc = keep(parsing, owner->text, &key->owner);
+    return rc < 0 ? rc : keep(parsing, slice_of(id, sizeof id), &key->owner_id);
 }
 
 static int read_key(struct parsing *parsing, const struct json *object, struct s3_key *key)
@@ -142,6 +160,8 @@ static int read_key(struct parsing *parsing, const struct json *object, struct s
         rc = read_pair(parsing, object, key);
     if (rc == 0)
         rc = read_buckets(parsing, json_get(object, SLICE("buckets")), key);
+    if (rc == 0)
+        rc = read_owner(parsing, object, key);
     return rc < 0 ? rc : read_rest(parsing, object, key);
 }
 
@@ -230,6 +250,8 @@ void s3_key_put(struct json_writer *json, const struct s3_key *key)
     }
     json_put_text(json, "rights", key->rights == S3_RIGHTS_WRITE ? SLICE("write") : SLICE("read"));
     json_put_u64(json, "created", (uint64_t)key->created_s);
+    if (key->owner.len > 0 && !slice_equal(key->owner, SLICE(S3_OWNER_NAME)))
+        json_put_text(json, "owner", key->owner);
 }
 
 static void write_key(struct json_writer *json, const struct s3_key *key)

@@ -6,6 +6,8 @@
  *     {"keys": [{"name": "ci", "access_key": "WEIR…", "secret_key": "…", "buckets": ["media"],
  *                "rights": "write", "created": 1764187200}]}
  *
+ * "owner", where there is one, is for whom the key works: what it makes is his, and its rights are
+ * for his buckets alone. Without it that is Weir's own owner, as all buckets of the file are.
  * "buckets" is "all" or a list of names, "rights" is "read" or "write", which is both; "created" is
  * in seconds since 1970.
  */
@@ -35,6 +37,8 @@ struct s3_key {
     struct slice name; /* unique, as a site's name is written */
     struct slice access_key;
     struct slice secret_key;
+    struct slice owner;    /* his name; S3_OWNER_NAME without one */
+    struct slice owner_id; /* as lists show it; S3_OWNER_ID */
     struct slice *buckets; /* of names */
     unsigned buckets_count;
     bool is_for_all; /* buckets, those to come too; the list is empty then */

@@ -8,8 +8,8 @@
 struct object *object_create(const struct version *version)
 {
     struct version copy = *version;
-    struct slice *const slices[] = {&copy.key,  &copy.etag,     &copy.fields,
-                                    &copy.tags, &copy.checksum, &copy.content};
+    struct slice *const slices[] = {&copy.key,      &copy.etag,    &copy.fields, &copy.tags,
+                                    &copy.checksum, &copy.content, &copy.access};
     size_t bytes = sizeof(struct object);
     for (unsigned i = 0; i < sizeof slices / sizeof slices[0]; i++)
         bytes += slices[i]->len;

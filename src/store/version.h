@@ -1,6 +1,7 @@
 /*
  * A version of an object: what the index keeps of it and what its record in the log says. The store
- * knows nothing of HTTP: `fields`, `tags` and `checksum` are whatever the layer above wrote.
+ * knows nothing of HTTP: `fields`, `tags`, `checksum` and `access` are whatever the layer above
+ * wrote.
  *
  * Slices are borrowed: from the bytes it was read from, or from who made it.
  */
@@ -14,6 +15,7 @@
 #define VERSION_KEY_BYTES_MAX    1024
 #define VERSION_FIELDS_BYTES_MAX 16384
 #define VERSION_TAGS_BYTES_MAX   8192
+#define VERSION_ACCESS_BYTES_MAX 8192
 #define VERSION_ETAG_BYTES_MAX   64
 
 /* What keeps a version from being deleted (S3 Object Lock). */
@@ -35,6 +37,7 @@ struct version {
     struct slice tags;
     struct slice checksum;
     struct slice content; /* segments (store/content.h) */
+    struct slice access;  /* who owns it and who may do what, where that is said */
 };
 
 /* What version_write needs at most for this one. */

@@ -1,5 +1,6 @@
 """`weir s3 key`: keys of the S3 API are made, shown and removed, and what runs knows of it at once."""
 import concurrent.futures
+import hashlib
 import json
 import os
 import pty
@@ -74,6 +75,15 @@ def test_a_key_has_the_rights_that_were_asked_for(weir, place):
                      re.MULTILINE), listed
     [shown] = json.loads(_key(weir, place, "list", "--json").stdout)["keys"]
     assert shown == {name: kept[name] for name in kept if name != "secret_key"}
+
+
+def test_a_key_may_be_somebody_elses(weir, place):
+    made = json.loads(_key(weir, place, "add", "guest", "--owner", "olga", "--json").stdout)
+    assert (made["owner"], made["owner_id"]) == ("olga", hashlib.sha256(b"olga").hexdigest())
+    own = json.loads(_key(weir, place, "add", "ci", "--owner", "weir", "--json").stdout)
+    assert "owner" not in own and len(own["owner_id"]) == 64
+    [guest, _] = json.loads(_key(weir, place, "list", "--json").stdout)["keys"]
+    assert guest["owner"] == "olga"
 
 
 def test_a_terminal_gets_what_a_client_needs(weir, place):
@@ -152,6 +162,8 @@ def test_a_file_without_s3_is_pointed_out(weir, place):
     (("key", "list", "x"), "takes no name"),
     (("key", "list", "--read"), "are for `key add`"),
     (("key", "rm", "x", "--bucket", "media"), "are for `key add`"),
+    (("key", "list", "--owner", "x"), "are for `key add`"),
+    (("key", "add", "x", "--owner", "a b"), "an owner is named as a key is"),
     (("key", "rm", "x", "--json"), "takes no --json"),
 ])
 def test_wrong_usage_is_told(weir, place, arguments, why):

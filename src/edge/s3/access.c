@@ -1,12 +1,15 @@
 /*
- * Who may do what: a key by its own rights, everybody where the file says that a bucket is public,
- * and what the bucket's policy adds or takes away. A denial of the policy wins over all, but for
- * keys that may write to all buckets: they can always change the policy itself.
+ * Who may do what: a key by its own rights in the buckets of its owner, everybody where the file
+ * says that a bucket is public, whoever the access control list of the bucket or of the object
+ * grants it to, and what the bucket's policy adds or takes away. A denial of the policy wins over
+ * all, but for keys of the bucket's owner that may write to all buckets: they can always change the
+ * policy itself.
  */
 #include "wire/s3/access.h"
 #include "base/cleanup.h"
 #include "edge/s3/amend.h"
 #include "edge/s3/call.h"
+#include "edge/s3/owners.h"
 #include "edge/s3/settings.h"
 #include "wire/s3/policy.h"
 #include "wire/s3/tagging.h"
@@ -66,7 +69,7 @@ static int find_tags(struct s3_call *call, const struct store_bucket *bucket, st
     struct object *object = NULL;
     enum version_which which;
     uint64_t sequence;
-    int rc = s3_version_named(call, s3_param(call, SLICE("versionId")), &which, &sequence);
+    int rc = s3_version_named(call, call->version_asked, &which, &sequence);
     if (rc == 0)
         rc = store_find(call->store, bucket->id, key, which, sequence, &object);
     if (rc < 0)
@@ -123,18 +126,99 @@ static bool is_about_policy(struct slice action)
            slice_equal(action, SLICE("s3:DeleteBucketPolicy"));
 }
 
-static bool has_right(const struct s3_call *call, const struct store_bucket *bucket,
-                      struct slice action, bool writes)
+/* What a list may grant; the rest is for policies and the owner. */
+static const struct granted {
+    struct slice action;
+    enum s3_permission permission;
+    bool is_of_object; /* by the object's list, not by the bucket's */
+} granted[] = {
+    {SLICE("s3:ListBucket"), S3_READ, false},
+    {SLICE("s3:ListBucketVersions"), S3_READ, false},
+    {SLICE("s3:ListBucketMultipartUploads"), S3_READ, false},
+    {SLICE("s3:GetBucketAcl"), S3_READ_ACP, false},
+    {SLICE("s3:PutBucketAcl"), S3_WRITE_ACP, false},
+    {SLICE("s3:PutObject"), S3_WRITE, false},
+    {SLICE("s3:DeleteObject"), S3_WRITE, false},
+    {SLICE("s3:AbortMultipartUpload"), S3_WRITE, false},
+    {SLICE("s3:ListMultipartUploadParts"), S3_WRITE, false},
+    {SLICE("s3:GetObject"), S3_READ, true},
+    {SLICE("s3:GetObjectAcl"), S3_READ_ACP, true},
+    {SLICE("s3:PutObjectAcl"), S3_WRITE_ACP, true},
+};
+
+static bool allows(const struct store_bucket *bucket, const struct version *version,
+                   struct slice id, enum s3_permission permission)
 {
-    if (call->by != NULL)
-        return s3_key_may(call->by, bucket == NULL ? call->bucket_name : bucket->name, writes);
-    bool is_public =
-        call->remote != NULL
-            ? call->remote->is_public
-            : bucket != NULL && settings_get(bucket->settings, SETTING_PUBLIC).at != NULL;
-    return is_public && !writes &&
-           (slice_equal(action, SLICE("s3:GetObject")) ||
-            slice_equal(action, SLICE("s3:GetObjectVersion")));
+    struct s3_acl acl;
+    struct s3_public_access access;
+    s3_acl_of(bucket, version, &acl);
+    s3_public_access_of(bucket, &access);
+    bool is_own = version != NULL && (permission & (S3_READ_ACP | S3_WRITE_ACP)) != 0 &&
+                  slice_equal(acl.owner_id, id);
+    return is_own || s3_acl_allows(&acl, id, permission, !access.ignores_acls);
+}
+
+/* That an object is not there may be known to those who may list the bucket. */
+static bool object_allows(struct s3_call *call, const struct store_bucket *bucket, struct slice key,
+                          struct slice id, enum s3_permission permission)
+{
+    struct object *object = NULL;
+    enum version_which which;
+    uint64_t sequence;
+    int rc = s3_version_named(call, call->version_asked, &which, &sequence);
+    if (rc == 0)
+        rc = store_find(call->store, bucket->id, key, which, sequence, &object);
+    if (rc < 0 || object->version.is_marker) {
+        object_unref(object);
+        return allows(bucket, NULL, id, S3_READ);
+    }
+    bool may = allows(bucket, &object->version, id, permission);
+    object_unref(object);
+    return may;
+}
+
+static bool is_granted(struct s3_call *call, const struct store_bucket *bucket, struct slice key,
+                       struct slice action, struct slice id)
+{
+    const struct granted *row = NULL;
+    for (size_t i = 0; i < COUNT_OF(granted); i++) {
+        if (slice_equal(granted[i].action, action))
+            row = &granted[i];
+    }
+    if (row == NULL)
+        return false;
+    return row->is_of_object ? object_allows(call, bucket, key, id, row->permission)
+                             : allows(bucket, NULL, id, row->permission);
+}
+
+/* One at another endpoint is the file's, hence Weir's own. */
+static bool may_at_remote(const struct s3_call *call, struct slice action, bool is_able,
+                          bool writes)
+{
+    return (is_able && slice_equal(call->by->owner_id, SLICE(S3_OWNER_ID))) ||
+           (call->remote->is_public && !writes && slice_equal(action, SLICE("s3:GetObject")));
+}
+
+static bool has_right(struct s3_call *call, const struct store_bucket *bucket, struct slice action,
+                      struct slice key, bool writes)
+{
+    struct slice name = bucket == NULL ? call->bucket_name : bucket->name;
+    bool is_able = call->by != NULL && s3_key_may(call->by, name, writes);
+    if (call->remote != NULL)
+        return may_at_remote(call, action, is_able, writes);
+    if (bucket == NULL || (is_able && s3_is_bucket_owner(call, bucket)))
+        return is_able;
+    if (call->by == NULL && !writes && settings_get(bucket->settings, SETTING_PUBLIC).at != NULL &&
+        slice_equal(action, SLICE("s3:GetObject")))
+        return true;
+    return is_granted(call, bucket, key, action,
+                      is_able ? call->by->owner_id : (struct slice){NULL, 0});
+}
+
+static bool is_master(const struct s3_call *call, const struct store_bucket *bucket)
+{
+    return s3_is_bucket_owner(call, bucket) && call->by->is_for_all &&
+           call->by->rights == S3_RIGHTS_WRITE;
 }
 
 int s3_may(struct s3_call *call, struct slice action, const struct store_bucket *bucket,
@@ -142,9 +226,8 @@ int s3_may(struct s3_call *call, struct slice action, const struct store_bucket 
 {
     struct slice policy =
         bucket == NULL ? (struct slice){NULL, 0} : settings_get(bucket->settings, SETTING_POLICY);
-    bool may = has_right(call, bucket, action, writes);
-    if (policy.at != NULL && !(may && call->by != NULL && call->by->is_for_all &&
-                               call->by->rights == S3_RIGHTS_WRITE && is_about_policy(action))) {
+    bool may = has_right(call, bucket, action, key, writes);
+    if (policy.at != NULL && !(may && is_about_policy(action) && is_master(call, bucket))) {
         enum s3_policy_decision decision = decide(call, policy, bucket, action, key);
         may = decision == S3_POLICY_ALLOW || (may && decision == S3_POLICY_NONE);
     }

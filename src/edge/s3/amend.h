@@ -9,6 +9,7 @@ struct amendment {
      * nothing else changes. */
     int (*apply)(struct amendment *amendment, struct version *version);
     struct slice tags;
+    struct slice access;
     enum version_lock lock;
     int64_t retain_until_ms;
     bool has_hold;

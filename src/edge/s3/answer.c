@@ -6,10 +6,6 @@
 
 #define FAULT_BYTES_MAX ((size_t)1 << 20)
 
-/* There are no accounts: whoever has a key works for the one owner. */
-#define OWNER_ID   "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
-#define OWNER_NAME "weir"
-
 struct writer *s3_begin(struct s3_call *call, unsigned status, uint64_t length)
 {
     struct writer *head = exchange_begin(call->exchange, status, (struct slice){0}, length);
@@ -182,24 +178,6 @@ struct slice s3_location(const struct s3_call *call, struct arena *arena)
     return arena_format(arena, "%s://%.*s/%.*s%s%.*s", exchange->is_secure ? "https" : "http",
                         SLICE_ARG(exchange->request.authority), SLICE_ARG(bucket),
                         bucket.len > 0 ? "/" : "", SLICE_ARG(writer_slice(&writer)));
-}
-
-struct slice s3_owner_id(void)
-{
-    return SLICE(OWNER_ID);
-}
-
-struct slice s3_owner_name(void)
-{
-    return SLICE(OWNER_NAME);
-}
-
-void s3_put_owner(struct xml_writer *xml, const char *element)
-{
-    xml_open(xml, element);
-    xml_element(xml, "ID", SLICE(OWNER_ID));
-    xml_element(xml, "DisplayName", SLICE(OWNER_NAME));
-    xml_close(xml);
 }
 
 void s3_put_text(struct s3_call *call, struct xml_writer *xml, const char *element,

@@ -38,11 +38,6 @@ struct slice s3_quoted(struct slice etag, char room[static S3_ETAG_ROOM]);
  * the arena is used up. */
 struct slice s3_location(const struct s3_call *call, struct arena *arena);
 
-/* The owner of everything. */
-struct slice s3_owner_id(void);
-struct slice s3_owner_name(void);
-void s3_put_owner(struct xml_writer *xml, const char *element);
-
 /* Text, encoded where the client asked for encoding-type=url. */
 void s3_put_text(struct s3_call *call, struct xml_writer *xml, const char *element,
                  struct slice text, bool is_encoded);

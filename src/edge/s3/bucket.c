@@ -3,6 +3,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/owners.h"
 #include "edge/s3/settings.h"
 #include "edge/view.h"
 #include "wire/s3/fields.h"
@@ -73,6 +74,8 @@ static struct slice next_remote(const struct s3_call *call, struct slice after)
 static int add_remotes(struct listing *listing, struct slice until)
 {
     int rc = 0;
+    if (!slice_equal(listing->call->by->owner_id, SLICE(S3_OWNER_ID)))
+        return 0;
     for (;;) {
         struct slice name = next_remote(listing->call, listing->remote);
         if (rc != 0 || name.len == 0 || (until.len > 0 && compare(name, until) > 0))
@@ -87,7 +90,9 @@ static int list_bucket(void *arg, struct store_bucket *bucket)
     struct listing *listing = arg;
     int rc = add_remotes(listing, bucket->name);
     bool is_hidden = slice_equal(listing->remote, bucket->name);
-    return rc != 0 || is_hidden ? rc : add_bucket(listing, bucket->name, bucket->made_ms);
+    return rc != 0 || is_hidden || !s3_is_bucket_owner(listing->call, bucket)
+               ? rc
+               : add_bucket(listing, bucket->name, bucket->made_ms);
 }
 
 static void list_all(struct listing *listing)
@@ -114,7 +119,7 @@ int s3_list_buckets(struct s3_call *call)
         return rc;
     xml_writer_init(&listing.xml, &out);
     xml_open_root(&listing.xml, "ListAllMyBucketsResult", S3_NAME_SPACE);
-    s3_put_owner(&listing.xml, "Owner");
+    s3_put_owner(call, &listing.xml, "Owner", call->by->owner_id);
     xml_open(&listing.xml, "Buckets");
     list_all(&listing);
     xml_close(&listing.xml);
@@ -148,22 +153,50 @@ static int read_configuration(struct s3_call *call)
     return 0;
 }
 
+/* One setting more. */
+static int add_setting(struct s3_call *call, struct buffer *settings, enum setting which,
+                       struct slice value)
+{
+    SCOPED(buffer_finish) struct buffer next;
+    buffer_init(&next, SETTINGS_BYTES_MAX);
+    int rc = value.at == NULL ? 0 : settings_with(buffer_slice(settings), which, value, &next);
+    if (rc == 0 && value.at != NULL) {
+        settings->len = 0;
+        rc = buffer_append(settings, buffer_slice(&next));
+    }
+    return rc < 0 ? s3_fault_memory(&call->fault) : 0;
+}
+
+static int add_ownership(struct s3_call *call, struct buffer *settings)
+{
+    SCOPED(buffer_finish) struct buffer document;
+    enum s3_ownership ownership = S3_OBJECT_WRITER;
+    struct slice word = s3_field(call, SLICE("x-amz-object-ownership"));
+    struct slice access = {NULL, 0};
+    buffer_init(&document, S3_CONFIGURATION_BYTES_MAX);
+    if (word.at != NULL && s3_ownership_parse_word(word, &ownership) < 0)
+        return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
+                            "The x-amz-object-ownership is not one of S3's");
+    int rc = s3_access_of_bucket(call, ownership, &access);
+    if (rc == 0 && word.at != NULL && s3_ownership_write(&document, ownership) < 0)
+        rc = s3_fault_memory(&call->fault);
+    if (rc == 0 && word.at != NULL)
+        rc = add_setting(call, settings, SETTING_OWNERSHIP, buffer_slice(&document));
+    return rc < 0 ? rc : add_setting(call, settings, SETTING_ACL, access);
+}
+
 static int make_settings(struct s3_call *call, struct buffer *settings)
 {
-    SCOPED(buffer_finish) struct buffer first;
-    SCOPED(buffer_finish) struct buffer second;
     bool is_locked = slice_equal_nocase(s3_field(call, SLICE("x-amz-bucket-object-lock-enabled")),
                                         SLICE("true"));
-    buffer_init(&first, SETTINGS_BYTES_MAX);
-    buffer_init(&second, SETTINGS_BYTES_MAX);
-    int rc = settings_with((struct slice){0}, SETTING_OWNER,
-                           call->by == NULL ? SLICE("") : call->by->name, &first);
-    if (!is_locked || rc < 0)
-        return rc < 0 ? rc : buffer_append(settings, buffer_slice(&first));
-    rc = settings_with(buffer_slice(&first), SETTING_VERSIONING, SLICE("Enabled"), &second);
+    struct slice on = is_locked ? SLICE("Enabled") : (struct slice){NULL, 0};
+    int rc =
+        add_setting(call, settings, SETTING_OWNER, call->by == NULL ? SLICE("") : call->by->name);
     if (rc == 0)
-        rc = settings_with(buffer_slice(&second), SETTING_OBJECT_LOCK, SLICE("Enabled"), settings);
-    return rc;
+        rc = add_setting(call, settings, SETTING_VERSIONING, on);
+    if (rc == 0)
+        rc = add_setting(call, settings, SETTING_OBJECT_LOCK, on);
+    return rc < 0 ? rc : add_ownership(call, settings);
 }
 
 int s3_create_bucket(struct s3_call *call)
@@ -173,14 +206,14 @@ int s3_create_bucket(struct s3_call *call)
     if (!s3_bucket_name_is_valid(call->bucket_name))
         return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
     int rc = read_configuration(call);
-    if (rc == 0)
-        rc = s3_check_canned_acl(call);
     if (rc == 0 && call->bucket != NULL)
-        rc = s3_fault_set(&call->fault, S3_BUCKET_ALREADY_OWNED_BY_YOU);
+        rc = s3_fault_set(&call->fault, s3_is_bucket_owner(call, call->bucket)
+                                            ? S3_BUCKET_ALREADY_OWNED_BY_YOU
+                                            : S3_BUCKET_ALREADY_EXISTS);
+    if (rc == 0)
+        rc = make_settings(call, &settings);
     if (rc < 0)
         return rc;
-    if (make_settings(call, &settings) < 0)
-        return s3_fault_memory(&call->fault);
     struct store_change change = {.kind = RECORD_BUCKET,
                                   .bucket = {.name = call->bucket_name,
                                              .settings = buffer_slice(&settings),

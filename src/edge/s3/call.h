@@ -32,6 +32,7 @@ struct s3_call {
     struct s3_query query;
     struct slice bucket_name;         /* decoded; empty: the service itself */
     struct slice key;                 /* decoded; empty: the bucket itself */
+    struct slice version_asked;       /* of the object that s3_may is asked about */
     bool is_in_host;                  /* the bucket's name, and not in the path */
     struct store_bucket *bucket;      /* counted; NULL until it is looked up */
     const struct conf_bucket *remote; /* in its place: a bucket at another endpoint; or NULL */

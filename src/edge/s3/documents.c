@@ -5,12 +5,11 @@
  */
 #include "base/cleanup.h"
 #include "edge/objects.h"
-#include "edge/s3/amend.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/owners.h"
 #include "wire/s3/access.h"
-#include "wire/s3/acl.h"
 #include "wire/s3/cors.h"
 #include "wire/s3/lifecycle.h"
 #include "wire/s3/notification.h"
@@ -99,12 +98,16 @@ static int check_public_access(struct s3_call *call, struct slice body, struct a
     return rc < 0 ? rc : s3_public_access_write(out, &access);
 }
 
-/* No lists of others are kept, so the owner's word holds whatever is asked for. */
+/* Whose word is to hold alone has granted nothing to others. */
 static int check_ownership(struct s3_call *call, struct slice body, struct arena *arena,
                            struct buffer *out)
 {
     enum s3_ownership ownership;
+    struct s3_acl acl;
     int rc = s3_ownership_parse(body, arena, &call->fault, &ownership);
+    s3_acl_of(call->bucket, NULL, &acl);
+    if (rc == 0 && ownership == S3_BUCKET_OWNER_ENFORCED && !s3_acl_is_private(&acl))
+        return s3_fault_set(&call->fault, S3_INVALID_ACL_WITH_OWNERSHIP);
     return rc < 0 ? rc : s3_ownership_write(out, ownership);
 }
 
@@ -241,46 +244,6 @@ int s3_get_policy_status(struct s3_call *call)
     xml_element_bool(&xml, "IsPublic", s3_policy_is_public(policy));
     xml_close(&xml);
     return s3_answer_xml(call, 200, &xml, &out);
-}
-
-/* Access control lists, of buckets and objects alike. */
-
-int s3_get_acl(struct s3_call *call)
-{
-    SCOPED(buffer_finish) struct buffer out;
-    const struct s3_owner owner = {s3_owner_id(), s3_owner_name()};
-    buffer_init(&out, S3_ANSWER_BYTES_MAX);
-    int rc = call->key.len > 0 ? s3_check_version_is_there(call) : 0;
-    if (rc == 0)
-        rc = write_fault(call, s3_acl_write(&out, &owner));
-    return rc < 0 ? rc : answer_text(call, SLICE("application/xml"), buffer_slice(&out));
-}
-
-int s3_check_canned_acl(struct s3_call *call)
-{
-    struct slice canned = s3_field(call, SLICE("x-amz-acl"));
-    const struct fields *fields = &call->exchange->request.fields;
-    for (unsigned i = 0; i < fields->count; i++) {
-        if (slice_equal_nocase(slice_first(fields->at[i].name, 12), SLICE("x-amz-grant-")))
-            return s3_fault_set(&call->fault, S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
-    }
-    return canned.at == NULL ? 0 : s3_acl_check_canned(canned, &call->fault);
-}
-
-int s3_put_acl(struct s3_call *call)
-{
-    SCOPED(buffer_finish) struct buffer body;
-    SCOPED(arena_finish) struct arena arena;
-    buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
-    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
-    int rc = call->key.len > 0 ? s3_check_version_is_there(call) : 0;
-    if (rc == 0)
-        rc = s3_body_read(call, S3_CONFIGURATION_BYTES_MAX, &body);
-    if (rc == 0)
-        rc = s3_check_canned_acl(call);
-    if (rc == 0 && body.len > 0)
-        rc = s3_acl_check(buffer_slice(&body), s3_owner_id(), &arena, &call->fault);
-    return rc < 0 ? rc : s3_answer_empty(call, 200);
 }
 
 /* What S3 tells of every bucket, and Weir has no choice about. */

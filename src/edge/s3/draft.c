@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/owners.h"
 #include "wire/http/chars.h"
 #include "wire/http/range.h"
 #include "wire/s3/tagging.h"
@@ -149,7 +150,7 @@ int s3_draft_read(struct s3_call *call, struct s3_draft *ret_draft)
     };
     int rc = check_encryption(call);
     if (rc == 0)
-        rc = s3_check_canned_acl(call);
+        rc = s3_access_of_object(call, &ret_draft->version.access);
     if (rc == 0)
         rc = write_fields(call, &writer);
     if (rc == 0 && writer.overflown)

@@ -7,6 +7,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/owners.h"
 #include "wire/s3/fields.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ static void put_version(struct page *page, const struct version *version, bool i
         xml_element(xml, "StorageClass", storage_class_of(version));
     }
     if (page->has_owner)
-        s3_put_owner(xml, "Owner");
+        s3_put_owner(page->call, xml, "Owner", s3_version_owner(page->call, version));
     xml_close(xml);
 }
 

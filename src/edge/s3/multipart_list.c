@@ -3,6 +3,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/owners.h"
 #include "edge/s3/upload.h"
 #include "wire/s3/fields.h"
 
@@ -71,8 +72,9 @@ static int answer_parts(struct s3_call *call, const struct s3_upload *upload,
     xml_element(xml, "Bucket", call->bucket_name);
     xml_element(xml, "Key", call->key);
     xml_element(xml, "UploadId", s3_param(call, SLICE("uploadId")));
-    s3_put_owner(xml, "Initiator");
-    s3_put_owner(xml, "Owner");
+    struct slice owner = s3_version_owner(call, &upload->upload.version);
+    s3_put_owner(call, xml, "Initiator", owner);
+    s3_put_owner(call, xml, "Owner", owner);
     xml_element(xml, "StorageClass", SLICE("STANDARD"));
     put_sum_kind(xml, upload->check_kind, upload->is_composite);
     xml_element_u64(xml, "PartNumberMarker", page->marker);
@@ -140,8 +142,9 @@ static void put_upload(struct uploads_page *page, const struct change_upload *up
     xml_open(xml, "Upload");
     s3_put_text(page->call, xml, "Key", upload->version.key, page->is_encoded);
     xml_element(xml, "UploadId", id);
-    s3_put_owner(xml, "Initiator");
-    s3_put_owner(xml, "Owner");
+    struct slice owner = s3_version_owner(page->call, &upload->version);
+    s3_put_owner(page->call, xml, "Initiator", owner);
+    s3_put_owner(page->call, xml, "Owner", owner);
     xml_element(xml, "StorageClass", SLICE("STANDARD"));
     put_sum_kind(xml, kind, is_composite);
     xml_element(xml, "Initiated", s3_time(upload->version.modified_ms, time));

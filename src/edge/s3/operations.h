@@ -22,16 +22,15 @@ int s3_get_document(struct s3_call *call);
 int s3_put_document(struct s3_call *call);
 int s3_delete_document(struct s3_call *call);
 int s3_get_policy_status(struct s3_call *call);
-int s3_get_acl(struct s3_call *call);
-int s3_put_acl(struct s3_call *call);
 int s3_get_logging(struct s3_call *call);
 int s3_get_accelerate(struct s3_call *call);
 int s3_get_request_payment(struct s3_call *call);
 int s3_get_encryption(struct s3_call *call);
 int s3_get_replication(struct s3_call *call);
 
-/* x-amz-acl and x-amz-grant-* of a request that makes something. 0 or the fault. */
-int s3_check_canned_acl(struct s3_call *call);
+/* owners.c */
+int s3_get_acl(struct s3_call *call);
+int s3_put_acl(struct s3_call *call);
 
 /* list.c */
 int s3_list_objects(struct s3_call *call);

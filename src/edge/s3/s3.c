@@ -10,6 +10,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/cors.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/owners.h"
 #include "edge/s3/remote.h"
 #include "edge/s3/settings.h"
 #include "edge/s3/signing_keys.h"
@@ -89,7 +90,8 @@ static const struct operation operations[] = {
     ROW(ON_BUCKET, PUT, "versioning", "PutBucketVersioning", true, s3_put_versioning),
     ROW(ON_BUCKET, PUT, "", "CreateBucket", true, s3_create_bucket),
     ROW(ON_BUCKET, DELETE, "", "DeleteBucket", true, s3_delete_bucket),
-    ROW(ON_BUCKET, POST, "delete", "DeleteObject", true, s3_delete_objects),
+    /* It asks for each of the objects. */
+    {ON_BUCKET, METHOD_POST, SLICE("delete"), SLICE(""), true, s3_delete_objects},
     /* Its form says who sends it, and which object it is. */
     {ON_BUCKET, METHOD_POST, SLICE(""), SLICE(""), true, s3_post_object},
 
@@ -448,7 +450,9 @@ static int run_operation(struct s3_call *call)
     if (rc == 0 && call->bucket != NULL)
         s3_cors_prepare(call);
     if (rc == 0 && level != ON_SERVICE && operation->action.len > 0)
-        rc = s3_may(call, operation->action, call->bucket, call->key, operation->writes);
+        rc = s3_may(call, operation->action,
+                    operation->run == s3_create_bucket ? NULL : call->bucket, call->key,
+                    operation->writes);
     return rc < 0 ? rc : operation->run(call);
 }
 
@@ -475,6 +479,21 @@ static bool is_about_rights(struct slice parameter)
            slice_equal(parameter, SLICE("ownershipControls"));
 }
 
+/* No lists go along, as whom they name the other endpoint does not know. */
+static int expect_no_list(struct s3_call *call)
+{
+    const struct fields *fields = &call->exchange->request.fields;
+    const struct slice owner = SLICE(S3_OWNER_ID);
+    struct s3_acl acl;
+    int rc =
+        s3_acl_parse_word(s3_field(call, SLICE("x-amz-acl")), owner, owner, &call->fault, &acl);
+    bool has_grants = rc == 0 && !s3_acl_is_private(&acl);
+    for (unsigned i = 0; rc == 0 && i < fields->count; i++)
+        has_grants |=
+            slice_equal_nocase(slice_first(fields->at[i].name, 12), SLICE("x-amz-grant-"));
+    return has_grants ? s3_fault_set(&call->fault, S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED) : rc;
+}
+
 /* The life of such a bucket, and what may be done in it, is the file's. */
 static int run_on_remote(struct s3_call *call, const struct operation *operation)
 {
@@ -490,7 +509,7 @@ static int run_on_remote(struct s3_call *call, const struct operation *operation
         return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
                             "The bucket lies at another endpoint: forms, policies and access "
                             "control lists are for buckets on Weir's own disk");
-    int rc = operation->writes ? s3_check_canned_acl(call) : 0;
+    int rc = operation->writes ? expect_no_list(call) : 0;
     return rc < 0 ? rc : s3_remote_run(call);
 }
 
@@ -529,6 +548,7 @@ static int serve(struct s3_call *call)
     greet_empty(call);
     int rc =
         s3_query_parse(call->exchange->request.query, &call->arena, &call->fault, &call->query);
+    call->version_asked = rc < 0 ? (struct slice){NULL, 0} : s3_param(call, SLICE("versionId"));
     if (rc == 0)
         rc = read_target(call);
     if (rc == 0)

@@ -91,6 +91,15 @@ static int check_conditions(struct s3_call *call, const struct version *version)
     return holds ? 0 : s3_fault_set(&call->fault, S3_PRECONDITION_FAILED);
 }
 
+static int may_read(struct s3_call *call, const struct s3_source *source)
+{
+    struct slice asked = call->version_asked;
+    call->version_asked = source->version_id;
+    int rc = s3_may(call, SLICE("s3:GetObject"), source->bucket, source->key, false);
+    call->version_asked = asked;
+    return rc;
+}
+
 int s3_source_find(struct s3_call *call, struct s3_source *ret_source)
 {
     *ret_source = (struct s3_source){.bucket = NULL};
@@ -104,7 +113,7 @@ int s3_source_find(struct s3_call *call, struct s3_source *ret_source)
         rc = s3_store_fault(
             call, store_bucket_find(call->store, ret_source->bucket_name, &ret_source->bucket));
     if (rc == 0)
-        rc = s3_may(call, SLICE("s3:GetObject"), ret_source->bucket, ret_source->key, false);
+        rc = may_read(call, ret_source);
     if (rc == 0)
         rc = find_object(call, ret_source);
     return rc < 0 ? rc : check_conditions(call, &ret_source->object->version);

@@ -192,6 +192,8 @@
         "You have attempted to add more parts than the maximum that are allowed for this " \
         "object.") \
     row(UNEXPECTED_CONTENT, "UnexpectedContent", 400, "This request does not support content") \
+    row(UNRESOLVABLE_GRANT_BY_EMAIL_ADDRESS, "UnresolvableGrantByEmailAddress", 400, \
+        "The email address you provided does not match any account on record.") \
     row(UNSUPPORTED_SIGNATURE, "UnsupportedSignature", 400, \
         "The provided request is signed with an unsupported version of the signature.") \
     row(USER_KEY_MUST_BE_SPECIFIED, "UserKeyMustBeSpecified", 400, \

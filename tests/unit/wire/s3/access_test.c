@@ -28,11 +28,26 @@ static int encryption(struct slice xml, struct arena *arena, struct s3_fault *fa
     return rc < 0 || out == NULL ? rc : s3_encryption_write(out, &made);
 }
 
+static struct slice name_of(const void *arg, struct slice id)
+{
+    (void)arg;
+    return slice_equal(id, SLICE("o1")) ? SLICE("Olga") : (struct slice){NULL, 0};
+}
+
+/* By way of what is kept. */
 static int acl(struct slice xml, struct arena *arena, struct s3_fault *fault, struct buffer *out)
 {
-    struct s3_owner owner = {SLICE("o1"), SLICE("Olga")};
-    int rc = s3_acl_check(xml, owner.id, arena, fault);
-    return rc < 0 || out == NULL ? rc : s3_acl_write(out, &owner);
+    struct s3_acl sent, kept;
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, 8192);
+    int rc = s3_acl_parse(xml, arena, fault, &sent);
+    if (rc < 0 || out == NULL)
+        return rc;
+    rc = s3_acl_keep(&text, &sent);
+    if (rc < 0)
+        return rc;
+    s3_acl_read(buffer_slice(&text), SLICE("nobody"), &kept);
+    return s3_acl_write(out, &kept, name_of, NULL);
 }
 
 #define PUBLIC(inside) "<PublicAccessBlockConfiguration>" inside "</PublicAccessBlockConfiguration>"
@@ -97,35 +112,73 @@ static void one_algorithm_is_known(void **state)
 #define GRANT(who, what)                                                                           \
     "<Grant><Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "                     \
     "xsi:type=\"CanonicalUser\">" who "</Grantee><Permission>" what "</Permission></Grant>"
+#define GROUP(name, what)                                                                          \
+    "<Grant><Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "                     \
+    "xsi:type=\"Group\"><URI>http://acs.amazonaws.com/groups/global/" name                         \
+    "</URI></Grantee><Permission>" what "</Permission></Grant>"
 #define ACL(owner, grants)                                                                         \
     "<AccessControlPolicy><Owner>" owner "</Owner><AccessControlList>" grants                      \
     "</AccessControlList></AccessControlPolicy>"
 
-static void only_the_owner_is_granted(void **state)
+static void a_list_grants_to_owners_and_groups(void **state)
 {
     (void)state;
     expect_round(acl, ACL("<ID>o1</ID>", GRANT("<ID>o1</ID>", "FULL_CONTROL")));
-    expect_fault(acl, ACL("<ID>o2</ID>", GRANT("<ID>o2</ID>", "FULL_CONTROL")),
-                 S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
-    expect_fault(acl, ACL("<ID>o1</ID>", GRANT("<ID>o1</ID>", "READ")),
-                 S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
+    expect_round(acl, ACL("<ID>o2</ID>",
+                          GRANT("<ID>o1</ID>", "READ") GRANT("<ID>o2</ID>", "WRITE_ACP")
+                              GROUP("AllUsers", "READ_ACP") GROUP("AuthenticatedUsers", "WRITE")));
+    expect_round(acl, ACL("<ID>o1</ID>", ""));
     expect_fault(acl, ACL("<ID>o1</ID>", GRANT("<URI>http://all</URI>", "READ")),
-                 S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
-    expect_fault(acl, ACL("<ID>o1</ID>", ""), S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
+                 S3_INVALID_ARGUMENT);
+    expect_fault(acl, ACL("<ID>o1</ID>", GRANT("<EmailAddress>a@b.c</EmailAddress>", "READ")),
+                 S3_UNRESOLVABLE_GRANT_BY_EMAIL_ADDRESS);
     expect_fault(acl, ACL("<ID>o1</ID>", GRANT("<ID>o1</ID>", "ALL")), S3_MALFORMED_ACL);
     expect_fault(acl, ACL("<ID>o1</ID>", GRANT("", "READ")), S3_MALFORMED_ACL);
     expect_fault(acl, "<AccessControlPolicy/>", S3_MALFORMED_ACL);
 }
 
-static void canned_lists_are_words(void **state)
+static void a_word_is_a_list(void **state)
 {
     (void)state;
     struct s3_fault fault;
-    assert_int_equal(s3_acl_check_canned(SLICE("private"), &fault), 0);
-    assert_int_equal(s3_acl_check_canned(SLICE("bucket-owner-full-control"), &fault), 0);
-    assert_int_equal(s3_acl_check_canned(SLICE("public-read"), &fault), -EBADMSG);
-    assert_int_equal(fault.code, S3_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
-    assert_int_equal(s3_acl_check_canned(SLICE("publik"), &fault), -EBADMSG);
+    struct s3_acl list;
+    const struct slice nobody = {NULL, 0}, me = SLICE("o1"), he = SLICE("o2");
+    assert_int_equal(s3_acl_parse_word(nobody, me, he, &fault, &list), 0);
+    assert_true(s3_acl_is_private(&list) && !s3_acl_is_public(&list));
+    assert_true(s3_acl_allows(&list, me, S3_FULL_CONTROL, true));
+    assert_false(s3_acl_allows(&list, he, S3_READ, true));
+    assert_int_equal(s3_acl_parse_word(SLICE("public-read"), me, he, &fault, &list), 0);
+    assert_true(s3_acl_is_public(&list) && s3_acl_allows(&list, nobody, S3_READ, true));
+    assert_false(s3_acl_allows(&list, nobody, S3_READ, false));
+    assert_false(s3_acl_allows(&list, nobody, S3_WRITE, true));
+    assert_int_equal(s3_acl_parse_word(SLICE("authenticated-read"), me, he, &fault, &list), 0);
+    assert_false(s3_acl_allows(&list, nobody, S3_READ, true));
+    assert_true(s3_acl_allows(&list, he, S3_READ, true));
+    assert_int_equal(s3_acl_parse_word(SLICE("bucket-owner-read"), me, he, &fault, &list), 0);
+    assert_true(s3_acl_allows(&list, he, S3_READ, false) && !s3_acl_is_private(&list));
+    assert_int_equal(s3_acl_parse_word(SLICE("publik"), me, he, &fault, &list), -EBADMSG);
+    assert_int_equal(fault.code, S3_INVALID_ARGUMENT);
+}
+
+static void fields_add_to_a_list(void **state)
+{
+    (void)state;
+    struct s3_fault fault;
+    struct s3_acl list = {.owner_id = SLICE("o1")};
+    assert_int_equal(s3_acl_add_field(&list, SLICE("x-amz-grant-read"),
+                                      SLICE("id=\"o2\", id=o3 , uri=\"http://acs.amazonaws.com/"
+                                            "groups/global/AllUsers\""),
+                                      &fault),
+                     0);
+    assert_int_equal(s3_acl_add_field(&list, SLICE("X-Amz-Grant-Write"), SLICE("id=o2"), &fault),
+                     0);
+    assert_int_equal(s3_acl_add_field(&list, SLICE("x-amz-acl"), SLICE("private"), &fault), 0);
+    assert_int_equal(list.count, 4);
+    assert_true(s3_acl_allows(&list, SLICE("o2"), S3_WRITE, false));
+    assert_true(s3_acl_allows(&list, SLICE("o3"), S3_READ, false));
+    assert_false(s3_acl_allows(&list, SLICE("o3"), S3_WRITE, true));
+    assert_int_equal(s3_acl_add_field(&list, SLICE("x-amz-grant-read"), SLICE("o2"), &fault),
+                     -EBADMSG);
     assert_int_equal(fault.code, S3_INVALID_ARGUMENT);
 }
 
@@ -135,8 +188,9 @@ int main(void)
         cmocka_unit_test(public_access_is_four_switches),
         cmocka_unit_test(ownership_is_one_word),
         cmocka_unit_test(one_algorithm_is_known),
-        cmocka_unit_test(only_the_owner_is_granted),
-        cmocka_unit_test(canned_lists_are_words),
+        cmocka_unit_test(a_list_grants_to_owners_and_groups),
+        cmocka_unit_test(a_word_is_a_list),
+        cmocka_unit_test(fields_add_to_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
