@@ -1,4 +1,6 @@
 """Owners, access control lists, ownership controls: who may do what in whose bucket."""
+import json
+
 import pytest
 
 from harness import s3 as s3_harness
@@ -222,6 +224,31 @@ def test_public_lists_are_blocked_or_ignored(s3):
                  lambda: s3.client.put_object(Bucket=bucket, Key="b", ACL="authenticated-read")):
         with refused("AccessDenied"):
             call()
+
+
+def test_a_policy_may_name_an_owner_and_ask_for_grants(s3):
+    bucket = s3.bucket()
+
+    def allow(**more):
+        s3.client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({
+            "Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject"],
+                "Resource": f"arn:aws:s3:::{bucket}/*", **more}]}))
+    allow(Principal={"CanonicalUser": s3.other_id})
+    s3.other.put_object(Bucket=bucket, Key="a", Body=b"a")
+    with refused("AccessDenied"):
+        _read(s3.anybody, bucket, "a")
+    grant = f"id={s3.id}"
+    allow(Principal="*", Condition={"StringEquals": {"s3:x-amz-grant-full-control": grant}})
+    s3.other.put_object(Bucket=bucket, Key="b", GrantFullControl=grant)
+    with refused("AccessDenied"):
+        s3.other.put_object(Bucket=bucket, Key="b")
+    allow(Principal="*")
+    s3.client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={
+        "RestrictPublicBuckets": True})
+    s3.client.put_object(Bucket=bucket, Key="mine", Body=b"a")
+    with refused("AccessDenied"):
+        _read(s3.other, bucket, "mine")
 
 
 def test_many_are_deleted_by_those_who_may_write(s3):

@@ -3,6 +3,7 @@ import concurrent.futures
 import datetime
 import http.client
 import json
+import re
 
 import pytest
 
@@ -262,6 +263,55 @@ def test_a_hold_has_no_end(client, locked):
         client.delete_object(Bucket=locked, Key="a", VersionId=version)
     client.put_object_legal_hold(Bucket=locked, Key="a", LegalHold={"Status": "OFF"})
     client.delete_object(Bucket=locked, Key="a", VersionId=version)
+
+
+def test_an_answer_tells_which_rule_will_take_the_object(client, bucket):
+    rule = {"ID": "a rule", "Status": "Enabled", "Expiration": {"Days": 1},
+            "Filter": {"And": {"Prefix": "tmp/", "Tags": [{"Key": "keep", "Value": "no"}]}}}
+    client.put_bucket_lifecycle_configuration(Bucket=bucket,
+                                              LifecycleConfiguration={"Rules": [rule]})
+    made = client.put_object(Bucket=bucket, Key="tmp/a", Body=b"x", Tagging="keep=no")
+    found = re.fullmatch(r'expiry-date="(.*) 00:00:00 GMT", rule-id="a%20rule"', made["Expiration"])
+    day = datetime.datetime.strptime(found[1], "%a, %d %b %Y")
+    assert 0 < (day - datetime.datetime.utcnow()).total_seconds() <= 2 * 86400
+    assert client.head_object(Bucket=bucket, Key="tmp/a")["Expiration"] == made["Expiration"]
+    for key, tags in (("tmp/b", "keep=yes"), ("c", "keep=no")):
+        assert "Expiration" not in client.put_object(Bucket=bucket, Key=key, Tagging=tags)
+
+
+def test_object_lock_may_be_enabled_where_versions_are(client, bucket):
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={
+        "ObjectLockEnabled": "Enabled"})
+    client.put_object(Bucket=bucket, Key="a", Body=b"x", ObjectLockLegalHoldStatus="ON")
+    assert client.head_object(Bucket=bucket, Key="a")["ObjectLockLegalHoldStatus"] == "ON"
+    with s3.refused("InvalidBucketState", 409):
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+
+
+def test_the_status_tells_whether_a_bucket_is_public(client, bucket):
+    def is_public():
+        return client.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"]
+    assert not is_public()
+    client.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    assert is_public()
+    client.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={
+        "IgnorePublicAcls": True})
+    assert not is_public()
+    client.put_bucket_policy(Bucket=bucket, Policy=_policy(bucket, {"Action": "s3:GetObject"}))
+    assert is_public()
+
+
+def test_what_is_off_may_be_said_to_be_off(client, bucket):
+    client.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+    client.put_bucket_request_payment(Bucket=bucket,
+                                      RequestPaymentConfiguration={"Payer": "BucketOwner"})
+    with s3.refused("NotImplemented", 501):
+        client.put_bucket_request_payment(Bucket=bucket,
+                                          RequestPaymentConfiguration={"Payer": "Requester"})
+    with s3.refused("NotImplemented", 501):
+        client.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={
+            "LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": "log/"}})
 
 
 def test_a_bucket_has_a_rule_for_new_objects(client, locked, bucket):

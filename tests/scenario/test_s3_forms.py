@@ -1,6 +1,9 @@
 """POST Object: files that a browser sends by a form that somebody else has signed."""
+import base64
 import datetime
+import hmac
 import http.client
+import json
 import re
 import urllib.parse
 
@@ -21,6 +24,21 @@ def _form(store, key="up/${filename}", fields=None, conditions=None, expires=60)
     made = store.client.generate_presigned_post("media", key, Fields=fields,
                                                 Conditions=conditions, ExpiresIn=expires)
     return made["fields"]
+
+
+def _signed(store, conditions):
+    """The fields of a form for "${filename}", with these conditions and those of a signature."""
+    day = datetime.datetime.now(datetime.timezone.utc)
+    said = {"x-amz-algorithm": "AWS4-HMAC-SHA256", "x-amz-date": f"{day:%Y%m%dT%H%M%SZ}",
+            "x-amz-credential": f"{store.access_key}/{day:%Y%m%d}/us-east-1/s3/aws4_request"}
+    policy = {"expiration": "2999-01-01T00:00:00Z",
+              "conditions": conditions + [{name: value} for name, value in said.items()]}
+    text = base64.b64encode(json.dumps(policy).encode())
+    key = ("AWS4" + store.secret_key).encode()
+    for part in (f"{day:%Y%m%d}", "us-east-1", "s3", "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return {"key": "${filename}", **said, "policy": text.decode(),
+            "x-amz-signature": hmac.digest(key, text, "sha256").hex()}
 
 
 def _encode(fields, content, name="a.txt"):
@@ -68,6 +86,30 @@ def test_fields_are_kept_and_answers_chosen(store):
     query = urllib.parse.parse_qs(target.query)
     assert (target.netloc, query["x"], query["bucket"], query["key"]) == (
         "app.example", ["1"], ["media"], ["k 2"])
+
+
+def test_a_form_says_what_a_request_would(store):
+    anybody = store.connect(False)
+    tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+    fields = {"acl": "public-read", "tagging": tags, "x-amz-checksum-crc32": "jNwWgw=="}
+    conditions = [{name: value} for name, value in fields.items()]
+    answer, content = _send(store, _encode(_form(store, "said", fields, conditions), b"x"))
+    assert answer.status == 204, content
+    assert anybody.get_object(Bucket="media", Key="said")["Body"].read() == b"x"
+    assert store.client.get_object_tagging(Bucket="media", Key="said")["TagSet"] == [
+        {"Key": "a", "Value": "b"}]
+    head = store.client.head_object(Bucket="media", Key="said", ChecksumMode="ENABLED")
+    assert head["ChecksumCRC32"] == "jNwWgw=="
+    assert _code(_send(store, _encode(_form(store, "said", fields, conditions), b"y"))[1]) == (
+        "BadDigest")
+
+
+def test_the_policy_means_the_bucket_and_the_whole_name(store):
+    good = [{"bucket": "media"}, ["starts-with", "$key", "up"]]
+    for conditions, name, status in ((good, "up.txt", 204), (good, "down.txt", 403),
+                                     (good[1:], "up.txt", 403)):
+        answer, content = _send(store, _encode(_signed(store, conditions), b"x", name))
+        assert answer.status == status, content
 
 
 @pytest.mark.parametrize("change, code", [

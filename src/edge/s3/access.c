@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-#define VALUES_MAX 24
+#define VALUES_MAX 32
 
 /* Fields and parameters that conditions may ask for, by the names of both. */
 static const struct {
@@ -31,6 +31,11 @@ static const struct {
     {SLICE("s3:max-keys"), SLICE("max-keys"), true},
     {SLICE("s3:VersionId"), SLICE("versionId"), true},
     {SLICE("s3:x-amz-acl"), SLICE("x-amz-acl"), false},
+    {SLICE("s3:x-amz-grant-full-control"), SLICE("x-amz-grant-full-control"), false},
+    {SLICE("s3:x-amz-grant-read"), SLICE("x-amz-grant-read"), false},
+    {SLICE("s3:x-amz-grant-read-acp"), SLICE("x-amz-grant-read-acp"), false},
+    {SLICE("s3:x-amz-grant-write"), SLICE("x-amz-grant-write"), false},
+    {SLICE("s3:x-amz-grant-write-acp"), SLICE("x-amz-grant-write-acp"), false},
     {SLICE("s3:x-amz-content-sha256"), SLICE("x-amz-content-sha256"), false},
     {SLICE("s3:x-amz-copy-source"), SLICE("x-amz-copy-source"), false},
     {SLICE("s3:x-amz-metadata-directive"), SLICE("x-amz-metadata-directive"), false},
@@ -102,6 +107,7 @@ static enum s3_policy_decision decide(struct s3_call *call, struct slice text,
         .bucket = bucket->name,
         .key = key.len > 0 ? key : (struct slice){NULL, 0},
         .principal = call->by == NULL ? (struct slice){NULL, 0} : call->by->name,
+        .account = call->by == NULL ? (struct slice){NULL, 0} : call->by->owner_id,
         .source_ip = call->exchange->client,
         .is_secure = call->exchange->is_secure,
         .now_s = call->now_ms / 1000,
@@ -115,7 +121,8 @@ static enum s3_policy_decision decide(struct s3_call *call, struct slice text,
     if (tagging.len > 0 && s3_tags_parse_query(tagging, &arena, &call->fault, &requested) == 0)
         request.request_tags = &requested;
     enum s3_policy_decision decision = s3_policy_decide(policy, &request);
-    bool is_closed = access.restricts && call->by == NULL && s3_policy_is_public(policy);
+    bool is_closed =
+        access.restricts && !s3_is_bucket_owner(call, bucket) && s3_policy_is_public(policy);
     return decision == S3_POLICY_ALLOW && is_closed ? S3_POLICY_NONE : decision;
 }
 

@@ -131,28 +131,6 @@ int s3_list_buckets(struct s3_call *call)
     return s3_answer_xml(call, 200, &listing.xml, &out);
 }
 
-/* CreateBucketConfiguration: the region is checked, the rest is S3's own. */
-static int read_configuration(struct s3_call *call)
-{
-    SCOPED(buffer_finish) struct buffer body;
-    SCOPED(arena_finish) struct arena arena;
-    const struct xml_element *root = NULL;
-    buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
-    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
-    int rc = s3_body_read(call, S3_CONFIGURATION_BYTES_MAX, &body);
-    if (rc < 0 || body.len == 0)
-        return rc;
-    rc = s3_configuration_read(buffer_slice(&body), SLICE("CreateBucketConfiguration"), &arena,
-                               &call->fault, &root);
-    if (rc < 0)
-        return rc;
-    struct slice location = xml_child_text(root, SLICE("LocationConstraint"));
-    if (location.len > 0 && !slice_equal(location, call->conf->region) &&
-        !slice_equal(location, SLICE("EU")))
-        return s3_fault_set(&call->fault, S3_INVALID_LOCATION_CONSTRAINT);
-    return 0;
-}
-
 /* One setting more. */
 static int add_setting(struct s3_call *call, struct buffer *settings, enum setting which,
                        struct slice value)
@@ -165,6 +143,31 @@ static int add_setting(struct s3_call *call, struct buffer *settings, enum setti
         rc = buffer_append(settings, buffer_slice(&next));
     }
     return rc < 0 ? s3_fault_memory(&call->fault) : 0;
+}
+
+/* CreateBucketConfiguration: the region is checked, tags are kept, the rest is S3's own. */
+static int read_configuration(struct s3_call *call, struct buffer *settings)
+{
+    SCOPED(buffer_finish) struct buffer body;
+    SCOPED(buffer_finish) struct buffer tagging;
+    SCOPED(arena_finish) struct arena arena;
+    struct s3_create_bucket create;
+    buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
+    buffer_init(&tagging, S3_CONFIGURATION_BYTES_MAX);
+    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
+    int rc = s3_body_read(call, S3_CONFIGURATION_BYTES_MAX, &body);
+    if (rc == 0)
+        rc = s3_create_bucket_parse(buffer_slice(&body), &arena, &call->fault, &create);
+    if (rc < 0)
+        return rc;
+    if (create.location.len > 0 && !slice_equal(create.location, call->conf->region) &&
+        !slice_equal(create.location, SLICE("EU")))
+        return s3_fault_set(&call->fault, S3_INVALID_LOCATION_CONSTRAINT);
+    if (create.tags.count == 0)
+        return 0;
+    if (s3_tagging_write(&tagging, &create.tags) < 0)
+        return s3_fault_memory(&call->fault);
+    return add_setting(call, settings, SETTING_TAGGING, buffer_slice(&tagging));
 }
 
 static int add_ownership(struct s3_call *call, struct buffer *settings)
@@ -205,7 +208,7 @@ int s3_create_bucket(struct s3_call *call)
     buffer_init(&settings, SETTINGS_BYTES_MAX);
     if (!s3_bucket_name_is_valid(call->bucket_name))
         return s3_fault_set(&call->fault, S3_INVALID_BUCKET_NAME);
-    int rc = read_configuration(call);
+    int rc = read_configuration(call, &settings);
     if (rc == 0 && call->bucket != NULL)
         rc = s3_fault_set(&call->fault, s3_is_bucket_owner(call, call->bucket)
                                             ? S3_BUCKET_ALREADY_OWNED_BY_YOU
@@ -283,11 +286,11 @@ int s3_get_versioning(struct s3_call *call)
     return s3_answer_xml(call, 200, &xml, &out);
 }
 
-static int try_set(struct s3_call *call, enum setting which, struct slice value)
+static int try_set(struct s3_call *call, const struct setting_value *values, unsigned count)
 {
     SCOPED(buffer_finish) struct buffer settings;
     buffer_init(&settings, SETTINGS_BYTES_MAX);
-    int rc = settings_with(call->bucket->settings, which, value, &settings);
+    int rc = settings_with_all(call->bucket->settings, values, count, &settings);
     if (rc < 0)
         return rc;
     struct store_change change = {.kind = RECORD_BUCKET,
@@ -299,11 +302,11 @@ static int try_set(struct s3_call *call, enum setting which, struct slice value)
     return store_commit(call->store, &change, 1);
 }
 
-int s3_set(struct s3_call *call, enum setting which, struct slice value)
+int s3_set_all(struct s3_call *call, const struct setting_value *values, unsigned count)
 {
     int rc;
     /* Somebody else has set something meanwhile: that is to stay. */
-    while ((rc = try_set(call, which, value)) == -EAGAIN) {
+    while ((rc = try_set(call, values, count)) == -EAGAIN) {
         store_bucket_unref(call->bucket);
         call->bucket = NULL;
         rc = store_bucket_find(call->store, call->bucket_name, &call->bucket);
@@ -311,6 +314,12 @@ int s3_set(struct s3_call *call, enum setting which, struct slice value)
             break;
     }
     return s3_store_fault(call, rc == -EMSGSIZE ? -ENOMEM : rc);
+}
+
+int s3_set(struct s3_call *call, enum setting which, struct slice value)
+{
+    const struct setting_value one = {which, value};
+    return s3_set_all(call, &one, 1);
 }
 
 static int read_versioning(struct s3_call *call, struct slice *ret_state)

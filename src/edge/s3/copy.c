@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/expiration.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/source.h"
@@ -113,6 +114,7 @@ static int answer(struct s3_call *call, const struct copy *copy)
         return 0;
     write_literal(head, "Content-Type: application/xml\r\n");
     s3_write_version(call, head, version);
+    s3_write_expiration(call, head, version);
     if (s3_versioning_of(copy->source.bucket) != S3_VERSIONING_NEVER)
         h1_write_field(head, SLICE("x-amz-copy-source-version-id"),
                        s3_version_id(&copy->source.object->version, id));

@@ -57,10 +57,10 @@ static bool has_conditions(const struct deletion *deletion)
 static int decide(struct store_change *change, const struct version *current)
 {
     struct deletion *deletion = change->arg;
-    if (current == NULL && change->kind == RECORD_DELETE)
+    if (current == NULL && change->kind == RECORD_DELETE && deletion->which != VERSION_LATEST)
         return -ENOENT;
     int rc = check_conditions(deletion, current);
-    if (rc < 0 || change->kind != RECORD_DELETE)
+    if (rc < 0 || change->kind != RECORD_DELETE || current == NULL)
         return rc;
     if (is_locked(current, deletion->now_ms, deletion->bypasses_governance))
         return -EPERM;

@@ -118,10 +118,10 @@ static int check_lock(struct s3_call *call, struct slice body, struct arena *are
     bool is_on = settings_get(call->bucket->settings, SETTING_OBJECT_LOCK).at != NULL;
     if (!is_on && body.len == 0)
         return s3_fault_set(&call->fault, S3_NO_SUCH_OBJECT_LOCK_ON_BUCKET);
-    if (!is_on)
+    if (!is_on && s3_versioning_of(call->bucket) != S3_VERSIONING_ENABLED)
         return s3_fault_say(&call->fault, S3_INVALID_BUCKET_STATE,
-                            "Object Lock configuration cannot be enabled on existing buckets: it "
-                            "is said when the bucket is made");
+                            "Versioning must be 'Enabled' on the bucket to apply a Object Lock "
+                            "configuration");
     int rc = body.len == 0 ? 0 : s3_object_lock_parse(body, arena, &call->fault, &lock);
     return rc < 0 ? rc : s3_object_lock_write(out, &lock);
 }
@@ -210,8 +210,13 @@ int s3_put_document(struct s3_call *call)
         rc = s3_fault_set(&call->fault, S3_MISSING_REQUEST_BODY);
     if (rc == 0)
         rc = write_fault(call, document->check(call, buffer_slice(&body), &arena, &out));
-    if (rc == 0)
-        rc = s3_set(call, document->setting, buffer_slice(&out));
+    if (rc < 0)
+        return rc;
+    const struct setting_value values[] = {
+        {document->setting, buffer_slice(&out)},
+        {SETTING_OBJECT_LOCK, SLICE("Enabled")},
+    };
+    rc = s3_set_all(call, values, document->setting == SETTING_LOCK_RULE ? 2 : 1);
     if (rc < 0)
         return rc;
     if (document->setting == SETTING_LIFECYCLE)
@@ -225,23 +230,38 @@ int s3_delete_document(struct s3_call *call)
     return rc < 0 ? rc : s3_answer_no_content(call);
 }
 
+/* Does the policy, or the list where it counts, let everybody in? */
+static int find_whether_public(struct s3_call *call, bool *ret_is_public)
+{
+    SCOPED(arena_finish) struct arena arena;
+    const struct s3_policy *policy;
+    struct s3_acl acl;
+    struct s3_public_access access;
+    struct slice kept = settings_get(call->bucket->settings, SETTING_POLICY);
+    arena_init(&arena, NULL, 0, S3_POLICY_ARENA_BYTES);
+    s3_public_access_of(call->bucket, &access);
+    s3_acl_of(call->bucket, NULL, &acl);
+    *ret_is_public = !access.ignores_acls && s3_acl_is_public(&acl);
+    if (kept.at == NULL)
+        return 0;
+    int rc = s3_policy_parse(kept, call->bucket_name, &arena, &call->fault, &policy);
+    if (rc == 0 && !access.restricts && s3_policy_is_public(policy))
+        *ret_is_public = true;
+    return rc;
+}
+
 int s3_get_policy_status(struct s3_call *call)
 {
     SCOPED(buffer_finish) struct buffer out;
-    SCOPED(arena_finish) struct arena arena;
-    const struct s3_policy *policy;
     struct xml_writer xml;
-    struct slice kept = settings_get(call->bucket->settings, SETTING_POLICY);
+    bool is_public;
     buffer_init(&out, S3_ANSWER_BYTES_MAX);
-    arena_init(&arena, NULL, 0, S3_POLICY_ARENA_BYTES);
-    if (kept.at == NULL)
-        return s3_fault_set(&call->fault, S3_NO_SUCH_BUCKET_POLICY);
-    int rc = s3_policy_parse(kept, call->bucket_name, &arena, &call->fault, &policy);
+    int rc = find_whether_public(call, &is_public);
     if (rc < 0)
         return rc;
     xml_writer_init(&xml, &out);
     xml_open_root(&xml, "PolicyStatus", S3_NAME_SPACE);
-    xml_element_bool(&xml, "IsPublic", s3_policy_is_public(policy));
+    xml_element_bool(&xml, "IsPublic", is_public);
     xml_close(&xml);
     return s3_answer_xml(call, 200, &xml, &out);
 }
@@ -275,6 +295,44 @@ int s3_get_accelerate(struct s3_call *call)
 int s3_get_request_payment(struct s3_call *call)
 {
     return answer_fixed(call, "RequestPaymentConfiguration", "Payer", SLICE("BucketOwner"));
+}
+
+/* A document that may say what is so anyway: its one element `element` is missing, or has the
+ * text `text`. 0, NotImplemented or the fault. */
+static int read_fixed(struct s3_call *call, struct slice root_name, struct slice element,
+                      struct slice text)
+{
+    SCOPED(buffer_finish) struct buffer body;
+    SCOPED(arena_finish) struct arena arena;
+    const struct xml_element *root = NULL;
+    struct s3_field fields[] = {{.name = element}};
+    buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
+    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
+    int rc = s3_body_read(call, S3_CONFIGURATION_BYTES_MAX, &body);
+    if (rc == 0)
+        rc = s3_configuration_read(buffer_slice(&body), root_name, &arena, &call->fault, &root);
+    if (rc == 0)
+        rc = s3_fields_take(root, fields, COUNT_OF(fields), &call->fault);
+    if (rc < 0 || fields[0].found == NULL ||
+        (text.len > 0 && slice_equal(s3_word(fields[0].found), text)))
+        return rc;
+    return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED, "%.*s is not implemented",
+                        SLICE_ARG(element));
+}
+
+int s3_put_request_payment(struct s3_call *call)
+{
+    int rc = read_fixed(call, SLICE("RequestPaymentConfiguration"), SLICE("Payer"),
+                        SLICE("BucketOwner"));
+    return rc < 0 ? rc : s3_answer_empty(call, 200);
+}
+
+/* That it is off. */
+int s3_put_logging(struct s3_call *call)
+{
+    int rc = read_fixed(call, SLICE("BucketLoggingStatus"), SLICE("LoggingEnabled"),
+                        (struct slice){NULL, 0});
+    return rc < 0 ? rc : s3_answer_empty(call, 200);
 }
 
 int s3_get_encryption(struct s3_call *call)

@@ -4,6 +4,7 @@
 #include "edge/files/condition.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/expiration.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/send.h"
 #include "http/worker.h"
@@ -126,6 +127,8 @@ static struct writer *begin(struct s3_call *call, const struct version *version,
     write_literal(head, "Accept-Ranges: bytes\r\n");
     write_fields(call, head, version);
     s3_write_version(call, head, version);
+    if (call->version_asked.at == NULL)
+        s3_write_expiration(call, head, version);
     write_tag_count(head, version);
     write_lock(head, version);
     if (slice_equal_nocase(s3_field(call, SLICE("x-amz-checksum-mode")), SLICE("ENABLED")) &&

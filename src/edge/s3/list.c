@@ -380,7 +380,7 @@ int s3_list_objects_v2(struct s3_call *call)
     struct slice token = s3_param(call, SLICE("continuation-token"));
     if (!slice_equal(s3_param(call, SLICE("list-type")), SLICE("2")))
         return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT, "Invalid List Type specified");
-    int rc = token.at == NULL ? 0 : read_token(call, token, &page.marker);
+    int rc = token.len == 0 ? 0 : read_token(call, token, &page.marker);
     return rc < 0 ? rc : run(call, &page);
 }
 

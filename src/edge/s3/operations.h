@@ -17,6 +17,9 @@ int s3_put_versioning(struct s3_call *call);
 /* The bucket's setting becomes this one; a NULL start takes it away. 0 or the fault. */
 int s3_set(struct s3_call *call, enum setting which, struct slice value);
 
+/* Several of them at once. */
+int s3_set_all(struct s3_call *call, const struct setting_value *values, unsigned count);
+
 /* documents.c: those that the request's parameter names */
 int s3_get_document(struct s3_call *call);
 int s3_put_document(struct s3_call *call);
@@ -25,6 +28,8 @@ int s3_get_policy_status(struct s3_call *call);
 int s3_get_logging(struct s3_call *call);
 int s3_get_accelerate(struct s3_call *call);
 int s3_get_request_payment(struct s3_call *call);
+int s3_put_request_payment(struct s3_call *call);
+int s3_put_logging(struct s3_call *call);
 int s3_get_encryption(struct s3_call *call);
 int s3_get_replication(struct s3_call *call);
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/expiration.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/receive.h"
@@ -14,6 +15,7 @@
 #include "wire/s3/form.h"
 #include "wire/s3/names.h"
 #include "wire/s3/post_policy.h"
+#include "wire/s3/tagging.h"
 
 #include <errno.h>
 
@@ -30,6 +32,8 @@ struct post {
     struct s3_draft draft;
     struct s3_received received;
     struct s3_sum md5;
+    struct s3_sum check;
+    struct slice check_sent; /* in base64 */
 };
 
 static struct slice field_of(const struct post *post, struct slice name)
@@ -39,6 +43,14 @@ static struct slice field_of(const struct post *post, struct slice name)
             return post->fields[i].value;
     }
     return (struct slice){NULL, 0};
+}
+
+static void replace_field(struct post *post, struct slice name, struct slice value)
+{
+    for (unsigned i = 0; i < post->count; i++) {
+        if (slice_equal(post->fields[i].name, name))
+            post->fields[i].value = value;
+    }
 }
 
 static int keep_field(struct post *post, const struct s3_form_part *part)
@@ -53,8 +65,9 @@ static int keep_field(struct post *post, const struct s3_form_part *part)
     for (size_t i = 0; i < part->name.len; i++)
         lower[i] = ascii_lower(part->name.at[i]);
     struct slice name = slice_of(lower, part->name.len);
+    struct slice as_header = slice_equal(name, SLICE("acl")) ? SLICE("x-amz-acl") : name;
     post->fields[post->count] = (struct s3_post_field){name, value};
-    post->as_header[post->count++] = (struct field){name, value, field_id_of(name)};
+    post->as_header[post->count++] = (struct field){as_header, value, field_id_of(as_header)};
     return 0;
 }
 
@@ -181,9 +194,29 @@ static int take_key(struct post *post)
                            SLICE_ARG(post->file_name), SLICE_ARG(after));
         if (key.at == NULL)
             return s3_fault_memory(&call->fault);
+        replace_field(post, SLICE("key"), key); /* as which the policy means it */
     }
     call->key = key;
     return s3_key_check(key, &call->fault);
+}
+
+/* <Tagging>, as PutObjectTagging takes it. */
+static int read_tagging(struct post *post)
+{
+    struct s3_call *call = post->call;
+    SCOPED(buffer_finish) struct buffer text;
+    struct s3_tags tags;
+    struct slice document = field_of(post, SLICE("tagging"));
+    buffer_init(&text, VERSION_TAGS_BYTES_MAX);
+    if (document.at == NULL)
+        return 0;
+    int rc = s3_tagging_parse(document, S3_TAGGED_OBJECT, &call->arena, &call->fault, &tags);
+    if (rc == 0 && s3_tags_write_query(&text, &tags) < 0)
+        rc = s3_fault_memory(&call->fault);
+    if (rc < 0 || text.len == 0)
+        return rc;
+    post->draft.version.tags = arena_copy(&call->arena, buffer_slice(&text));
+    return post->draft.version.tags.at == NULL ? s3_fault_memory(&call->fault) : 0;
 }
 
 static int make_draft(struct post *post)
@@ -195,7 +228,40 @@ static int make_draft(struct post *post)
     request->fields = (struct fields){post->as_header, post->count, S3_FORM_FIELDS_MAX};
     int rc = s3_draft_read(call, &post->draft);
     request->fields = kept;
-    return rc;
+    return rc < 0 ? rc : read_tagging(post);
+}
+
+/* The sum that the form names, if it does. */
+static int begin_check(struct post *post)
+{
+    const struct slice prefix = SLICE("x-amz-checksum-");
+    post->received.check_kind = S3_CHECKSUM_KINDS;
+    for (unsigned i = 0; i < post->count; i++) {
+        const struct s3_post_field *field = &post->fields[i];
+        if (!slice_starts_with(field->name, prefix) ||
+            post->received.check_kind != S3_CHECKSUM_KINDS)
+            continue;
+        post->received.check_kind = s3_checksum_find(slice_from(field->name, prefix.len));
+        post->check_sent = field->value;
+    }
+    return post->received.check_kind == S3_CHECKSUM_KINDS ||
+                   s3_sum_begin(&post->check, post->received.check_kind) == 0
+               ? 0
+               : s3_fault_memory(&post->call->fault);
+}
+
+static int end_check(struct post *post)
+{
+    struct s3_received *received = &post->received;
+    char room[S3_SUM_BASE64_MAX];
+    if (received->check_kind == S3_CHECKSUM_KINDS)
+        return 0;
+    size_t len = s3_sum_end(&post->check, received->check);
+    if (slice_equal(s3_base64_write(received->check, len, room), post->check_sent))
+        return 0;
+    return s3_fault_say(&post->call->fault, S3_BAD_DIGEST,
+                        "The %s you specified did not match the calculated checksum.",
+                        s3_checksum_word(received->check_kind));
 }
 
 static int receive_file(struct post *post)
@@ -206,14 +272,18 @@ static int receive_file(struct post *post)
     int event;
     if (s3_sum_begin(&post->md5, S3_CHECKSUM_MD5) < 0)
         return s3_fault_memory(&call->fault);
+    int begun = begin_check(post);
+    if (begun < 0)
+        return begun;
     incoming_init(&received->incoming, call->store);
     received->has_incoming = true;
-    received->check_kind = S3_CHECKSUM_KINDS;
     uint64_t max = post->limits.max < FILE_BYTES_MAX ? post->limits.max : FILE_BYTES_MAX;
     while ((event = next_event(post, &part)) == S3_FORM_DATA) {
         if (received->incoming.length + part.value.len > max)
             return s3_fault_set(&call->fault, S3_ENTITY_TOO_LARGE);
         s3_sum_add(&post->md5, part.value);
+        if (received->check_kind != S3_CHECKSUM_KINDS)
+            s3_sum_add(&post->check, part.value);
         int rc = incoming_add(&received->incoming, part.value);
         if (rc < 0)
             return s3_store_fault(call, rc);
@@ -225,7 +295,9 @@ static int receive_file(struct post *post)
         return s3_fault_set(&call->fault, S3_ENTITY_TOO_SMALL);
     received->etag =
         s3_hex_write(received->md5, s3_sum_end(&post->md5, received->md5), received->etag_room);
-    int rc = s3_store_fault(call, incoming_end(&received->incoming, received->content_room,
+    int rc = end_check(post);
+    if (rc == 0)
+        rc = s3_store_fault(call, incoming_end(&received->incoming, received->content_room,
                                                &received->data, &received->content));
     received->is_pinned = rc == 0 && received->content.len > 0;
     return rc;
@@ -234,7 +306,11 @@ static int receive_file(struct post *post)
 static int commit(struct post *post)
 {
     struct s3_call *call = post->call;
+    char room[S3_STORED_SUM_BYTES];
+    struct s3_stored_sum sum = {.kind = post->received.check_kind};
     struct store_change change = {.kind = RECORD_PUT};
+    memcpy(sum.sum, post->received.check, sizeof sum.sum);
+    post->draft.version.checksum = s3_stored_sum_write(&sum, room);
     s3_received_use(&post->received, &change, &post->draft.version);
     change.put.version = post->draft.version;
     int rc = s3_change_fault(call, store_commit(call->store, &change, 1));
@@ -247,6 +323,7 @@ static void write_created(struct post *post, struct writer *head)
     char etag[S3_ETAG_ROOM];
     h1_write_field(head, field_name(FIELD_ETAG), s3_quoted(post->received.etag, etag));
     s3_write_version(post->call, head, &post->draft.version);
+    s3_write_expiration(post->call, head, &post->draft.version);
 }
 
 static int answer_document(struct post *post)
@@ -369,6 +446,7 @@ int s3_post_object(struct s3_call *call)
         rc = run(post);
     s3_received_finish(&post->received, rc);
     s3_sum_finish(&post->md5);
+    s3_sum_finish(&post->check);
     s3_form_finish(&post->form);
     return rc;
 }

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/expiration.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/receive.h"
@@ -17,6 +18,7 @@ static void answer(struct s3_call *call, const struct version *version,
         return;
     h1_write_field(head, field_name(FIELD_ETAG), s3_quoted(version->etag, room));
     s3_write_version(call, head, version);
+    s3_write_expiration(call, head, version);
     s3_write_stored_sum(head, sum);
     (void)exchange_send(call->exchange, (struct slice){0}, false);
 }

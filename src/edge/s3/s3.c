@@ -82,6 +82,8 @@ static const struct operation operations[] = {
     ROW(ON_BUCKET, GET, "encryption", "GetEncryptionConfiguration", false, s3_get_encryption),
     ROW(ON_BUCKET, GET, "replication", "GetReplicationConfiguration", false, s3_get_replication),
     ROW(ON_BUCKET, PUT, "acl", "PutBucketAcl", true, s3_put_acl),
+    ROW(ON_BUCKET, PUT, "logging", "PutBucketLogging", true, s3_put_logging),
+    ROW(ON_BUCKET, PUT, "requestPayment", "PutBucketRequestPayment", true, s3_put_request_payment),
     ROW(ON_BUCKET, GET, "versions", "ListBucketVersions", false, s3_list_versions),
     ROW(ON_BUCKET, GET, "uploads", "ListBucketMultipartUploads", false, s3_list_uploads),
     ROW(ON_BUCKET, GET, "list-type", "ListBucket", false, s3_list_objects_v2),

@@ -58,49 +58,41 @@ int settings_with(struct slice settings, enum setting which, struct slice value,
     return rc < 0 || is_put ? rc : put(out, which, value);
 }
 
-/* One after another, each out of what the one before has made. */
-struct steps {
+int settings_with_all(struct slice settings, const struct setting_value *values, unsigned count,
+                      struct buffer *out)
+{
     struct buffer now, next;
-};
-
-static int step(struct steps *steps, enum setting which, struct slice value)
-{
-    struct buffer swap = steps->now;
-    steps->next.len = 0;
-    int rc = settings_with(buffer_slice(&steps->now), which, value, &steps->next);
-    steps->now = steps->next;
-    steps->next = swap;
-    return rc;
-}
-
-static int apply(struct steps *steps, const struct conf_bucket *conf)
-{
-    const struct slice none = {NULL, 0};
-    char quota[24];
-    int len = snprintf(quota, sizeof quota, "%llu", (unsigned long long)conf->quota_bytes);
-    int rc = step(steps, SETTING_PUBLIC, conf->is_public ? SLICE("1") : none);
-    if (rc == 0)
-        rc = step(steps, SETTING_QUOTA,
-                  conf->quota_bytes == UINT64_MAX ? none : slice_of(quota, (size_t)len));
-    /* What keeps versions is never taken away by leaving a word out. */
-    if (rc == 0 && conf->is_versioned)
-        rc = step(steps, SETTING_VERSIONING, SLICE("Enabled"));
-    if (rc == 0 && conf->has_object_lock)
-        rc = step(steps, SETTING_OBJECT_LOCK, SLICE("Enabled"));
+    buffer_init(&now, SETTINGS_BYTES_MAX);
+    buffer_init(&next, SETTINGS_BYTES_MAX);
+    int rc = settings.len == 0 ? 0 : buffer_append(&now, settings);
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        struct buffer swap = now;
+        next.len = 0;
+        rc = settings_with(buffer_slice(&now), values[i].which, values[i].value, &next);
+        now = next;
+        next = swap;
+    }
+    if (rc == 0 && now.len > 0)
+        rc = buffer_append(out, buffer_slice(&now));
+    buffer_finish(&now);
+    buffer_finish(&next);
     return rc;
 }
 
 int settings_of_file(struct slice settings, const struct conf_bucket *conf, struct buffer *out)
 {
-    struct steps steps;
-    buffer_init(&steps.now, SETTINGS_BYTES_MAX);
-    buffer_init(&steps.next, SETTINGS_BYTES_MAX);
-    int rc = settings.len == 0 ? 0 : buffer_append(&steps.now, settings);
-    if (rc == 0)
-        rc = apply(&steps, conf);
-    if (rc == 0 && steps.now.len > 0)
-        rc = buffer_append(out, buffer_slice(&steps.now));
-    buffer_finish(&steps.now);
-    buffer_finish(&steps.next);
-    return rc;
+    const struct slice none = {NULL, 0};
+    char quota[24];
+    int len = snprintf(quota, sizeof quota, "%llu", (unsigned long long)conf->quota_bytes);
+    struct setting_value values[4] = {
+        {SETTING_PUBLIC, conf->is_public ? SLICE("1") : none},
+        {SETTING_QUOTA, conf->quota_bytes == UINT64_MAX ? none : slice_of(quota, (size_t)len)},
+    };
+    unsigned count = 2;
+    /* What keeps versions is never taken away by leaving a word out. */
+    if (conf->is_versioned)
+        values[count++] = (struct setting_value){SETTING_VERSIONING, SLICE("Enabled")};
+    if (conf->has_object_lock)
+        values[count++] = (struct setting_value){SETTING_OBJECT_LOCK, SLICE("Enabled")};
+    return settings_with_all(settings, values, count, out);
 }

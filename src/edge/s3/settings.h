@@ -42,5 +42,13 @@ struct slice settings_get(struct slice settings, enum setting which);
 int settings_with(struct slice settings, enum setting which, struct slice value,
                   struct buffer *out);
 
+/* The same for several of them. */
+struct setting_value {
+    enum setting which;
+    struct slice value;
+};
+int settings_with_all(struct slice settings, const struct setting_value *values, unsigned count,
+                      struct buffer *out);
+
 /* The same settings with what the file says of its bucket. */
 int settings_of_file(struct slice settings, const struct conf_bucket *conf, struct buffer *out);

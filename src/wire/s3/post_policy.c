@@ -148,10 +148,11 @@ static bool is_exempt(struct slice name)
     return slice_equal_nocase(slice_first(name, 9), SLICE("x-ignore-"));
 }
 
+/* Every field of the form, and the bucket, which stands in the path. */
 static int check_coverage(struct checking *checking, const struct json *conditions)
 {
-    for (unsigned i = 0; i < checking->count; i++) {
-        struct slice name = checking->fields[i].name;
+    for (unsigned i = 0; i <= checking->count; i++) {
+        struct slice name = i < checking->count ? checking->fields[i].name : SLICE("bucket");
         bool is_covered = is_exempt(name);
         JSON_FOR_EACH(conditions, condition)
         is_covered = is_covered || speaks_of(condition, name);

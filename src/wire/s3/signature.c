@@ -288,7 +288,7 @@ static int read_form(struct reading *reading)
         return s3_fault_say(reading->fault, S3_INVALID_REQUEST,
                             "The authorization mechanism you have provided is not supported. "
                             "Please use AWS4-HMAC-SHA256.");
-    if (authorization.at == NULL)
+    if (authorization.len == 0)
         return 0;
     if (!slice_starts_with(authorization, SLICE(ALGORITHM " ")))
         return s3_fault_say(reading->fault, S3_INVALID_ARGUMENT, "Unsupported Authorization Type");

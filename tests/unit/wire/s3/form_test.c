@@ -111,10 +111,11 @@ static void a_policy_speaks_of_each_field(void **state)
                      0);
     assert_int_equal(limits.min, 1);
     assert_int_equal(limits.max, 10);
-    assert_int_equal(check_policy(POLICY("[\"starts-with\", \"$key\", \"\"], "
-                                         "[\"starts-with\", \"$content-type\", \"\"]"),
-                                  &fault, &limits),
-                     0);
+    assert_int_equal(
+        check_policy(POLICY("{\"bucket\": \"media\"}, [\"starts-with\", \"$key\", \"\"], "
+                            "[\"starts-with\", \"$content-type\", \"\"]"),
+                     &fault, &limits),
+        0);
     assert_true(limits.max == UINT64_MAX);
 }
 
@@ -143,6 +144,8 @@ static void policies_that_do_not_hold(void **state)
         {POLICY("[\"starts-with\", \"$key\", \"users/\"]"), S3_ACCESS_DENIED},
         {POLICY("[\"eq\", \"$absent\", \"\"]"), S3_ACCESS_DENIED},
         {POLICY("[\"starts-with\", \"$key\", \"\"]"), S3_ACCESS_DENIED}, /* the type is extra */
+        {POLICY("[\"starts-with\", \"$key\", \"\"], [\"starts-with\", \"$content-type\", \"\"]"),
+         S3_ACCESS_DENIED}, /* the bucket is */
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct s3_fault fault;
