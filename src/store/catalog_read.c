@@ -8,9 +8,9 @@
 /* A copy of the version's row whose slices lie in *room. */
 static int keep_version(struct buffer *room, struct version *version)
 {
-    struct slice *const slices[] = {&version->key,   &version->etag,     &version->fields,
-                                    &version->tags,  &version->checksum, &version->content,
-                                    &version->access};
+    struct slice *const slices[] = {&version->key,    &version->etag,     &version->fields,
+                                    &version->tags,   &version->checksum, &version->content,
+                                    &version->access, &version->seal};
     size_t bytes = 0;
     room->len = 0;
     for (unsigned i = 0; i < sizeof slices / sizeof slices[0]; i++)

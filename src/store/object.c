@@ -9,7 +9,7 @@ struct object *object_create(const struct version *version)
 {
     struct version copy = *version;
     struct slice *const slices[] = {&copy.key,      &copy.etag,    &copy.fields, &copy.tags,
-                                    &copy.checksum, &copy.content, &copy.access};
+                                    &copy.checksum, &copy.content, &copy.access, &copy.seal};
     size_t bytes = sizeof(struct object);
     for (unsigned i = 0; i < sizeof slices / sizeof slices[0]; i++)
         bytes += slices[i]->len;

@@ -1,7 +1,7 @@
 /*
  * A version of an object: what the index keeps of it and what its record in the log says. The store
- * knows nothing of HTTP: `fields`, `tags`, `checksum` and `access` are whatever the layer above
- * wrote.
+ * knows nothing of HTTP: `fields`, `tags`, `checksum`, `access` and `seal` are whatever the layer
+ * above wrote.
  *
  * Slices are borrowed: from the bytes it was read from, or from who made it.
  */
@@ -38,6 +38,7 @@ struct version {
     struct slice checksum;
     struct slice content; /* segments (store/content.h) */
     struct slice access;  /* who owns it and who may do what, where that is said */
+    struct slice seal;    /* how its content is encrypted, where it is */
 };
 
 /* What version_write needs at most for this one. */

@@ -58,6 +58,10 @@ static int find(struct visit *visit, struct slice path, struct object **ret_obje
         object_unref(*ret_object);
         rc = -ENOENT;
     }
+    if (rc == 0 && (*ret_object)->version.seal.len > 0) {
+        object_unref(*ret_object);
+        rc = -EACCES;
+    }
     return rc;
 }
 
@@ -163,7 +167,7 @@ static void send_content(struct visit *visit, struct object *object,
     if (visit->exchange->request.method == METHOD_HEAD)
         (void)exchange_send(visit->exchange, (struct slice){0}, false);
     else
-        object_send(visit->exchange, visit->store, object, offset, length);
+        object_send(visit->exchange, visit->store, object, offset, length, NULL);
 }
 
 static struct slice quote(struct arena *arena, struct slice etag)
@@ -222,6 +226,8 @@ static void answer_failure(struct exchange *exchange, int code)
 {
     if (code == -ENOENT)
         exchange_respond_error(exchange, 404, "no such object");
+    else if (code == -EACCES)
+        exchange_respond_error(exchange, 403, "the object is under a key of its client's");
     else if (code == -ENOMEM || code == -ETIMEDOUT || code == -ESHUTDOWN)
         exchange_respond_error(exchange, 503, "the object store is not at hand");
     else

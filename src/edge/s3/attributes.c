@@ -4,6 +4,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/seal.h"
 #include "wire/http/date.h"
 #include "wire/s3/fields.h"
 
@@ -166,7 +167,11 @@ int s3_get_attributes(struct s3_call *call)
         rc = s3_version_find(call, &object);
     if (rc < 0)
         return rc;
-    rc = answer(call, &object->version, asked);
+    struct s3_seal seal;
+    rc = s3_seal_open(call, object->version.seal, false, &seal);
+    s3_seal_wipe(&seal);
+    if (rc == 0)
+        rc = answer(call, &object->version, asked);
     object_unref(object);
     return rc;
 }

@@ -43,7 +43,8 @@ static int read_draft(struct s3_call *call, struct copy *copy)
     struct slice class = s3_field(call, SLICE("x-amz-storage-class"));
     bool is_itself = slice_equal(copy->source.bucket_name, call->bucket_name) &&
                      slice_equal(copy->source.key, call->key) && copy->source.version_id.at == NULL;
-    if (is_itself && !copy->replaces_metadata && class.at == NULL &&
+    bool is_sealed = copy->source.seal.is_on || copy->draft.seal.is_on;
+    if (is_itself && !copy->replaces_metadata && class.at == NULL && !is_sealed &&
         s3_field(call, SLICE("x-amz-website-redirect-location")).at == NULL)
         return s3_fault_say(&call->fault, S3_INVALID_REQUEST,
                             "This copy request is illegal because it is trying to copy an object "
@@ -78,13 +79,15 @@ static int take_content(struct s3_call *call, struct copy *copy)
                             "Checksum algorithm provided is unsupported.");
     s3_stored_sum_read(from->checksum, &copy->sum);
     bool keeps_sum = wanted.at == NULL || (copy->sum.kind == kind && !copy->sum.is_composite);
-    if (keeps_sum && is_shareable(from)) {
+    bool is_sealed = copy->source.seal.is_on || copy->draft.seal.is_on;
+    if (keeps_sum && !is_sealed && is_shareable(from)) {
         copy->is_shared = store_pin(call->store, from->content) == 0;
         return copy->is_shared ? 0 : s3_fault_memory(&call->fault);
     }
     if (wanted.at == NULL && copy->sum.kind != S3_CHECKSUM_KINDS)
         kind = copy->sum.kind;
-    int rc = s3_source_copy(call, &copy->source, 0, from->size, kind, &copy->received);
+    int rc = s3_source_copy(call, &copy->source, 0, from->size, kind, &copy->draft.seal,
+                            &copy->received);
     copy->sum = (struct s3_stored_sum){.kind = kind};
     memcpy(copy->sum.sum, copy->received.check, sizeof copy->sum.sum);
     return rc;
@@ -115,6 +118,7 @@ static int answer(struct s3_call *call, const struct copy *copy)
     write_literal(head, "Content-Type: application/xml\r\n");
     s3_write_version(call, head, version);
     s3_write_expiration(call, head, version);
+    s3_seal_write(head, &copy->draft.seal);
     if (s3_versioning_of(copy->source.bucket) != S3_VERSIONING_NEVER)
         h1_write_field(head, SLICE("x-amz-copy-source-version-id"),
                        s3_version_id(&copy->source.object->version, id));
@@ -170,5 +174,6 @@ int s3_copy_object(struct s3_call *call)
     struct copy copy = {.is_shared = false};
     int rc = run(call, &copy);
     s3_source_finish(&copy.source);
+    s3_seal_wipe(&copy.draft.seal);
     return rc;
 }

@@ -102,18 +102,15 @@ static int write_fields(struct s3_call *call, struct writer *writer)
     return check_storage_class(call, class);
 }
 
-/* Keys of the service or of the client, which Weir has none of. */
+/* Keys of the service, which Weir has none of. */
 static int check_encryption(struct s3_call *call)
 {
     struct slice encryption = s3_field(call, SLICE("x-amz-server-side-encryption"));
-    if (s3_field(call, SLICE("x-amz-server-side-encryption-customer-algorithm")).at != NULL)
-        return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
-                            "Encryption by a key of the client (SSE-C) is not implemented");
     if (encryption.at == NULL)
         return 0;
     if (slice_starts_with(encryption, SLICE("aws:kms")) || slice_equal(encryption, SLICE("AES256")))
         return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
-                            "Encryption by the server is not implemented: leave "
+                            "Encryption by a key of the server is not implemented: leave "
                             "x-amz-server-side-encryption out, and encrypt the disk");
     return s3_fault_set(&call->fault, S3_INVALID_ENCRYPTION_ALGORITHM);
 }
@@ -150,12 +147,15 @@ int s3_draft_read(struct s3_call *call, struct s3_draft *ret_draft)
     };
     int rc = check_encryption(call);
     if (rc == 0)
+        rc = s3_seal_make(call, &ret_draft->seal);
+    if (rc == 0)
         rc = s3_access_of_object(call, &ret_draft->version.access);
     if (rc == 0)
         rc = write_fields(call, &writer);
     if (rc == 0 && writer.overflown)
         rc = s3_fault_set(&call->fault, S3_METADATA_TOO_LARGE);
     ret_draft->version.fields = writer_slice(&writer);
+    ret_draft->version.seal = s3_seal_of_version(&ret_draft->seal);
     if (rc == 0)
         rc = s3_draft_lock(call, &ret_draft->version);
     return rc < 0 ? rc : read_tags(call, &ret_draft->version);

@@ -6,11 +6,13 @@
 #pragma once
 
 #include "edge/s3/call.h"
+#include "edge/s3/seal.h"
 
 #define S3_METADATA_BYTES_MAX 2048
 
 struct s3_draft {
     struct version version; /* all but size, etag, checksum, content and sequence */
+    struct s3_seal seal;    /* which its version keeps */
 };
 
 /* In the call's arena. 0 or the fault. */

@@ -118,7 +118,7 @@ static void write_validators(struct writer *head, const struct version *version)
 }
 
 static struct writer *begin(struct s3_call *call, const struct version *version,
-                            const struct portion *portion)
+                            const struct portion *portion, const struct s3_seal *seal)
 {
     struct writer *head = s3_begin(call, portion->is_range ? 206 : 200, portion->length);
     if (head == NULL)
@@ -129,6 +129,7 @@ static struct writer *begin(struct s3_call *call, const struct version *version,
     s3_write_version(call, head, version);
     if (call->version_asked.at == NULL)
         s3_write_expiration(call, head, version);
+    s3_seal_write(head, seal);
     write_tag_count(head, version);
     write_lock(head, version);
     if (slice_equal_nocase(s3_field(call, SLICE("x-amz-checksum-mode")), SLICE("ENABLED")) &&
@@ -238,7 +239,7 @@ static int check_conditions(struct s3_call *call, const struct version *version,
     return 1;
 }
 
-static int answer(struct s3_call *call, struct object *object)
+static int answer(struct s3_call *call, struct object *object, const struct s3_seal *seal)
 {
     const struct version *version = &object->version;
     char room[S3_ETAG_ROOM];
@@ -251,13 +252,23 @@ static int answer(struct s3_call *call, struct object *object)
     rc = choose_portion(call, version, &validators, &portion);
     if (rc < 0)
         return rc;
-    if (begin(call, version, &portion) == NULL)
+    if (begin(call, version, &portion, seal) == NULL)
         return 0;
     if (call->exchange->request.method == METHOD_HEAD)
         (void)exchange_send(call->exchange, (struct slice){0}, false);
     else
-        object_send(call->exchange, call->store, object, portion.offset, portion.length);
+        object_send(call->exchange, call->store, object, portion.offset, portion.length, seal);
     return 0;
+}
+
+static int open_and_answer(struct s3_call *call, struct object *object)
+{
+    struct s3_seal seal;
+    int rc = s3_seal_open(call, object->version.seal, false, &seal);
+    if (rc == 0)
+        rc = answer(call, object, &seal);
+    s3_seal_wipe(&seal);
+    return rc;
 }
 
 /* A delete marker: gone, or asked for by its own id. */
@@ -288,7 +299,7 @@ int s3_get_object(struct s3_call *call)
     if (rc < 0)
         return s3_store_fault(call, rc);
     rc = object->version.is_marker ? answer_marker(call, &object->version, which != VERSION_LATEST)
-                                   : answer(call, object);
+                                   : open_and_answer(call, object);
     object_unref(object);
     return rc;
 }

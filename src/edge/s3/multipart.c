@@ -16,6 +16,8 @@
 
 #include <errno.h>
 
+#define SEAL_BYTES_MAX (S3_SEAL_HEAD_BYTES + CONTENT_SEGMENTS_MAX * S3_CIPHER_NONCE_BYTES)
+
 #define PART_BYTES_MIN   (UINT64_C(5) << 20)
 #define PART_BYTES_MAX   (UINT64_C(5) << 30)
 #define OBJECT_BYTES_MAX (UINT64_C(5) << 40)
@@ -122,7 +124,8 @@ static int read_sum_kind(struct s3_call *call, unsigned *ret_kind, bool *ret_is_
     return 0;
 }
 
-static int answer_created(struct s3_call *call, struct slice id, unsigned kind, bool is_composite)
+static int answer_created(struct s3_call *call, const struct s3_seal *seal, struct slice id,
+                          unsigned kind, bool is_composite)
 {
     SCOPED(buffer_finish) struct buffer out;
     struct xml_writer xml;
@@ -139,6 +142,7 @@ static int answer_created(struct s3_call *call, struct slice id, unsigned kind, 
     if (head == NULL)
         return 0;
     write_literal(head, "Content-Type: application/xml\r\n");
+    s3_seal_write(head, seal);
     if (kind != S3_CHECKSUM_KINDS) {
         h1_write_field(head, SLICE("x-amz-checksum-algorithm"), s3_checksum_name(kind));
         h1_write_field(head, SLICE("x-amz-checksum-type"),
@@ -160,6 +164,8 @@ int s3_create_upload(struct s3_call *call)
     if (rc < 0)
         return rc;
     random_bytes(id, sizeof id);
+    s3_seal_wipe(&draft.seal);
+    draft.version.seal = s3_seal_of_upload(&draft.seal);
     s3_upload_sum_write(kind, is_composite, sum, &draft.version.checksum);
     struct store_change change = {
         .kind = RECORD_UPLOAD,
@@ -167,7 +173,8 @@ int s3_create_upload(struct s3_call *call)
     };
     rc = s3_store_fault(call, store_commit(call->store, &change, 1));
     return rc < 0 ? rc
-                  : answer_created(call, s3_hex_write(id, sizeof id, text), kind, is_composite);
+                  : answer_created(call, &draft.seal, s3_hex_write(id, sizeof id, text), kind,
+                                   is_composite);
 }
 
 /* Parts. */
@@ -183,7 +190,8 @@ static int read_number(struct s3_call *call, uint64_t *ret_number)
 }
 
 static int commit_part(struct s3_call *call, const struct s3_upload *upload, uint64_t number,
-                       struct s3_received *received, struct s3_stored_sum *sum)
+                       const struct s3_seal *seal, struct s3_received *received,
+                       struct s3_stored_sum *sum)
 {
     char room[S3_STORED_SUM_BYTES];
     struct store_change change = {
@@ -194,19 +202,21 @@ static int commit_part(struct s3_call *call, const struct s3_upload *upload, uin
     *sum = (struct s3_stored_sum){.kind = received->check_kind};
     memcpy(sum->sum, received->check, sizeof sum->sum);
     change.part.version.modified_ms = call->now_ms;
+    change.part.version.seal = s3_seal_of_part(seal);
     change.part.version.checksum = s3_stored_sum_write(sum, room);
     s3_received_use(received, &change, &change.part.version);
     return s3_store_fault(call, store_commit(call->store, &change, 1));
 }
 
-static int answer_part(struct s3_call *call, const struct s3_received *received,
-                       const struct s3_stored_sum *sum)
+static int answer_part(struct s3_call *call, const struct s3_seal *seal,
+                       const struct s3_received *received, const struct s3_stored_sum *sum)
 {
     char etag[S3_ETAG_ROOM], text[S3_SUM_TEXT_ROOM];
     struct writer *head = s3_begin(call, 200, 0);
     if (head == NULL)
         return 0;
     h1_write_field(head, field_name(FIELD_ETAG), s3_quoted(received->etag, etag));
+    s3_seal_write(head, seal);
     if (sum->kind != S3_CHECKSUM_KINDS) {
         write_literal(head, "x-amz-checksum-");
         write_slice(head, slice_of_cstr(s3_checksum_word(sum->kind)));
@@ -236,6 +246,7 @@ static int check_part_sum(struct s3_call *call, const struct s3_upload *upload,
 int s3_upload_part(struct s3_call *call)
 {
     struct s3_upload upload;
+    struct s3_seal seal = {.is_on = false};
     struct s3_received received = {.has_incoming = false};
     struct s3_stored_sum sum;
     uint64_t number;
@@ -246,14 +257,17 @@ int s3_upload_part(struct s3_call *call)
         return rc;
     rc = s3_upload_find(call, &upload);
     if (rc == 0)
-        rc = s3_receive(call, upload.check_kind, &received);
+        rc = s3_seal_open(call, upload.upload.version.seal, false, &seal);
+    if (rc == 0)
+        rc = s3_receive(call, upload.check_kind, &seal, &received);
     if (rc == 0)
         rc = check_part_sum(call, &upload, &received);
     if (rc == 0)
-        rc = commit_part(call, &upload, number, &received, &sum);
+        rc = commit_part(call, &upload, number, &seal, &received, &sum);
     if (rc == 0)
-        rc = answer_part(call, &received, &sum);
+        rc = answer_part(call, &seal, &received, &sum);
     s3_received_finish(&received, rc);
+    s3_seal_wipe(&seal);
     s3_upload_finish(&upload);
     return rc;
 }
@@ -306,19 +320,23 @@ static int answer_copied(struct s3_call *call, const struct s3_received *receive
 static int copy_part(struct s3_call *call, const struct s3_upload *upload, uint64_t number,
                      const struct s3_source *source)
 {
+    struct s3_seal seal;
     struct s3_received received = {.has_incoming = false};
     struct s3_stored_sum sum;
     uint64_t offset, length;
-    int rc = read_copy_range(call, source->object->version.size, &offset, &length);
+    int rc = s3_seal_open(call, upload->upload.version.seal, false, &seal);
+    if (rc == 0)
+        rc = read_copy_range(call, source->object->version.size, &offset, &length);
     if (rc == 0 && length > PART_BYTES_MAX)
         rc = s3_fault_set(&call->fault, S3_ENTITY_TOO_LARGE);
     if (rc == 0)
-        rc = s3_source_copy(call, source, offset, length, upload->check_kind, &received);
+        rc = s3_source_copy(call, source, offset, length, upload->check_kind, &seal, &received);
     if (rc == 0)
-        rc = commit_part(call, upload, number, &received, &sum);
+        rc = commit_part(call, upload, number, &seal, &received, &sum);
     if (rc == 0)
         rc = answer_copied(call, &received, &sum);
     s3_received_finish(&received, rc);
+    s3_seal_wipe(&seal);
     return rc;
 }
 
@@ -361,6 +379,7 @@ struct completion {
     const struct s3_complete *request;
     unsigned at; /* the next part of the request */
     struct buffer content;
+    struct buffer seal; /* what is kept of the upload's, and the nonces of parts */
     uint64_t size;
     uint64_t last_size; /* of the part before */
     struct s3_sum etag;
@@ -440,6 +459,9 @@ static int take_part(struct completion *completion, const struct s3_part *asked,
         rc = add_md5(completion, version->etag) < 0 ? s3_fault_set(fault, S3_INTERNAL_ERROR) : 0;
     if (rc == 0 && version->content.len > 0 &&
         buffer_append(&completion->content, version->content) < 0)
+        rc = s3_fault_memory(fault);
+    if (rc == 0 && completion->seal.len > 0 && version->content.len > 0 &&
+        buffer_append(&completion->seal, version->seal) < 0)
         rc = s3_fault_memory(fault);
     completion->size += version->size;
     completion->last_size = version->size;
@@ -591,6 +613,7 @@ static int commit_whole(struct completion *completion)
     version->etag = end_etag(completion);
     version->size = completion->size;
     version->content = buffer_slice(&completion->content);
+    version->seal = buffer_slice(&completion->seal);
     version->checksum = s3_stored_sum_write(&completion->sum, room);
     /* A part that is sent again meanwhile must not take away what this names. */
     if (store_pin(call->store, version->content) < 0)
@@ -609,7 +632,10 @@ static int complete(struct s3_call *call, const struct s3_upload *upload,
 {
     struct completion completion = {.call = call, .upload = upload, .request = request};
     buffer_init(&completion.content, (size_t)CONTENT_SEGMENTS_MAX * CONTENT_SEGMENT_BYTES_MAX);
-    int rc = gather(&completion);
+    buffer_init(&completion.seal, SEAL_BYTES_MAX);
+    int rc = buffer_append(&completion.seal, upload->upload.version.seal) < 0
+                 ? s3_fault_memory(&call->fault)
+                 : gather(&completion);
     if (rc == 0)
         rc = s3_quota_check(call, completion.size);
     if (rc == 0)
@@ -617,6 +643,7 @@ static int complete(struct s3_call *call, const struct s3_upload *upload,
     s3_sum_finish(&completion.etag);
     s3_sum_finish(&completion.sums);
     buffer_finish(&completion.content);
+    buffer_finish(&completion.seal);
     return rc;
 }
 

@@ -31,6 +31,7 @@ struct post {
     struct s3_post_limits limits;
     struct s3_draft draft;
     struct s3_received received;
+    struct s3_sealer sealer;
     struct s3_sum md5;
     struct s3_sum check;
     struct slice check_sent; /* in base64 */
@@ -272,7 +273,9 @@ static int receive_file(struct post *post)
     int event;
     if (s3_sum_begin(&post->md5, S3_CHECKSUM_MD5) < 0)
         return s3_fault_memory(&call->fault);
-    int begun = begin_check(post);
+    int begun = s3_store_fault(call, s3_sealer_begin(&post->sealer, &post->draft.seal));
+    if (begun == 0)
+        begun = begin_check(post);
     if (begun < 0)
         return begun;
     incoming_init(&received->incoming, call->store);
@@ -284,7 +287,7 @@ static int receive_file(struct post *post)
         s3_sum_add(&post->md5, part.value);
         if (received->check_kind != S3_CHECKSUM_KINDS)
             s3_sum_add(&post->check, part.value);
-        int rc = incoming_add(&received->incoming, part.value);
+        int rc = s3_sealer_add(&post->sealer, &received->incoming, part.value);
         if (rc < 0)
             return s3_store_fault(call, rc);
     }
@@ -295,6 +298,8 @@ static int receive_file(struct post *post)
         return s3_fault_set(&call->fault, S3_ENTITY_TOO_SMALL);
     received->etag =
         s3_hex_write(received->md5, s3_sum_end(&post->md5, received->md5), received->etag_room);
+    if (post->draft.seal.is_on)
+        received->etag = s3_seal_etag(received->md5, received->etag_room);
     int rc = end_check(post);
     if (rc == 0)
         rc = s3_store_fault(call, incoming_end(&received->incoming, received->content_room,
@@ -324,6 +329,7 @@ static void write_created(struct post *post, struct writer *head)
     h1_write_field(head, field_name(FIELD_ETAG), s3_quoted(post->received.etag, etag));
     s3_write_version(post->call, head, &post->draft.version);
     s3_write_expiration(post->call, head, &post->draft.version);
+    s3_seal_write(head, &post->draft.seal);
 }
 
 static int answer_document(struct post *post)
@@ -445,6 +451,8 @@ int s3_post_object(struct s3_call *call)
     if (rc == 0)
         rc = run(post);
     s3_received_finish(&post->received, rc);
+    s3_sealer_finish(&post->sealer);
+    s3_seal_wipe(&post->draft.seal);
     s3_sum_finish(&post->md5);
     s3_sum_finish(&post->check);
     s3_form_finish(&post->form);

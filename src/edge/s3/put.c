@@ -9,10 +9,11 @@
 
 #include <errno.h>
 
-static void answer(struct s3_call *call, const struct version *version,
+static void answer(struct s3_call *call, const struct s3_draft *draft,
                    const struct s3_stored_sum *sum)
 {
     char room[S3_ETAG_ROOM];
+    const struct version *version = &draft->version;
     struct writer *head = s3_begin(call, 200, 0);
     if (head == NULL)
         return;
@@ -20,6 +21,7 @@ static void answer(struct s3_call *call, const struct version *version,
     s3_write_version(call, head, version);
     s3_write_expiration(call, head, version);
     s3_write_stored_sum(head, sum);
+    s3_seal_write(head, &draft->seal);
     (void)exchange_send(call->exchange, (struct slice){0}, false);
 }
 
@@ -39,7 +41,7 @@ static int commit(struct s3_call *call, struct s3_draft *draft, struct s3_receiv
     int rc = s3_change_fault(call, store_commit(call->store, &change, 1));
     if (rc == 0) {
         draft->version.sequence = change.sequence;
-        answer(call, &draft->version, &sum);
+        answer(call, draft, &sum);
     }
     return rc;
 }
@@ -47,7 +49,7 @@ static int commit(struct s3_call *call, struct s3_draft *draft, struct s3_receiv
 int s3_put_object(struct s3_call *call)
 {
     const struct framing *framing = &call->exchange->request.framing;
-    struct s3_draft draft;
+    struct s3_draft draft = {.seal = {.is_on = false}};
     struct s3_received received = {.has_incoming = false};
     if (s3_field(call, SLICE("x-amz-copy-source")).at != NULL)
         return s3_copy_object(call);
@@ -56,11 +58,12 @@ int s3_put_object(struct s3_call *call)
         return s3_fault_set(&call->fault, S3_MISSING_CONTENT_LENGTH);
     int rc = s3_draft_read(call, &draft);
     if (rc == 0)
-        rc = s3_receive(call, S3_CHECKSUM_KINDS, &received);
+        rc = s3_receive(call, S3_CHECKSUM_KINDS, &draft.seal, &received);
     if (rc == 0)
         rc = s3_quota_check(call, received.length);
     if (rc == 0)
         rc = commit(call, &draft, &received);
     s3_received_finish(&received, rc);
+    s3_seal_wipe(&draft.seal);
     return rc;
 }

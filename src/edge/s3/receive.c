@@ -6,16 +6,28 @@
 
 #define OBJECT_BYTES_MAX (UINT64_C(5) << 30)
 
-static int take(struct s3_call *call, struct s3_body *body, struct s3_received *received)
+static int take_all(struct s3_call *call, struct s3_body *body, struct s3_sealer *sealer,
+                    struct s3_received *received)
 {
     struct slice data;
     int rc;
-    s3_step_out(call, true);
     while ((rc = s3_body_next(body, &data)) == 1) {
-        rc = incoming_add(&received->incoming, data);
+        rc = s3_sealer_add(sealer, &received->incoming, data);
         if (rc < 0)
             return s3_store_fault(call, rc);
     }
+    return rc;
+}
+
+static int take(struct s3_call *call, struct s3_body *body, const struct s3_seal *seal,
+                struct s3_received *received)
+{
+    struct s3_sealer sealer;
+    int rc = s3_store_fault(call, s3_sealer_begin(&sealer, seal));
+    s3_step_out(call, true);
+    if (rc == 0)
+        rc = take_all(call, body, &sealer, received);
+    s3_sealer_finish(&sealer);
     if (rc == 0)
         rc = s3_store_fault(call, incoming_end(&received->incoming, received->content_room,
                                                &received->data, &received->content));
@@ -23,7 +35,8 @@ static int take(struct s3_call *call, struct s3_body *body, struct s3_received *
     return rc < 0 ? rc : s3_step_in(call);
 }
 
-int s3_receive(struct s3_call *call, unsigned default_kind, struct s3_received *ret_received)
+int s3_receive(struct s3_call *call, unsigned default_kind, const struct s3_seal *seal,
+               struct s3_received *ret_received)
 {
     struct s3_body body;
     struct s3_received *received = ret_received;
@@ -33,15 +46,17 @@ int s3_receive(struct s3_call *call, unsigned default_kind, struct s3_received *
         rc = s3_fault_set(&call->fault, S3_ENTITY_TOO_LARGE);
     incoming_init(&received->incoming, call->store);
     received->has_incoming = true;
-    s3_body_goes_to(&body, &received->incoming);
+    if (!seal->is_on) /* else what is added there is not what was sent */
+        s3_body_goes_to(&body, &received->incoming);
     if (rc == 0)
-        rc = take(call, &body, received);
+        rc = take(call, &body, seal, received);
     received->length = received->incoming.length;
     received->check_kind = body.has_check ? body.check_kind : S3_CHECKSUM_KINDS;
     memcpy(received->check, body.check_sum, sizeof received->check);
     memcpy(received->md5, body.md5_sum, sizeof received->md5);
-    received->etag =
-        s3_hex_write(received->md5, s3_sum_bytes(S3_CHECKSUM_MD5), received->etag_room);
+    received->etag = seal->is_on ? s3_seal_etag(received->md5, received->etag_room)
+                                 : s3_hex_write(received->md5, s3_sum_bytes(S3_CHECKSUM_MD5),
+                                                received->etag_room);
     s3_body_finish(&body);
     return rc;
 }

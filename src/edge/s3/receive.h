@@ -2,6 +2,7 @@
 #pragma once
 
 #include "edge/s3/body.h"
+#include "edge/s3/seal.h"
 
 struct s3_received {
     struct incoming incoming;
@@ -18,8 +19,9 @@ struct s3_received {
     unsigned char check[S3_SUM_BYTES_MAX];
 };
 
-/* The body, whole and checked. 0 or the fault. */
-int s3_receive(struct s3_call *call, unsigned default_kind, struct s3_received *ret_received);
+/* The body, whole and checked, and encrypted where the seal is on. 0 or the fault. */
+int s3_receive(struct s3_call *call, unsigned default_kind, const struct s3_seal *seal,
+               struct s3_received *ret_received);
 
 /* After store_commit, whatever came of it: `rc` is its result. Also when it was never called (then
  * with an error), and after s3_receive failed. */

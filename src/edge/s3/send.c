@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "edge/s3/seal.h"
 #include "http/exchange.h"
 #include "http/worker.h"
 
@@ -18,11 +19,15 @@ static enum block_size size_for(const struct object *object)
     return object->version.size <= BLOCK_LARGE_BYTES ? BLOCK_LARGE : BLOCK_HUGE;
 }
 
-static int send_parts(struct exchange *exchange, struct outgoing *outgoing, char *room)
+static int send_parts(struct exchange *exchange, struct outgoing *outgoing,
+                      struct s3_unsealer *unsealer, char *room)
 {
     int rc;
     struct slice data;
     while ((rc = outgoing_next(outgoing, room, &data)) == 1) {
+        rc = s3_unsealer_apply(unsealer, data);
+        if (rc < 0)
+            return rc;
         rc = exchange_send(exchange, data, outgoing->left > 0);
         if (rc < 0)
             return 0; /* the client is gone */
@@ -31,9 +36,10 @@ static int send_parts(struct exchange *exchange, struct outgoing *outgoing, char
 }
 
 void object_send(struct exchange *exchange, struct store *store, struct object *object,
-                 uint64_t offset, uint64_t length)
+                 uint64_t offset, uint64_t length, const struct s3_seal *seal)
 {
     struct outgoing outgoing;
+    struct s3_unsealer unsealer;
     enum block_size size = size_for(object);
     if (length == 0) {
         (void)exchange_send(exchange, (struct slice){0}, false);
@@ -48,7 +54,10 @@ void object_send(struct exchange *exchange, struct store *store, struct object *
         return;
     }
     outgoing_init(&outgoing, store, object, offset, length);
-    int rc = send_parts(exchange, &outgoing, room);
+    int rc = s3_unsealer_begin(&unsealer, seal, &object->version, offset);
+    if (rc == 0)
+        rc = send_parts(exchange, &outgoing, &unsealer, room);
+    s3_unsealer_finish(&unsealer);
     outgoing_finish(&outgoing);
     if (is_lent)
         block_give(room, size);

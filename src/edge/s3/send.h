@@ -5,7 +5,9 @@
 #include "store/store.h"
 
 struct exchange;
+struct s3_seal;
 
-/* After exchange_begin, whose length this is. What goes wrong breaks the response off. */
+/* After exchange_begin, whose length this is. `seal` is that of its content; NULL: it has none.
+ * What goes wrong breaks the response off. */
 void object_send(struct exchange *exchange, struct store *store, struct object *object,
-                 uint64_t offset, uint64_t length);
+                 uint64_t offset, uint64_t length, const struct s3_seal *seal);

@@ -116,11 +116,15 @@ int s3_source_find(struct s3_call *call, struct s3_source *ret_source)
         rc = may_read(call, ret_source);
     if (rc == 0)
         rc = find_object(call, ret_source);
-    return rc < 0 ? rc : check_conditions(call, &ret_source->object->version);
+    if (rc == 0)
+        rc = check_conditions(call, &ret_source->object->version);
+    return rc < 0 ? rc
+                  : s3_seal_open(call, ret_source->object->version.seal, true, &ret_source->seal);
 }
 
 void s3_source_finish(struct s3_source *source)
 {
+    s3_seal_wipe(&source->seal);
     object_unref(source->object);
     store_bucket_unref(source->bucket);
 }
@@ -129,6 +133,8 @@ struct copying {
     struct s3_received *received;
     struct s3_sum md5, check;
     bool has_check;
+    struct s3_unsealer unsealer;
+    struct s3_sealer sealer;
 };
 
 static int copy_parts(struct s3_call *call, struct copying *copying, struct outgoing *outgoing,
@@ -137,10 +143,13 @@ static int copy_parts(struct s3_call *call, struct copying *copying, struct outg
     struct slice data;
     int rc;
     while ((rc = outgoing_next(outgoing, room, &data)) == 1) {
+        rc = s3_unsealer_apply(&copying->unsealer, data);
+        if (rc < 0)
+            return s3_store_fault(call, rc);
         s3_sum_add(&copying->md5, data);
         if (copying->has_check)
             s3_sum_add(&copying->check, data);
-        rc = incoming_add(&copying->received->incoming, data);
+        rc = s3_sealer_add(&copying->sealer, &copying->received->incoming, data);
         if (rc < 0)
             return s3_store_fault(call, rc);
     }
@@ -148,7 +157,7 @@ static int copy_parts(struct s3_call *call, struct copying *copying, struct outg
 }
 
 static int copy_all(struct s3_call *call, const struct s3_source *source, uint64_t offset,
-                    uint64_t length, struct copying *copying)
+                    uint64_t length, const struct s3_seal *seal, struct copying *copying)
 {
     struct s3_received *received = copying->received;
     struct outgoing outgoing;
@@ -156,7 +165,14 @@ static int copy_all(struct s3_call *call, const struct s3_source *source, uint64
     if (room == NULL)
         return s3_fault_memory(&call->fault);
     outgoing_init(&outgoing, call->store, source->object, offset, length);
-    int rc = copy_parts(call, copying, &outgoing, room);
+    int rc = s3_store_fault(call, s3_unsealer_begin(&copying->unsealer, &source->seal,
+                                                    &source->object->version, offset));
+    if (rc == 0)
+        rc = s3_store_fault(call, s3_sealer_begin(&copying->sealer, seal));
+    if (rc == 0)
+        rc = copy_parts(call, copying, &outgoing, room);
+    s3_unsealer_finish(&copying->unsealer);
+    s3_sealer_finish(&copying->sealer);
     outgoing_finish(&outgoing);
     if (rc == 0)
         rc = s3_store_fault(call, incoming_end(&received->incoming, received->content_room,
@@ -166,7 +182,8 @@ static int copy_all(struct s3_call *call, const struct s3_source *source, uint64
 }
 
 int s3_source_copy(struct s3_call *call, const struct s3_source *source, uint64_t offset,
-                   uint64_t length, unsigned check_kind, struct s3_received *ret_received)
+                   uint64_t length, unsigned check_kind, const struct s3_seal *seal,
+                   struct s3_received *ret_received)
 {
     struct copying copying = {.received = ret_received,
                               .has_check = check_kind != S3_CHECKSUM_KINDS};
@@ -177,12 +194,15 @@ int s3_source_copy(struct s3_call *call, const struct s3_source *source, uint64_
     int rc = s3_sum_begin(&copying.md5, S3_CHECKSUM_MD5);
     if (rc == 0 && copying.has_check)
         rc = s3_sum_begin(&copying.check, check_kind);
-    rc = rc < 0 ? s3_fault_memory(&call->fault) : copy_all(call, source, offset, length, &copying);
+    rc = rc < 0 ? s3_fault_memory(&call->fault)
+                : copy_all(call, source, offset, length, seal, &copying);
     if (rc == 0) {
         received->length = received->incoming.length;
         received->check_kind = check_kind;
         received->etag = s3_hex_write(received->md5, s3_sum_end(&copying.md5, received->md5),
                                       received->etag_room);
+        if (seal->is_on)
+            received->etag = s3_seal_etag(received->md5, received->etag_room);
         if (copying.has_check)
             (void)s3_sum_end(&copying.check, received->check);
     }

@@ -9,6 +9,7 @@ struct s3_source {
     struct slice key;
     struct slice version_id; /* that was named; a NULL start: the latest */
     struct object *object;   /* counted */
+    struct s3_seal seal;     /* its content's */
 };
 
 /* What x-amz-copy-source names, [/]BUCKET/KEY[?versionId=ID] with escapes: names alone, in the
@@ -21,7 +22,8 @@ void s3_source_finish(struct s3_source *source); /* a zeroed one is fine */
 
 /*
  * Bytes of it as new content, with sums as s3_receive makes them; `check_kind` is the checksum to
- * make, or S3_CHECKSUM_KINDS. 0 or the fault.
+ * make, or S3_CHECKSUM_KINDS. They are encrypted by `seal` where that is on. 0 or the fault.
  */
 int s3_source_copy(struct s3_call *call, const struct s3_source *source, uint64_t offset,
-                   uint64_t length, unsigned check_kind, struct s3_received *ret_received);
+                   uint64_t length, unsigned check_kind, const struct s3_seal *seal,
+                   struct s3_received *ret_received);
