@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "edge/s3/lifecycle.h"
+#include "edge/s3/service_key.h"
 #include "edge/s3/settings.h"
 #include "os/clock.h"
 #include "os/lock.h"
@@ -44,7 +45,9 @@ struct objects {
     atomic_uint outsiders;
     atomic_uint returning; /* those of them who mean to come back */
     struct store *store;   /* owned; there while it is open */
-    struct lock lock;      /* of what follows, and of changes of state */
+    unsigned char service_key[S3_CIPHER_KEY_BYTES];
+    bool has_service_key;
+    struct lock lock; /* of what follows, and of changes of state */
     struct condition changed;
     struct snapshot *snapshot; /* counted; whose buckets are to be there */
     struct list waiters;
@@ -137,6 +140,17 @@ static void make_buckets(struct objects *objects, struct store *store)
     snapshot_unref(made);
 }
 
+/* What is not encrypted by it is served without it, too. */
+static void load_key(struct objects *objects)
+{
+    int rc = service_key_load(objects->options.folder, objects->service_key);
+    objects->has_service_key = rc == 0;
+    if (rc < 0)
+        log_warn("%s/" SERVICE_KEY_FILE " cannot be used, so nothing is encrypted or decrypted "
+                 "by it: %s",
+                 objects->options.folder, strerror(-rc));
+}
+
 /* With the lock held, but not meanwhile. 0 when it is open. */
 static int try_open(struct objects *objects, int before)
 {
@@ -145,6 +159,8 @@ static int try_open(struct objects *objects, int before)
     struct error error = {0};
     lock_release(&objects->lock);
     int rc = store_open(&objects->options, &store, &found, &error);
+    if (rc == 0)
+        load_key(objects);
     if (rc == 0)
         log_found(&found);
     else if (rc != before && rc != -EBUSY)
@@ -276,6 +292,11 @@ int objects_create(struct snapshot *snapshot, const char *folder, struct objects
     return 0;
 }
 
+const unsigned char *objects_service_key(const struct objects *objects)
+{
+    return objects->has_service_key ? objects->service_key : NULL;
+}
+
 void objects_destroy(struct objects *objects)
 {
     if (objects == NULL)
@@ -285,6 +306,7 @@ void objects_destroy(struct objects *objects)
     condition_signal(&objects->changed);
     lock_release(&objects->lock);
     thread_join(&objects->thread);
+    explicit_bzero(objects->service_key, sizeof objects->service_key);
     condition_finish(&objects->changed);
     lock_finish(&objects->lock);
     snapshot_unref(objects->snapshot);

@@ -13,6 +13,10 @@ struct objects;
 /* `folder` is borrowed. 0 or a negative errno. */
 int objects_create(struct snapshot *snapshot, const char *folder, struct objects **ret_objects);
 
+/* The service's key for contents, 32 bytes; NULL when it could not be read, which was logged. Of
+ * who has entered. */
+const unsigned char *objects_service_key(const struct objects *objects);
+
 /* Nobody may be inside. Closes the store. NULL is fine. */
 void objects_destroy(struct objects *objects);
 

@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import pathlib
+import stat
 
 import pytest
 
@@ -56,6 +57,11 @@ def _read(client, key, **more):
     return client.get_object(Bucket="media", Key=key, **more)["Body"].read()
 
 
+def _on_disk(s3):
+    files = [path for path in pathlib.Path(s3.edge.folder).rglob("*") if path.is_file()]
+    return b"".join(path.read_bytes() for path in files)
+
+
 @pytest.mark.parametrize("length", [0, 1, 13, 1000, 65_536, 65_537, 1_000_000])
 def test_content_comes_back_under_its_key(client, length):
     content = _bytes(length)
@@ -75,8 +81,7 @@ def test_it_is_encrypted_on_the_disk(s3, client):
     client.put_object(Bucket="media", Key="secret", Body=secret, **ONE)
     client.put_object(Bucket="media", Key="small", Body=b"nor this, by any means", **ONE)
     client.put_object(Bucket="media", Key="plain", Body=b"this may be seen by all")
-    files = [path for path in pathlib.Path(s3.edge.folder).rglob("*") if path.is_file()]
-    found = b"".join(path.read_bytes() for path in files)
+    found = _on_disk(s3)
     assert b"this may be seen by all" in found
     assert b"nobody should read" not in found and b"nor this, by any" not in found
     assert ONE["SSECustomerKey"].encode() not in found
@@ -172,9 +177,65 @@ def test_copies_change_the_key(client):
     assert _read(client, "part-copy", **TWO) == content[7:70007]
 
 
-def test_keys_of_the_server_are_refused_rather_than_ignored(client):
-    for word in ("AES256", "aws:kms"):
-        with refused("NotImplemented", 501):
-            client.put_object(Bucket="media", Key="a", Body=b"x", ServerSideEncryption=word)
+def test_content_under_the_key_of_the_service(s3, client):
+    secret = b"the service alone may read this " * 4000
+    made = client.put_object(Bucket="media", Key="own", Body=secret, ServerSideEncryption="AES256")
+    assert made["ServerSideEncryption"] == "AES256"
+    assert made["ETag"] == f'"{hashlib.md5(secret).hexdigest()}"'
+    got = client.get_object(Bucket="media", Key="own", Range="bytes=32-63")
+    assert (got["Body"].read(), got["ServerSideEncryption"]) == (secret[:32], "AES256")
+    assert client.head_object(Bucket="media", Key="own")["ServerSideEncryption"] == "AES256"
+    assert b"may read this" not in _on_disk(s3)
+    with refused("InvalidRequest", 400):
+        client.get_object(Bucket="media", Key="own", **ONE)
+    assert curl.get(s3.url + "/own", "-H", "Host: site.localhost").body == secret
+    client.copy_object(Bucket="media", Key="own-copy", CopySource="media/own")
+    assert "ServerSideEncryption" not in client.head_object(Bucket="media", Key="own-copy")
+    assert _read(client, "own-copy") == secret
+
+
+def test_a_bucket_may_encrypt_what_comes(client):
+    client.create_bucket(Bucket="sealed")
+    with refused("ServerSideEncryptionConfigurationNotFoundError", 404):
+        client.get_bucket_encryption(Bucket="sealed")
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+    client.put_bucket_encryption(Bucket="sealed", ServerSideEncryptionConfiguration=rules)
+    assert client.get_bucket_encryption(Bucket="sealed")["ServerSideEncryptionConfiguration"] == rules
+    assert client.put_object(Bucket="sealed", Key="a", Body=b"a")["ServerSideEncryption"] == "AES256"
+    upload = client.create_multipart_upload(Bucket="sealed", Key="p")
+    assert upload["ServerSideEncryption"] == "AES256"
+    names = {"Bucket": "sealed", "Key": "p", "UploadId": upload["UploadId"]}
+    bodies = (_bytes(5 << 20), b"the end")
+    parts = [{"PartNumber": n, "ETag": client.upload_part(**names, PartNumber=n, Body=body)["ETag"]}
+             for n, body in enumerate(bodies, 1)]
+    client.complete_multipart_upload(**names, MultipartUpload={"Parts": parts})
+    assert client.get_object(Bucket="sealed", Key="p")["Body"].read() == b"".join(bodies)
+    client.put_object(Bucket="sealed", Key="hers", Body=b"a", **ONE)
+    assert client.get_object(Bucket="sealed", Key="hers", **ONE)["Body"].read() == b"a"
+    with refused("InvalidRequest", 400):
+        client.copy_object(Bucket="sealed", Key="a", CopySource="sealed/a")
+    client.delete_bucket_encryption(Bucket="sealed")
+    assert "ServerSideEncryption" not in client.put_object(Bucket="sealed", Key="b", Body=b"a")
+    assert client.get_object(Bucket="sealed", Key="a")["Body"].read() == b"a"
+
+
+def test_the_key_of_the_service_outlives_the_edge(s3, client):
+    client.put_object(Bucket="media", Key="kept", Body=b"kept", ServerSideEncryption="AES256")
+    key = next(pathlib.Path(s3.edge.folder).rglob("service.key"))
+    before = key.read_bytes()
+    assert len(before) == 32 and stat.S_IMODE(key.stat().st_mode) == 0o600
+    s3.edge.stop()
+    s3.edge.start()
+    assert _read(client, "kept") == b"kept" and key.read_bytes() == before
+
+
+def test_keys_of_a_key_service_are_refused_rather_than_ignored(client):
+    with refused("NotImplemented", 501):
+        client.put_object(Bucket="media", Key="a", Body=b"x", ServerSideEncryption="aws:kms")
     with refused("InvalidEncryptionAlgorithmError", 400):
         client.put_object(Bucket="media", Key="a", Body=b"x", ServerSideEncryption="ROT13")
+    with refused("InvalidArgument", 400):
+        client.put_object(Bucket="media", Key="a", Body=b"x", ServerSideEncryption="AES256", **ONE)
+    with refused("NotImplemented", 501):
+        client.put_bucket_encryption(Bucket="media", ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]})

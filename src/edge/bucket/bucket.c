@@ -13,6 +13,7 @@
 #include "edge/files/path.h"
 #include "edge/files/types.h"
 #include "edge/objects.h"
+#include "edge/s3/seal.h"
 #include "edge/s3/send.h"
 #include "edge/s3/settings.h"
 #include "edge/state.h"
@@ -35,6 +36,7 @@ struct visit {
     struct slice index;
     unsigned status; /* of the answer, when it is a whole one: 200, or 404 for an error page */
     struct slice extra;
+    struct s3_seal seal; /* of the object that was found */
 };
 
 static void refuse_method(struct exchange *exchange)
@@ -58,10 +60,12 @@ static int find(struct visit *visit, struct slice path, struct object **ret_obje
         object_unref(*ret_object);
         rc = -ENOENT;
     }
-    if (rc == 0 && (*ret_object)->version.seal.len > 0) {
+    if (rc < 0)
+        return rc;
+    rc = s3_seal_open_own(objects_service_key(visit->objects), (*ret_object)->version.seal,
+                          &visit->seal);
+    if (rc < 0)
         object_unref(*ret_object);
-        rc = -EACCES;
-    }
     return rc;
 }
 
@@ -167,7 +171,7 @@ static void send_content(struct visit *visit, struct object *object,
     if (visit->exchange->request.method == METHOD_HEAD)
         (void)exchange_send(visit->exchange, (struct slice){0}, false);
     else
-        object_send(visit->exchange, visit->store, object, offset, length, NULL);
+        object_send(visit->exchange, visit->store, object, offset, length, &visit->seal);
 }
 
 static struct slice quote(struct arena *arena, struct slice etag)
@@ -366,6 +370,7 @@ void bucket_run(struct exchange *exchange, const struct conf_rule *rule)
     } else {
         answer_failure(exchange, rc);
     }
+    s3_seal_wipe(&visit.seal);
     store_bucket_unref(bucket);
     if (visit.is_outside)
         objects_leave_outside(objects, false);

@@ -111,6 +111,14 @@ static int check_ownership(struct s3_call *call, struct slice body, struct arena
     return rc < 0 ? rc : s3_ownership_write(out, ownership);
 }
 
+static int check_encryption(struct s3_call *call, struct slice body, struct arena *arena,
+                            struct buffer *out)
+{
+    struct s3_encryption encryption;
+    int rc = s3_encryption_parse(body, arena, &call->fault, &encryption);
+    return rc < 0 ? rc : s3_encryption_write(out, &encryption);
+}
+
 static int check_lock(struct s3_call *call, struct slice body, struct arena *arena,
                       struct buffer *out)
 {
@@ -141,6 +149,8 @@ static const struct document documents[] = {
      check_public_access},
     {SLICE("ownershipControls"), SETTING_OWNERSHIP, MAX, 200, S3_NO_SUCH_OWNERSHIP_CONTROLS,
      check_ownership},
+    {SLICE("encryption"), SETTING_ENCRYPTION, MAX, 200, S3_NO_SUCH_ENCRYPTION_CONFIGURATION,
+     check_encryption},
     {SLICE("object-lock"), SETTING_LOCK_RULE, MAX, 200, S3_NO_FAULT, check_lock},
 };
 
@@ -333,11 +343,6 @@ int s3_put_logging(struct s3_call *call)
     int rc = read_fixed(call, SLICE("BucketLoggingStatus"), SLICE("LoggingEnabled"),
                         (struct slice){NULL, 0});
     return rc < 0 ? rc : s3_answer_empty(call, 200);
-}
-
-int s3_get_encryption(struct s3_call *call)
-{
-    return s3_fault_set(&call->fault, S3_NO_SUCH_ENCRYPTION_CONFIGURATION);
 }
 
 int s3_get_replication(struct s3_call *call)

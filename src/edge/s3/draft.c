@@ -102,19 +102,6 @@ static int write_fields(struct s3_call *call, struct writer *writer)
     return check_storage_class(call, class);
 }
 
-/* Keys of the service, which Weir has none of. */
-static int check_encryption(struct s3_call *call)
-{
-    struct slice encryption = s3_field(call, SLICE("x-amz-server-side-encryption"));
-    if (encryption.at == NULL)
-        return 0;
-    if (slice_starts_with(encryption, SLICE("aws:kms")) || slice_equal(encryption, SLICE("AES256")))
-        return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
-                            "Encryption by a key of the server is not implemented: leave "
-                            "x-amz-server-side-encryption out, and encrypt the disk");
-    return s3_fault_set(&call->fault, S3_INVALID_ENCRYPTION_ALGORITHM);
-}
-
 static int read_tags(struct s3_call *call, struct version *version)
 {
     struct s3_tags tags;
@@ -145,9 +132,7 @@ int s3_draft_read(struct s3_call *call, struct s3_draft *ret_draft)
         .modified_ms = call->now_ms,
         .is_null = s3_versioning_of(call->bucket) != S3_VERSIONING_ENABLED,
     };
-    int rc = check_encryption(call);
-    if (rc == 0)
-        rc = s3_seal_make(call, &ret_draft->seal);
+    int rc = s3_seal_make(call, &ret_draft->seal);
     if (rc == 0)
         rc = s3_access_of_object(call, &ret_draft->version.access);
     if (rc == 0)

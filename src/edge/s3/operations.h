@@ -30,7 +30,6 @@ int s3_get_accelerate(struct s3_call *call);
 int s3_get_request_payment(struct s3_call *call);
 int s3_put_request_payment(struct s3_call *call);
 int s3_put_logging(struct s3_call *call);
-int s3_get_encryption(struct s3_call *call);
 int s3_get_replication(struct s3_call *call);
 
 /* owners.c */

@@ -298,7 +298,7 @@ static int receive_file(struct post *post)
         return s3_fault_set(&call->fault, S3_ENTITY_TOO_SMALL);
     received->etag =
         s3_hex_write(received->md5, s3_sum_end(&post->md5, received->md5), received->etag_room);
-    if (post->draft.seal.is_on)
+    if (post->draft.seal.is_customers)
         received->etag = s3_seal_etag(received->md5, received->etag_room);
     int rc = end_check(post);
     if (rc == 0)

@@ -1,12 +1,15 @@
 #include "edge/s3/seal.h"
 
 #include "base/cleanup.h"
+#include "edge/objects.h"
+#include "edge/s3/settings.h"
 #include "os/random.h"
 #include "wire/s3/digest.h"
 
 #include <errno.h>
 
 #define FORM_CUSTOMER 'C'
+#define FORM_SERVICE  'S'
 #define ROOM_BYTES    ((size_t)64 << 10)
 
 _Static_assert(S3_HMAC_BYTES == S3_CIPHER_KEY_BYTES, "the content's key is a MAC");
@@ -92,16 +95,48 @@ static int derive(const unsigned char base[static S3_CIPHER_KEY_BYTES], const ch
     return rc;
 }
 
+static int take_service_key(struct s3_call *call, unsigned char ret_key[static S3_CIPHER_KEY_BYTES])
+{
+    const unsigned char *key = objects_service_key(call->objects);
+    if (key == NULL)
+        return s3_fault_set(&call->fault, S3_SERVICE_UNAVAILABLE);
+    memcpy(ret_key, key, S3_CIPHER_KEY_BYTES);
+    return 0;
+}
+
+/* Is the service's key asked for, by the request or by the bucket? */
+static int check_service(struct s3_call *call, bool is_customers, bool *ret_is_asked)
+{
+    struct slice word = s3_field(call, SLICE("x-amz-server-side-encryption"));
+    *ret_is_asked =
+        !is_customers &&
+        (word.at != NULL || settings_get(call->bucket->settings, SETTING_ENCRYPTION).at != NULL);
+    if (word.at == NULL)
+        return 0;
+    if (slice_starts_with(word, SLICE("aws:kms")))
+        return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
+                            "Keys of a key service are not implemented");
+    if (!slice_equal(word, SLICE("AES256")))
+        return s3_fault_set(&call->fault, S3_INVALID_ENCRYPTION_ALGORITHM);
+    return !is_customers ? 0
+                         : s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
+                                        "Server Side Encryption with Customer provided key is "
+                                        "incompatible with the encryption method specified");
+}
+
 int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal)
 {
     unsigned char base[S3_CIPHER_KEY_BYTES] = {0};
     struct customer customer = read_fields(call, false);
     char *salt = ret_seal->kept + 1;
-    *ret_seal = (struct s3_seal){.is_on = is_said(&customer)};
-    if (!ret_seal->is_on)
-        return 0;
-    int rc = take_key(call, &customer, base, ret_seal);
-    ret_seal->kept[0] = FORM_CUSTOMER;
+    bool is_service = false;
+    *ret_seal = (struct s3_seal){.is_customers = is_said(&customer)};
+    int rc = check_service(call, ret_seal->is_customers, &is_service);
+    ret_seal->is_on = ret_seal->is_customers || is_service;
+    if (rc < 0 || !ret_seal->is_on)
+        return rc;
+    rc = is_service ? take_service_key(call, base) : take_key(call, &customer, base, ret_seal);
+    ret_seal->kept[0] = is_service ? FORM_SERVICE : FORM_CUSTOMER;
     random_system_bytes(salt, S3_SEAL_SALT_BYTES);
     random_system_bytes(ret_seal->kept + S3_SEAL_HEAD_BYTES, S3_CIPHER_NONCE_BYTES);
     if (rc == 0 && derive(base, salt, ret_seal->key, salt + S3_SEAL_SALT_BYTES) < 0)
@@ -110,19 +145,41 @@ int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal)
     return rc;
 }
 
-static int open_with(struct s3_call *call, const struct customer *customer, struct slice kept,
+/* 0, -EKEYREJECTED or -ENOMEM. */
+static int open_with(const unsigned char base[static S3_CIPHER_KEY_BYTES], struct slice kept,
                      struct s3_seal *seal)
 {
-    unsigned char base[S3_CIPHER_KEY_BYTES] = {0};
     char proof[S3_SEAL_PROOF_BYTES];
-    int rc = take_key(call, customer, base, seal);
     memcpy(seal->kept, kept.at, S3_SEAL_HEAD_BYTES);
     random_system_bytes(seal->kept + S3_SEAL_HEAD_BYTES, S3_CIPHER_NONCE_BYTES);
-    if (rc == 0 && derive(base, seal->kept + 1, seal->key, proof) < 0)
-        rc = s3_fault_memory(&call->fault);
-    explicit_bzero(base, sizeof base);
-    if (rc < 0 || memcmp(proof, seal->kept + 1 + S3_SEAL_SALT_BYTES, sizeof proof) == 0)
+    int rc = derive(base, seal->kept + 1, seal->key, proof);
+    if (rc < 0)
         return rc;
+    return memcmp(proof, seal->kept + 1 + S3_SEAL_SALT_BYTES, sizeof proof) == 0 ? 0
+                                                                                 : -EKEYREJECTED;
+}
+
+int s3_seal_open_own(const unsigned char *service_key, struct slice kept, struct s3_seal *ret_seal)
+{
+    *ret_seal = (struct s3_seal){.is_on = kept.len > 0};
+    if (kept.len == 0)
+        return 0;
+    if (kept.len < S3_SEAL_HEAD_BYTES || kept.at[0] != FORM_SERVICE)
+        return -EACCES;
+    return service_key == NULL ? -ENOKEY : open_with(service_key, kept, ret_seal);
+}
+
+static int open_customers(struct s3_call *call, const struct customer *customer, struct slice kept,
+                          struct s3_seal *seal)
+{
+    unsigned char base[S3_CIPHER_KEY_BYTES] = {0};
+    int rc = take_key(call, customer, base, seal);
+    int opened = rc < 0 ? 0 : open_with(base, kept, seal);
+    explicit_bzero(base, sizeof base);
+    if (opened == 0)
+        return rc;
+    if (opened != -EKEYREJECTED)
+        return s3_fault_memory(&call->fault);
     return s3_fault_say(&call->fault, S3_INVALID_REQUEST,
                         "The provided encryption parameters did not match the ones used "
                         "originally.");
@@ -131,19 +188,22 @@ static int open_with(struct s3_call *call, const struct customer *customer, stru
 int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct s3_seal *ret_seal)
 {
     struct customer customer = read_fields(call, of_source);
-    *ret_seal = (struct s3_seal){.is_on = kept.len > 0};
-    if (kept.len == 0)
+    bool is_customers = kept.len >= S3_SEAL_HEAD_BYTES && kept.at[0] == FORM_CUSTOMER;
+    *ret_seal = (struct s3_seal){.is_on = kept.len > 0, .is_customers = is_customers};
+    if (!is_customers && (kept.len == 0 || is_said(&customer)))
         return !is_said(&customer)
                    ? 0
                    : s3_fault_say(&call->fault, S3_INVALID_REQUEST,
                                   "The encryption parameters are not applicable to this object.");
-    if (kept.len < S3_SEAL_HEAD_BYTES || kept.at[0] != FORM_CUSTOMER)
-        return s3_fault_set(&call->fault, S3_INTERNAL_ERROR);
+    if (!is_customers) {
+        int rc = s3_seal_open_own(objects_service_key(call->objects), kept, ret_seal);
+        return rc < 0 ? s3_fault_set(&call->fault, S3_INTERNAL_ERROR) : 0;
+    }
     if (!is_said(&customer))
         return s3_fault_say(&call->fault, S3_INVALID_REQUEST,
                             "The object was stored using a form of Server Side Encryption. The "
                             "correct parameters must be provided to retrieve the object.");
-    return open_with(call, &customer, kept, ret_seal);
+    return open_customers(call, &customer, kept, ret_seal);
 }
 
 void s3_seal_wipe(struct s3_seal *seal)
@@ -174,7 +234,9 @@ struct slice s3_seal_etag(unsigned char bytes[static 16], char room[static 32])
 
 void s3_seal_write(struct writer *head, const struct s3_seal *seal)
 {
-    if (!seal->is_on)
+    if (seal->is_on && !seal->is_customers)
+        write_literal(head, "x-amz-server-side-encryption: AES256\r\n");
+    if (!seal->is_customers)
         return;
     write_literal(head, "x-amz-server-side-encryption-customer-algorithm: AES256\r\n"
                         "x-amz-server-side-encryption-customer-key-MD5: ");

@@ -1,8 +1,8 @@
 /*
- * Objects that are kept under a key of the client's (SSE-C). The key comes with each request and is
- * never kept: of a version is kept (`seal`) a letter for the form, a salt, a proof of the key, and
- * a nonce for each segment of its content; of a part its one nonce. The content's key is made of
- * the client's and the salt.
+ * Objects that are kept encrypted: under a key of the client's (SSE-C), which comes with each
+ * request and is never kept, or under the service's own (SSE-S3). Of a version is kept (`seal`) a
+ * letter for the form, a salt, a proof of the key, and a nonce for each segment of its content; of
+ * a part its one nonce. The content's key is made of the either and the salt.
  */
 #pragma once
 
@@ -15,18 +15,23 @@
 #define S3_KEY_MD5_LEN      24 /* in base64 */
 
 struct s3_seal {
-    bool is_on; /* else all of it does nothing */
+    bool is_on;        /* else all of it does nothing */
+    bool is_customers; /* the key is the client's */
     unsigned char key[S3_CIPHER_KEY_BYTES];
     char key_md5[S3_KEY_MD5_LEN];
     char kept[S3_SEAL_HEAD_BYTES + S3_CIPHER_NONCE_BYTES]; /* its nonce is of what is being sent */
 };
 
-/* By the fields of the request, for an object that is about to be. 0 or the fault. */
+/* By the fields of the request, or the bucket's default, for an object that is about to be. 0 or
+ * the fault. */
 int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal);
 
 /* By the fields of the request, for what keeps this seal; with another nonce, for a part of it.
  * `of_source`: by those that name the key of a copy's source. 0 or the fault. */
 int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct s3_seal *ret_seal);
+/* Of one under the service's key, without a request. 0, -EACCES for one under a client's, or
+ * -ENOKEY. */
+int s3_seal_open_own(const unsigned char *service_key, struct slice kept, struct s3_seal *ret_seal);
 void s3_seal_wipe(struct s3_seal *seal);
 
 /* As a version keeps it, its content in one piece; or its nonce alone, as a part does. Borrowed;
@@ -38,7 +43,7 @@ struct slice s3_seal_of_part(const struct s3_seal *seal);
 /* An ETag that tells nothing of the content. Into room, two digits a byte. */
 struct slice s3_seal_etag(unsigned char bytes[static 16], char room[static 32]);
 
-/* "x-amz-server-side-encryption-customer-…"; nothing where it is off. */
+/* "x-amz-server-side-encryption…"; nothing where it is off. */
 void s3_seal_write(struct writer *head, const struct s3_seal *seal);
 
 /* Content on its way into the store. */
