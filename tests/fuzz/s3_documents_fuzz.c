@@ -61,12 +61,18 @@ static int parse_bucket_tags(struct slice xml, struct arena *arena, struct s3_fa
     return s3_tagging_parse(xml, S3_TAGGED_BUCKET, arena, fault, ret_tags);
 }
 
+static struct slice name_of(const void *arg, struct slice id)
+{
+    (void)arg;
+    return id;
+}
+
 static int acl(struct slice xml, struct arena *arena, struct s3_fault *fault, struct buffer *out)
 {
-    struct s3_owner owner = {SLICE("weir"), SLICE("weir")};
-    int rc = s3_acl_check(xml, owner.id, arena, fault);
+    struct s3_acl list;
+    int rc = s3_acl_parse(xml, arena, fault, &list);
     if (rc == 0)
-        CHECK(s3_acl_write(out, &owner) == 0);
+        CHECK(s3_acl_write(out, &list, name_of, NULL) == 0);
     return rc;
 }
 
