@@ -151,7 +151,7 @@ static int read_configuration(struct s3_call *call, struct buffer *settings)
     SCOPED(buffer_finish) struct buffer body;
     SCOPED(buffer_finish) struct buffer tagging;
     SCOPED(arena_finish) struct arena arena;
-    struct s3_create_bucket create;
+    struct s3_create_bucket create = {.location = {NULL, 0}};
     buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
     buffer_init(&tagging, S3_CONFIGURATION_BYTES_MAX);
     arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
