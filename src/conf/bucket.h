@@ -68,6 +68,17 @@ static inline bool conf_bucket_is_remote(const struct conf_bucket *bucket)
     return bucket->backend.kind == CONF_BACKEND_S3;
 }
 
+/* Who is told of what happens in buckets. Its name is unique. */
+struct conf_webhook {
+    struct conf_place place;
+    struct slice name;
+    struct slice url;          /* http or https; printable ASCII without a user */
+    struct conf_secret secret; /* may be empty, as the next two */
+    struct slice ca;           /* absolute: a file of authorities */
+    struct slice authorities;  /* what it says */
+    int64_t timeout_ms;        /* of one try */
+};
+
 /* The store itself, one for all buckets. */
 struct conf_store {
     struct slice folder;    /* absolute, not yet there perhaps; empty: `edge/store` of the state */

@@ -160,5 +160,7 @@ struct draft {
     struct conf_bucket *buckets;
     unsigned buckets_count;
     struct conf_store store;
+    struct conf_webhook *webhooks;
+    unsigned webhooks_count;
     bool has_listeners; /* else there are two by default */
 };

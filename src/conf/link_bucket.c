@@ -1,9 +1,15 @@
 /* Called by the rows of schema_bucket.c, by checks.c for rules, and by link.c for the whole. */
 #include "conf/link_bucket.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "conf/link_name.h"
 #include "conf/link_remote.h"
+#include "conf/policy_checks.h"
 #include "conf/value.h"
+#include "wire/http/uri.h"
+
+#define AUTHORITIES_BYTES_MAX ((size_t)4 << 20)
 
 /* What S3 takes in one request. */
 #define S3_BODY_BYTES_MAX (UINT64_C(5) << 30)
@@ -60,6 +66,51 @@ void check_bucket(struct reading *reading, const struct tree_node *node, void *o
     bucket->is_versioned = 1;
 }
 
+static bool is_web_address(struct slice url)
+{
+    bool is_secure = slice_starts_with(url, SLICE("https://"));
+    struct slice host;
+    unsigned port;
+    size_t end = 0;
+    if (!is_secure && !slice_starts_with(url, SLICE("http://")))
+        return false;
+    struct slice rest = slice_from(url, is_secure ? 8 : 7);
+    for (size_t i = 0; i < rest.len; i++) {
+        if (rest.at[i] <= ' ' || rest.at[i] > '~' || rest.at[i] == '#')
+            return false;
+    }
+    while (end < rest.len && rest.at[end] != '/')
+        end++;
+    return end > 0 && uri_parse_authority(slice_first(rest, end), &host, &port) == 0;
+}
+
+static struct slice read_whole(struct reading *reading, struct conf_place place, struct slice path,
+                               size_t bytes_max)
+{
+    SCOPED(buffer_finish) struct buffer text;
+    buffer_init(&text, bytes_max);
+    if (path.len == 0 || !check_read_file(reading, place, path, &text))
+        return (struct slice){NULL, 0};
+    return reading_keep(reading, buffer_slice(&text));
+}
+
+void check_webhook(struct reading *reading, const struct tree_node *node, void *object)
+{
+    struct conf_webhook *webhook = object;
+    if (webhook->url.len > 0 && !is_web_address(webhook->url))
+        reading_error(reading, child_or_self(node, "url")->place,
+                      "\"%.*s\" is no address to post to: http:// or https://, a host and a path, "
+                      "as in https://app.example.org/events",
+                      SLICE_ARG(webhook->url));
+    if (webhook->ca.len > 0 && slice_starts_with(webhook->url, SLICE("http://")))
+        reading_error(reading, child_or_self(node, "ca")->place,
+                      "\"ca\" is for https://, and the \"url\" is http://");
+    link_secret(reading, node->kind == TREE_MAP ? tree_get(node, "secret") : NULL,
+                &webhook->secret);
+    webhook->authorities =
+        read_whole(reading, child_or_self(node, "ca")->place, webhook->ca, AUTHORITIES_BYTES_MAX);
+}
+
 void check_bucket_site(struct reading *reading, const struct tree_node *node, void *object)
 {
     struct draft_bucket_site *draft = object;
@@ -108,6 +159,8 @@ void link_buckets(struct reading *reading, struct draft *draft, struct snapshot 
                   struct map *ret_buckets)
 {
     snapshot->store = draft->store;
+    snapshot->webhooks = draft->webhooks;
+    snapshot->webhooks_count = draft->webhooks_count;
     snapshot->buckets = draft->buckets;
     snapshot->buckets_count = draft->buckets_count;
     for (unsigned i = 0; i < draft->buckets_count; i++) {

@@ -8,6 +8,7 @@
 /* Checks of schema_bucket.c's structs. */
 void check_bucket(struct reading *reading, const struct tree_node *node, void *object);
 void check_bucket_site(struct reading *reading, const struct tree_node *node, void *object);
+void check_webhook(struct reading *reading, const struct tree_node *node, void *object);
 void check_s3(struct reading *reading, const struct tree_node *node, void *object);
 
 /* A rule's keys that its `bucket` or `s3` cannot have beside it. */

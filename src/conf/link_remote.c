@@ -57,8 +57,7 @@ static void read_file(struct reading *reading, struct conf_place place, struct s
     keep_secret(reading, place, secret->file.at, slice_trim(line), secret);
 }
 
-static void read_secret(struct reading *reading, const struct tree_node *node,
-                        struct conf_secret *secret)
+void link_secret(struct reading *reading, const struct tree_node *node, struct conf_secret *secret)
 {
     static const struct slice variable = SLICE("env:"), file = SLICE("file:");
     if (node == NULL || secret->from.len == 0)
@@ -78,8 +77,8 @@ void check_remote(struct reading *reading, const struct tree_node *node, void *o
 {
     struct conf_remote *remote = object;
     const struct tree_node *style = tree_get(node, "style"), *ca = tree_get(node, "ca");
-    read_secret(reading, tree_get(node, "access_key"), &remote->access_key);
-    read_secret(reading, tree_get(node, "secret_key"), &remote->secret_key);
+    link_secret(reading, tree_get(node, "access_key"), &remote->access_key);
+    link_secret(reading, tree_get(node, "secret_key"), &remote->secret_key);
     if (remote->style == CONF_S3_VIRTUAL && is_address(remote->endpoint.host)) {
         reading_error(reading, style->place,
                       "no bucket can stand before an address: use \"style: path\"");

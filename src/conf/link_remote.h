@@ -8,6 +8,9 @@
 void check_remote(struct reading *reading, const struct tree_node *node, void *object);
 void check_backend(struct reading *reading, const struct tree_node *node, void *object);
 
+/* Reads what `secret->from` names; `node` is its value, NULL where there is none. */
+void link_secret(struct reading *reading, const struct tree_node *node, struct conf_secret *secret);
+
 /* The keys that such a bucket cannot have beside its back end. */
 void check_remote_bucket(struct reading *reading, const struct tree_node *node);
 

@@ -137,6 +137,44 @@ static const struct schema_struct bucket_type = {
 const struct schema_row schema_bucket_row = {
     .name = "buckets", .kind = SCHEMA_STRUCT, .type = &bucket_type};
 
+static const struct schema_row webhook_rows[] = {
+    {.name = "url",
+     .kind = SCHEMA_LINE,
+     .is_required = true,
+     AT(struct conf_webhook, url),
+     .doc = "where events are posted, as in `https://app.example.org/events`"},
+    {.name = "secret",
+     .kind = SCHEMA_SECRET,
+     AT(struct conf_webhook, secret.from),
+     .doc = "the key of the signature, `X-Weir-Signature: sha256=…`, as `env:NAME`, or `file:PATH` "
+            "for a file's first line; without it there is no signature"},
+    {.name = "ca",
+     .kind = SCHEMA_FILE,
+     AT(struct conf_webhook, ca),
+     .doc = "the authorities that may certify it, in PEM; without it the system's"},
+    {.name = "timeout",
+     .kind = SCHEMA_DURATION,
+     .min = 1,
+     .max = 10 * MS_PER_MIN,
+     AT(struct conf_webhook, timeout_ms),
+     .standard = "10s",
+     .doc = "for one try, from connecting to the whole answer"},
+};
+
+static const struct schema_struct webhook_type = {
+    .noun = "a webhook",
+    .doc = "Who is told of what happens in buckets. Which events of which bucket is said by the S3 "
+           "API, PutBucketNotificationConfiguration, where it is the topic "
+           "`arn:weir:webhook:::NAME`.",
+    ROWS(webhook_rows),
+    .has_place = true,
+    .shorthand = "url",
+    .check = check_webhook,
+};
+
+const struct schema_row schema_webhook_row = {
+    .name = "webhooks", .kind = SCHEMA_STRUCT, .type = &webhook_type};
+
 static const struct schema_row store_rows[] = {
     {.name = "folder",
      .kind = SCHEMA_NEW_FOLDER,

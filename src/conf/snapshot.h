@@ -521,6 +521,8 @@ struct snapshot {
     unsigned buckets_count;
     unsigned remotes_count; /* of these: how many are at another endpoint */
     struct conf_store store;
+    struct conf_webhook *webhooks;
+    unsigned webhooks_count;
     bool has_s3;                 /* some rule serves the S3 API: its keys are wanted */
     struct conf_error *warnings; /* what is taken and should be known, by place */
     unsigned warnings_count;

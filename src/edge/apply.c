@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "edge/confine.h"
+#include "edge/events/sender.h"
 #include "edge/objects.h"
 #include "edge/state.h"
 #include "edge/workers.h"
@@ -186,6 +187,7 @@ static int take_plane(struct edge *edge, struct plane *plane, struct error *ret_
     (void)workers_each(edge, switch_over, NULL);
     edge->plane = plane_ref(plane);
     start_background(edge);
+    senders_apply(edge->senders);
     if (offload(release_plane, old) < 0)
         plane_unref(old);
     return 0;

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "http/fetch.h"
 #include "os/confine.h"
 #include "os/file.h"
 #include "os/self.h"
@@ -142,7 +143,8 @@ static int each_secret(const struct conf_bucket *bucket, int (*visit)(void *arg,
     return rc < 0 || remote->secret_key.file.len == 0 ? rc : visit(arg, remote->secret_key.file);
 }
 
-/* Calls visit for each file that a reload reads again: passwords, error pages, secrets. */
+/* Calls visit for each file that a reload reads again: passwords, error pages, secrets,
+ * webhooks' authorities. */
 static int each_file(const struct snapshot *snapshot, int (*visit)(void *arg, struct slice path),
                      void *arg)
 {
@@ -158,6 +160,12 @@ static int each_file(const struct snapshot *snapshot, int (*visit)(void *arg, st
     }
     for (unsigned i = 0; rc == 0 && i < snapshot->buckets_count; i++)
         rc = each_secret(&snapshot->buckets[i], visit, arg);
+    for (unsigned i = 0; rc == 0 && i < snapshot->webhooks_count; i++) {
+        const struct conf_webhook *webhook = &snapshot->webhooks[i];
+        rc = webhook->secret.file.len == 0 ? 0 : visit(arg, webhook->secret.file);
+        if (rc == 0 && webhook->ca.len > 0)
+            rc = visit(arg, webhook->ca);
+    }
     return rc;
 }
 
@@ -177,6 +185,7 @@ static const char *path_of(int store_fd, char room[static 32])
 static void list_places(struct places *places, const struct snapshot *snapshot, bool keeps_root)
 {
     add(places, SLICE("/proc/self"));
+    add(places, SLICE(FETCH_SYSTEM_AUTHORITIES));
     add_resolver(places, keeps_root);
     (void)each_root(snapshot, add_served, places);
     (void)each_file(snapshot, add_file, places);

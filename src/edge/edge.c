@@ -12,6 +12,7 @@
 #include "edge/apply.h"
 #include "edge/drain.h"
 #include "edge/edge_worker.h"
+#include "edge/events/sender.h"
 #include "edge/explain/lookup.h"
 #include "edge/objects.h"
 #include "edge/overseer.h"
@@ -146,7 +147,8 @@ static bool has_fibers(const struct edge *edge)
 {
     return edge->signals_fiber != NULL || edge->ready_fiber != NULL ||
            !overseer_has_stopped(edge->overseer) || !health_has_stopped(&edge->health) ||
-           !names_have_stopped(&edge->names) || !tracer_has_stopped(edge->tracer);
+           !names_have_stopped(&edge->names) || !tracer_has_stopped(edge->tracer) ||
+           !senders_have_stopped(edge->senders);
 }
 
 static void end_fibers(struct edge *edge)
@@ -160,8 +162,10 @@ static void end_fibers(struct edge *edge)
     if (edge->ready_fiber != NULL)
         fiber_cancel(edge->ready_fiber);
     tracer_stop(edge->tracer);
+    senders_stop(edge->senders);
     while (has_fibers(edge))
         loop_turn(edge->workers[0].loop);
+    senders_finish(edge->senders);
     names_finish(&edge->names);
     overseer_finish(edge->overseer);
 }
@@ -175,6 +179,8 @@ static int start_fibers(struct edge *edge)
         rc = names_rc;
     if (rc == 0)
         rc = tracer_start(edge->tracer);
+    if (rc == 0)
+        rc = senders_start(edge->senders);
     if (rc == 0)
         rc = fiber_start(signals_main, edge, &edge->signals_fiber);
     if (rc == 0 && edge->options->overseer_fd >= 0)
@@ -234,7 +240,8 @@ static int run_with_threads(struct edge *edge, struct error *ret_error)
     const struct edge_options *options = edge->options;
     int rc = offload_start(OFFLOAD_THREADS);
     if (rc == 0 && options->store_folder != NULL)
-        rc = objects_create(options->snapshot, options->store_folder, &edge->objects);
+        rc =
+            objects_create(options->snapshot, options->store_folder, &edge->outbox, &edge->objects);
     if (rc == 0)
         rc = run_workers(edge);
     objects_destroy(edge->objects);
@@ -249,6 +256,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     const struct snapshot *snapshot = options->snapshot;
     struct edge edge = {
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
+    (void)outbox_init(&edge.outbox);
     list_init(&edge.report_waiters);
     list_init(&edge.lookups);
     timer_init(&edge.tickets_timer, rotate_tickets);
@@ -282,6 +290,10 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     if (rc == 0)
         rc = tracer_create(&edge, &edge.tracer);
     if (rc == 0)
+        rc = senders_create(&edge, &edge.outbox, &edge.senders);
+    if (rc == 0)
+        rc = outbox_apply(&edge.outbox, snapshot);
+    if (rc == 0)
         rc = tls_tickets_create(&edge.tickets);
     if (rc < 0)
         (void)error_set(ret_error, rc, "out of memory");
@@ -301,6 +313,8 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     series_table_destroy(edge.series);
     usage_table_destroy(edge.usages);
     tracer_destroy(edge.tracer);
+    senders_destroy(edge.senders);
+    outbox_finish(&edge.outbox);
     tls_tickets_unref(edge.tickets);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);

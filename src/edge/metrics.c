@@ -326,6 +326,33 @@ static void write_tracer(struct metric_page *page, const struct metric *metric)
                                                       : stats.failures);
 }
 
+enum event_number { EVENTS_DELIVERED, EVENT_FAILURES, EVENTS_DROPPED, EVENTS_WAITING };
+
+struct hook_page {
+    struct metric_page *page;
+    const struct metric *metric;
+};
+
+static void write_webhook(void *arg, struct outbox_hook *hook)
+{
+    const struct hook_page *to = arg;
+    long long waiting = atomic_load(&hook->waiting);
+    metric_begin_sample(to->page, to->metric, "");
+    metric_write_label(to->page, "webhook", hook->name);
+    metric_end_sample(to->page, to->metric->place == EVENTS_DELIVERED
+                                    ? atomic_load(&hook->delivered)
+                                : to->metric->place == EVENT_FAILURES ? atomic_load(&hook->failures)
+                                : to->metric->place == EVENTS_DROPPED ? atomic_load(&hook->dropped)
+                                : waiting > 0                         ? (uint64_t)waiting
+                                                                      : 0);
+}
+
+static void write_webhooks(struct metric_page *page, const struct metric *metric)
+{
+    struct hook_page to = {page, metric};
+    outbox_each((struct outbox *)(uintptr_t)&page->edge->outbox, write_webhook, &to);
+}
+
 static void write_cpu(struct metric_page *page, const struct metric *metric)
 {
     metric_begin_sample(page, metric, "");
@@ -574,6 +601,16 @@ const struct metric metrics_table[] = {
      SPANS_DROPPED},
     {"weir_trace_failures_total", METRIC_COUNTER, "",
      "Posts to the collector that failed.", write_tracer, TRACE_FAILURES},
+    {"weir_events_delivered_total", METRIC_COUNTER, "webhook",
+     "Events of buckets that a webhook took.", write_webhooks, EVENTS_DELIVERED},
+    {"weir_event_failures_total", METRIC_COUNTER, "webhook",
+     "Posts to a webhook that it did not take; each is tried again.", write_webhooks,
+     EVENT_FAILURES},
+    {"weir_events_dropped_total", METRIC_COUNTER, "webhook",
+     "Events that a webhook will never be told: too many waited, or the disk refused.",
+     write_webhooks, EVENTS_DROPPED},
+    {"weir_events_waiting", METRIC_GAUGE, "webhook",
+     "Events that are kept until a webhook takes them.", write_webhooks, EVENTS_WAITING},
     {"process_cpu_seconds_total", METRIC_COUNTER, "",
      "Time of the processor that the process took, user and system.", write_cpu, 0},
     {"process_resident_memory_bytes", METRIC_GAUGE, "",

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "edge/events/outbox.h"
 #include "edge/s3/lifecycle.h"
 #include "edge/s3/service_key.h"
 #include "edge/s3/settings.h"
@@ -40,6 +41,7 @@ struct waiter {
 
 struct objects {
     struct store_options options;
+    struct outbox *outbox; /* borrowed */
     atomic_int state;
     atomic_uint users; /* inside */
     atomic_uint outsiders;
@@ -107,8 +109,21 @@ static int apply_bucket(struct store *store, const struct conf_bucket *conf)
     return rc;
 }
 
-static void apply_buckets(struct store *store, const struct snapshot *snapshot)
+static void apply_webhooks(struct objects *objects, struct store *store,
+                           const struct snapshot *snapshot)
 {
+    int rc = outbox_apply(objects->outbox, snapshot);
+    if (rc == 0)
+        rc = outbox_open(objects->outbox, store);
+    if (rc < 0)
+        log_error("webhooks are not told of anything: what they are to be told cannot be kept: %s",
+                  strerror(-rc));
+}
+
+static void apply_buckets(struct objects *objects, struct store *store,
+                          const struct snapshot *snapshot)
+{
+    apply_webhooks(objects, store, snapshot);
     for (unsigned i = 0; i < snapshot->buckets_count; i++) {
         if (conf_bucket_is_remote(&snapshot->buckets[i]))
             continue;
@@ -134,7 +149,7 @@ static void make_buckets(struct objects *objects, struct store *store)
         snapshot_unref(made);
         made = snapshot_ref(objects->snapshot);
         lock_release(&objects->lock);
-        apply_buckets(store, made);
+        apply_buckets(objects, store, made);
         lock_take(&objects->lock);
     }
     snapshot_unref(made);
@@ -236,7 +251,8 @@ static void keep_rules(struct objects *objects)
         objects->must_hurry = false;
         wait_ms = LIFECYCLE_EVERY_MS;
         lock_release(&objects->lock);
-        int64_t rc = s3_lifecycle_run(objects->store, clock_wall_us() / 1000, must_stop, objects);
+        int64_t rc = s3_lifecycle_run(objects->store, objects->outbox, clock_wall_us() / 1000,
+                                      must_stop, objects);
         if (rc < 0)
             log_error("lifecycle rules could not be carried out: %s", strerror((int)-rc));
         lock_take(&objects->lock);
@@ -265,7 +281,8 @@ static void thread_main(void *arg)
     store_close(objects->store);
 }
 
-int objects_create(struct snapshot *snapshot, const char *folder, struct objects **ret_objects)
+int objects_create(struct snapshot *snapshot, const char *folder, struct outbox *outbox,
+                   struct objects **ret_objects)
 {
     struct objects *objects = NEW(struct objects);
     if (objects == NULL)
@@ -277,6 +294,7 @@ int objects_create(struct snapshot *snapshot, const char *folder, struct objects
         .has_threads = true,
     };
     objects->snapshot = snapshot_ref(snapshot);
+    objects->outbox = outbox;
     list_init(&objects->waiters);
     int rc = lock_init(&objects->lock);
     if (rc == 0)
@@ -394,6 +412,11 @@ void objects_retire(struct objects *objects)
     lock_release(&objects->lock);
 }
 
+struct outbox *objects_outbox(const struct objects *objects)
+{
+    return objects->outbox;
+}
+
 void objects_hurry(struct objects *objects)
 {
     lock_take(&objects->lock);
@@ -418,6 +441,6 @@ void objects_apply(struct objects *objects, struct snapshot *snapshot)
     snapshot_unref(old);
     if (!is_open)
         return;
-    apply_buckets(objects->store, snapshot);
+    apply_buckets(objects, objects->store, snapshot);
     objects_leave(objects);
 }

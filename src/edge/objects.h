@@ -9,9 +9,11 @@
 #include "store/store.h"
 
 struct objects;
+struct outbox;
 
-/* `folder` is borrowed. 0 or a negative errno. */
-int objects_create(struct snapshot *snapshot, const char *folder, struct objects **ret_objects);
+/* `folder` and `outbox` are borrowed. 0 or a negative errno. */
+int objects_create(struct snapshot *snapshot, const char *folder, struct outbox *outbox,
+                   struct objects **ret_objects);
 
 /* The service's key for contents, 32 bytes; NULL when it could not be read, which was logged. Of
  * who has entered. */
@@ -42,6 +44,9 @@ void objects_leave_outside(struct objects *objects, bool comes_back);
 /* Another edge waits for the store: after the requests that are under way nobody enters any more,
  * and it is closed when all have left. NULL is fine. Any thread. */
 void objects_retire(struct objects *objects);
+
+/* What webhooks are to be told. */
+struct outbox *objects_outbox(const struct objects *objects);
 
 /* Somebody has changed lifecycle rules: they are carried out now rather than in an hour. */
 void objects_hurry(struct objects *objects);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "edge/acme/challenges.h"
+#include "edge/events/outbox.h"
 #include "edge/filter/encoder_pool.h"
 #include "edge/forward/health.h"
 #include "edge/forward/names.h"
@@ -32,6 +33,7 @@ struct files_cache;
 struct decisions;
 struct tracer;
 struct objects;
+struct senders;
 struct signing_keys;
 struct usage_table;
 
@@ -89,6 +91,8 @@ struct edge {
     struct tracer *tracer;         /* owned; NULL: spans are not sent */
     series_slot no_site;           /* requests for which there is no site */
     struct objects *objects;       /* owned; NULL: no store */
+    struct outbox outbox;          /* what webhooks are to be told */
+    struct senders *senders;       /* owned */
     struct usage_table *usages;    /* owned; of the users of forward proxies */
     struct hash_key hash_key;
     struct tls_tickets *tickets; /* counted */

@@ -69,6 +69,36 @@ static int parse_head(struct slice *bytes, struct response_head *ret_head)
     return 0;
 }
 
+/* Or something that is none and will not become one. */
+static bool holds_head(struct slice bytes, struct response_head *head)
+{
+    struct h1_scan scan = {0};
+    struct h1_refusal refusal;
+    for (unsigned i = 0; i < INTERIMS_MAX; i++) {
+        scan = (struct h1_scan){0};
+        if (h1_scan(&scan, bytes, &refusal) == 0)
+            return false;
+        if (parse_head(&bytes, head) < 0 || head->status >= 200)
+            return true;
+    }
+    return true;
+}
+
+int answer_receive_head(struct io *io, int64_t deadline_ms, struct response_head *head,
+                        struct buffer *ret_bytes)
+{
+    while (!holds_head(buffer_slice(ret_bytes), head)) {
+        int rc = buffer_reserve(ret_bytes, READ_BYTES);
+        if (rc < 0)
+            return rc;
+        ssize_t got = io_read_wait(io, ret_bytes->at + ret_bytes->len, READ_BYTES, deadline_ms);
+        if (got <= 0)
+            return (int)got;
+        ret_bytes->len += (size_t)got;
+    }
+    return 0;
+}
+
 int answer_parse(struct slice bytes, struct response_head *ret_head, struct buffer *ret_body)
 {
     for (unsigned i = 0; i < INTERIMS_MAX; i++) {
@@ -76,7 +106,7 @@ int answer_parse(struct slice bytes, struct response_head *ret_head, struct buff
         if (rc < 0)
             return rc;
         if (ret_head->status >= 200)
-            return copy_body(&ret_head->framing, bytes, ret_body);
+            return ret_body == NULL ? 0 : copy_body(&ret_head->framing, bytes, ret_body);
     }
     return -EBADMSG;
 }

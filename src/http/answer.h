@@ -1,6 +1,6 @@
 /*
  * A whole answer of a server that closes behind it: for questions of Weir's own, of which there are
- * few (ask.h, fetch.h). Received to the end, then parsed at once.
+ * few (ask.h, fetch.h). Received to the end, or to that of its head, then parsed at once.
  */
 #pragma once
 
@@ -15,9 +15,15 @@
  */
 int answer_receive(struct io *io, int64_t deadline_ms, struct buffer *ret_bytes);
 
+/* Until the head of the final answer is there, or the end; `head` is room for a try. As
+ * answer_receive. */
+int answer_receive_head(struct io *io, int64_t deadline_ms, struct response_head *head,
+                        struct buffer *ret_bytes);
+
 /*
  * Parses the message. ret_head->fields.at and .max are set by the caller; its slices are borrowed
  * from `bytes`. The body without its framing is appended to *ret_body. Interim answers are passed
- * over. 0, -EBADMSG for what is not HTTP or was cut short, -EMSGSIZE, -ENOMEM.
+ * over. NULL: the body is not looked at. 0, -EBADMSG for what is not HTTP or was cut short,
+ * -EMSGSIZE, -ENOMEM.
  */
 int answer_parse(struct slice bytes, struct response_head *ret_head, struct buffer *ret_body);

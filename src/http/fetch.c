@@ -11,10 +11,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define SYSTEM_AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
-#define ADDRESSES_MAX      8
-#define WRITE_MS           10000
-#define CONNECT_MS         10000
+#define ADDRESSES_MAX 8
+#define WRITE_MS      10000
+#define CONNECT_MS    10000
 
 static bool is_target(struct slice target)
 {
@@ -119,7 +118,7 @@ static int make_client(const struct fetch_request *request, const struct fetch_u
     struct tls_client_settings settings = {
         .is_verified = true,
         .authorities_pem = request->authorities_pem,
-        .system_authorities = SYSTEM_AUTHORITIES,
+        .system_authorities = FETCH_SYSTEM_AUTHORITIES,
         .has_http1 = true,
     };
     struct error why = {0};
@@ -160,6 +159,8 @@ static int send_request(struct io *io, const struct fetch_request *request,
     if (rc == 0 && request->content_type.len > 0)
         rc = buffer_format(&head, "Content-Type: %.*s\r\nContent-Length: %zu\r\n",
                            SLICE_ARG(request->content_type), request->body.len);
+    if (rc == 0 && request->fields.len > 0)
+        rc = buffer_append(&head, request->fields);
     if (rc == 0)
         rc = buffer_append(&head, SLICE("\r\n"));
     struct iovec parts[] = {
@@ -169,18 +170,28 @@ static int send_request(struct io *io, const struct fetch_request *request,
     return rc == 0 ? io_write_all(io, parts, request->body.len > 0 ? 2 : 1, WRITE_MS) : rc;
 }
 
+static int receive(struct io *io, const struct fetch_request *request, int64_t deadline_ms,
+                   struct fetch_answer *answer)
+{
+    return request->wants_head_alone
+               ? answer_receive_head(io, deadline_ms, &answer->head, &answer->bytes)
+               : answer_receive(io, deadline_ms, &answer->bytes);
+}
+
 /* Who answers early and closes may have reset what was still being sent: what it said counts. */
 static int converse(struct io *io, const struct fetch_request *request, const struct fetch_url *url,
                     int64_t deadline_ms, struct fetch_answer *answer, struct error *error)
 {
     int sent = send_request(io, request, url);
     int rc = sent == 0 || sent == -EPIPE || sent == -ECONNRESET
-                 ? answer_receive(io, deadline_ms, &answer->bytes)
+                 ? receive(io, request, deadline_ms, answer)
                  : sent;
     bool was_cut = rc == -ECONNRESET && answer->bytes.len > 0;
     if (rc == 0 || was_cut)
-        rc = answer_parse(buffer_slice(&answer->bytes), &answer->head, &answer->body);
-    if (rc == 0 && was_cut && answer->head.framing.kind == BODY_UNTIL_CLOSE)
+        rc = answer_parse(buffer_slice(&answer->bytes), &answer->head,
+                          request->wants_head_alone ? NULL : &answer->body);
+    if (rc == 0 && was_cut && !request->wants_head_alone &&
+        answer->head.framing.kind == BODY_UNTIL_CLOSE)
         rc = -EBADMSG;
     if (rc == 0)
         return 0;

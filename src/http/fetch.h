@@ -16,6 +16,9 @@ struct tls_client;
 #define FETCH_ANSWER_BYTES_MAX ((size_t)1 << 20)
 #define FETCH_HOST_BYTES_MAX   256
 
+/* Read when it connects by TLS, unless others are named. */
+#define FETCH_SYSTEM_AUTHORITIES "/etc/ssl/certs/ca-certificates.crt"
+
 /* A URL's parts, borrowed from it. */
 struct fetch_url {
     bool is_https;
@@ -33,8 +36,10 @@ struct fetch_request {
     struct slice url;
     struct slice content_type; /* empty: there is no body */
     struct slice body;
+    struct slice fields;           /* further lines of its head, each with its end; may be empty */
     struct resolver *resolver;     /* for the host's name */
     const struct address *address; /* in place of the host's; NULL: it is looked up */
+    bool wants_head_alone;         /* the answer counts once its head is there; there is no body */
     bool denies_private; /* of the host's addresses only public ones are asked (os/special_use.h):
                             for URLs that others have named */
     /* https: those who may certify the server, in PEM; empty: the system's authorities. */

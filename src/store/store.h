@@ -102,7 +102,12 @@ struct store_change {
      * 0, or an error with which the change is refused. NULL: it is made in any case.
      */
     int (*decide)(struct store_change *change, const struct version *current);
-    void *arg; /* for `decide` */
+    /*
+     * Asked in place of `decide`, without a look at what is there, once the changes before this one
+     * in its call have their `result` and their `sequence`: it fills the change in, key and all.
+     */
+    int (*follow)(struct store_change *change);
+    void *arg; /* for `decide` and `follow` */
     enum version_which find;
     uint64_t find_sequence;
     struct slice expected; /* of a BUCKET: the settings that it has, else -EAGAIN; a NULL start:

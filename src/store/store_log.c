@@ -185,6 +185,11 @@ static int decide(struct store *store, struct store_change *change)
         if (rc < 0)
             return rc;
     }
+    if (change->follow != NULL) {
+        int rc = change->follow(change);
+        if (rc < 0)
+            return rc;
+    }
     if (!key_of(change, &bucket, &key))
         return 0;
     if (!store_bucket_is_there(store, bucket))

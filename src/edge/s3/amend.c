@@ -5,6 +5,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/tell.h"
 #include "wire/s3/fields.h"
 #include "wire/s3/tagging.h"
 
@@ -23,6 +24,10 @@ static int decide(struct store_change *change, const struct version *current)
     change->version.sequence = current->sequence;
     amendment->is_null = current->is_null;
     amendment->sequence = current->sequence;
+    size_t len = current->etag.len < sizeof amendment->etag_room ? current->etag.len
+                                                                 : sizeof amendment->etag_room;
+    memcpy(amendment->etag_room, current->etag.at, len);
+    amendment->etag = slice_of(amendment->etag_room, len);
     return amendment->apply(amendment, version);
 }
 
@@ -45,7 +50,9 @@ int s3_amend(struct s3_call *call, struct amendment *amendment)
     if (rc < 0)
         return rc;
     amendment->call = call;
-    rc = store_commit(call->store, &change, 1);
+    rc = amendment->event == S3_EVENT_KINDS
+             ? store_commit(call->store, &change, 1)
+             : s3_commit(call, amendment->event, &change, 1, &amendment->etag);
     if (rc == -ENOENT)
         return absent(call, change.find);
     if (rc == -ENOTSUP)
@@ -137,7 +144,7 @@ int s3_put_tagging(struct s3_call *call)
     SCOPED(buffer_finish) struct buffer body;
     SCOPED(buffer_finish) struct buffer text;
     SCOPED(arena_finish) struct arena arena;
-    struct amendment amendment = {.apply = apply_tags};
+    struct amendment amendment = {.apply = apply_tags, .event = S3_EVENT_TAGGING_PUT};
     struct s3_tags tags;
     buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
     buffer_init(&text, VERSION_TAGS_BYTES_MAX);
@@ -155,7 +162,7 @@ int s3_put_tagging(struct s3_call *call)
 
 int s3_delete_tagging(struct s3_call *call)
 {
-    struct amendment amendment = {.apply = apply_tags};
+    struct amendment amendment = {.apply = apply_tags, .event = S3_EVENT_TAGGING_DELETE};
     int rc = s3_amend(call, &amendment);
     return rc < 0 ? rc : answer_amended(call, 204, &amendment);
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "edge/s3/call.h"
+#include "wire/s3/notification.h"
 
 struct amendment {
     struct s3_call *call;
+    enum s3_event event; /* S3_EVENT_KINDS: nobody is told */
     /* Changes what `version` says; 0, or -EPERM when it is not to be. On another thread, while
      * nothing else changes. */
     int (*apply)(struct amendment *amendment, struct version *version);
@@ -16,6 +18,8 @@ struct amendment {
     bool bypasses_governance;
     bool is_null; /* of the version that it was; filled, as the next */
     uint64_t sequence;
+    char etag_room[VERSION_ETAG_BYTES_MAX];
+    struct slice etag; /* in it: of the same version */
 };
 
 /* Of the version that the request names. 0 or the fault. */

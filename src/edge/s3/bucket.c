@@ -1,5 +1,6 @@
 /* Buckets: made, removed, listed, and what they are set to that is no document. */
 #include "base/cleanup.h"
+#include "edge/events/outbox.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/operations.h"
@@ -37,7 +38,8 @@ static int compare(struct slice a, struct slice b)
 static int add_bucket(struct listing *listing, struct slice name, int64_t made_ms)
 {
     char room[S3_TIME_LEN];
-    if (!s3_key_may(listing->call->by, name, false) || !slice_starts_with(name, listing->prefix) ||
+    if (outbox_is_bucket(name) || !s3_key_may(listing->call->by, name, false) ||
+        !slice_starts_with(name, listing->prefix) ||
         (listing->after.len > 0 && compare(name, listing->after) <= 0))
         return 0;
     if (listing->count == listing->max) {

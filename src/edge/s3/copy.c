@@ -6,6 +6,7 @@
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/source.h"
+#include "edge/s3/tell.h"
 
 #include <errno.h>
 
@@ -146,7 +147,7 @@ static int commit(struct s3_call *call, struct copy *copy)
     }
     version->checksum = s3_stored_sum_write(&copy->sum, copy->sum_room);
     change.put.version = *version;
-    int rc = store_commit(call->store, &change, 1);
+    int rc = s3_commit(call, S3_EVENT_CREATED_COPY, &change, 1, NULL);
     if (rc < 0 && copy->is_shared)
         store_unpin(call->store, from->content);
     version->sequence = change.sequence;

@@ -5,6 +5,7 @@
 #include "edge/s3/body.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/operations.h"
+#include "edge/s3/tell.h"
 #include "wire/http/date.h"
 #include "wire/s3/delete.h"
 #include "wire/s3/names.h"
@@ -169,7 +170,7 @@ int s3_delete_object(struct s3_call *call)
     if (rc < 0)
         return rc;
     deletion_prepare(&deletion, call->bucket);
-    (void)store_commit(call->store, &deletion.change, 1);
+    (void)s3_commit(call, S3_EVENT_REMOVED_DELETE, &deletion.change, 1, NULL);
     rc = s3_change_fault(call, result_of(&deletion));
     if (rc == 0)
         write_outcome(call, &deletion);
@@ -245,7 +246,7 @@ static int delete_all(struct s3_call *call, const struct s3_delete *request, str
             changes[count++] = deletions[i].change;
     }
     if (rc == 0 && count > 0)
-        (void)store_commit(call->store, changes, count);
+        (void)s3_commit(call, S3_EVENT_REMOVED_DELETE, changes, count, NULL);
     if (rc == 0)
         s3_delete_result_begin(&xml, out);
     for (unsigned i = 0, at = 0; rc == 0 && i < request->objects_count; i++) {

@@ -4,11 +4,13 @@
  * edge/bucket, lifecycle.
  */
 #include "base/cleanup.h"
+#include "edge/events/outbox.h"
 #include "edge/objects.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/owners.h"
+#include "edge/s3/tell.h"
 #include "wire/s3/access.h"
 #include "wire/s3/cors.h"
 #include "wire/s3/lifecycle.h"
@@ -82,11 +84,24 @@ static int check_tagging(struct s3_call *call, struct slice body, struct arena *
     return rc < 0 ? rc : s3_tagging_write(out, &tags);
 }
 
+static int check_webhook(struct s3_call *call, struct slice name)
+{
+    struct outbox *outbox = objects_outbox(call->objects);
+    if (outbox != NULL && outbox_find(outbox, name) != NULL)
+        return 0;
+    return s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
+                        "Unable to validate the following destination configurations: there is no "
+                        "webhook \"%.*s\" in Weir's file; \"webhooks\" names them",
+                        SLICE_ARG(name));
+}
+
 static int check_notification(struct s3_call *call, struct slice body, struct arena *arena,
                               struct buffer *out)
 {
     struct s3_notifications notifications = {.count = 0};
     int rc = body.len == 0 ? 0 : s3_notifications_parse(body, arena, &call->fault, &notifications);
+    for (unsigned i = 0; rc == 0 && i < notifications.count; i++)
+        rc = check_webhook(call, notifications.items[i].webhook);
     return rc < 0 ? rc : s3_notifications_write(out, &notifications);
 }
 
@@ -206,6 +221,17 @@ int s3_get_document(struct s3_call *call)
                        kept);
 }
 
+/* As S3 does when a configuration is put. What was just accepted can be read. */
+static void tell_test(struct s3_call *call, struct slice kept)
+{
+    SCOPED(arena_finish) struct arena arena;
+    struct s3_notifications notifications = {.count = 0};
+    struct s3_fault fault;
+    arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES + 8 * kept.len);
+    if (s3_notifications_parse(kept, &arena, &fault, &notifications) == 0)
+        s3_tell_test(call, &notifications);
+}
+
 int s3_put_document(struct s3_call *call)
 {
     const struct document *document = document_of(call);
@@ -231,6 +257,8 @@ int s3_put_document(struct s3_call *call)
         return rc;
     if (document->setting == SETTING_LIFECYCLE)
         objects_hurry(call->objects);
+    if (document->setting == SETTING_NOTIFICATION)
+        tell_test(call, buffer_slice(&out));
     return document->put_status == 204 ? s3_answer_no_content(call) : s3_answer_empty(call, 200);
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "edge/s3/delete.h"
 #include "edge/s3/settings.h"
+#include "edge/s3/tell.h"
 #include "wire/s3/lifecycle_decide.h"
 #include "wire/s3/tagging.h"
 #include "wire/s3/time.h"
@@ -21,6 +22,7 @@
 
 struct walk {
     struct store *store;
+    struct outbox *outbox;
     struct store_bucket *bucket;
     const struct s3_lifecycle *lifecycle;
     int64_t now_ms;
@@ -157,10 +159,16 @@ static int read_page(void *arg, struct catalog_reader *reader)
 /* What was written since, or is locked, stays. */
 static int64_t carry_out(struct walk *walk)
 {
+    const struct s3_teller teller = {.store = walk->store,
+                                     .outbox = walk->outbox,
+                                     .bucket = walk->bucket,
+                                     .region = SLICE("us-east-1"),
+                                     .principal = SLICE("lifecycle"),
+                                     .now_ms = walk->now_ms};
     int64_t gone = 0;
     for (unsigned i = 0; i < walk->doomed_count; i++) {
         deletion_prepare(&walk->doomed[i], walk->bucket);
-        if (store_commit(walk->store, &walk->doomed[i].change, 1) == 0)
+        if (s3_teller_commit(&teller, S3_EVENT_EXPIRATION_DELETE, &walk->doomed[i].change, 1) == 0)
             gone++;
     }
     return gone;
@@ -226,14 +234,17 @@ static int64_t walk_bucket(struct walk *walk, bool (*must_stop)(void *arg), void
     return gone;
 }
 
-static int64_t run_bucket(struct store *store, struct store_bucket *bucket, int64_t now_ms,
-                          bool (*must_stop)(void *arg), void *arg)
+static int64_t run_bucket(struct store *store, struct outbox *outbox, struct store_bucket *bucket,
+                          int64_t now_ms, bool (*must_stop)(void *arg), void *arg)
 {
     SCOPED(arena_finish) struct arena arena;
     struct s3_lifecycle lifecycle;
     struct s3_fault fault;
-    struct walk walk = {
-        .store = store, .bucket = bucket, .lifecycle = &lifecycle, .now_ms = now_ms};
+    struct walk walk = {.store = store,
+                        .outbox = outbox,
+                        .bucket = bucket,
+                        .lifecycle = &lifecycle,
+                        .now_ms = now_ms};
     arena_init(&arena, NULL, 0, LIFECYCLE_ARENA);
     int64_t rc = s3_lifecycle_parse(settings_get(bucket->settings, SETTING_LIFECYCLE), &arena,
                                     &fault, &lifecycle);
@@ -268,8 +279,8 @@ static int gather(void *arg, struct store_bucket *bucket)
     return gathering->count == BUCKETS_MAX ? 1 : 0;
 }
 
-int64_t s3_lifecycle_run(struct store *store, int64_t now_ms, bool (*must_stop)(void *arg),
-                         void *arg)
+int64_t s3_lifecycle_run(struct store *store, struct outbox *outbox, int64_t now_ms,
+                         bool (*must_stop)(void *arg), void *arg)
 {
     SCOPED_FREE struct gathering *gathering = memory_alloc(sizeof *gathering);
     int64_t gone = 0, failed = 0;
@@ -279,7 +290,7 @@ int64_t s3_lifecycle_run(struct store *store, int64_t now_ms, bool (*must_stop)(
     (void)store_bucket_each(store, gather, gathering);
     for (unsigned i = 0; i < gathering->count; i++) {
         struct store_bucket *bucket = gathering->at[i];
-        int64_t rc = must_stop(arg) ? 0 : run_bucket(store, bucket, now_ms, must_stop, arg);
+        int64_t rc = must_stop(arg) ? 0 : run_bucket(store, outbox, bucket, now_ms, must_stop, arg);
         if (rc > 0)
             log_info("the lifecycle rules of the bucket \"%.*s\" have ended %lld versions and "
                      "uploads",

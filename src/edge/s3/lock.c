@@ -136,7 +136,7 @@ int s3_put_retention(struct s3_call *call)
     SCOPED(buffer_finish) struct buffer body;
     SCOPED(arena_finish) struct arena arena;
     struct s3_retention retention;
-    struct amendment amendment = {.apply = apply_retention};
+    struct amendment amendment = {.apply = apply_retention, .event = S3_EVENT_KINDS};
     buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
     arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
     int rc = read_document(call, &body);
@@ -158,7 +158,7 @@ int s3_put_legal_hold(struct s3_call *call)
 {
     SCOPED(buffer_finish) struct buffer body;
     SCOPED(arena_finish) struct arena arena;
-    struct amendment amendment = {.apply = apply_hold};
+    struct amendment amendment = {.apply = apply_hold, .event = S3_EVENT_KINDS};
     buffer_init(&body, S3_CONFIGURATION_BYTES_MAX);
     arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
     int rc = read_document(call, &body);

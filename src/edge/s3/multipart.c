@@ -7,6 +7,7 @@
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/source.h"
+#include "edge/s3/tell.h"
 #include "edge/s3/upload.h"
 #include "os/random.h"
 #include "wire/http/chars.h"
@@ -618,7 +619,7 @@ static int commit_whole(struct completion *completion)
     /* A part that is sent again meanwhile must not take away what this names. */
     if (store_pin(call->store, version->content) < 0)
         return s3_fault_memory(&call->fault);
-    int rc = store_commit(call->store, &change, 1);
+    int rc = s3_commit(call, S3_EVENT_CREATED_COMPLETE, &change, 1, NULL);
     if (rc < 0)
         store_unpin(call->store, version->content);
     if (rc < 0)

@@ -271,7 +271,7 @@ static int apply_access(struct amendment *amendment, struct version *version)
 
 static int put_object_acl(struct s3_call *call)
 {
-    struct amendment amendment = {.apply = apply_access};
+    struct amendment amendment = {.apply = apply_access, .event = S3_EVENT_KINDS};
     struct object *object = NULL;
     int rc = s3_version_find(call, &object);
     if (rc < 0)

@@ -10,6 +10,7 @@
 #include "edge/s3/quota.h"
 #include "edge/s3/receive.h"
 #include "edge/s3/signing_keys.h"
+#include "edge/s3/tell.h"
 #include "edge/state.h"
 #include "wire/s3/fields.h"
 #include "wire/s3/form.h"
@@ -318,7 +319,7 @@ static int commit(struct post *post)
     post->draft.version.checksum = s3_stored_sum_write(&sum, room);
     s3_received_use(&post->received, &change, &post->draft.version);
     change.put.version = post->draft.version;
-    int rc = s3_change_fault(call, store_commit(call->store, &change, 1));
+    int rc = s3_change_fault(call, s3_commit(call, S3_EVENT_CREATED_POST, &change, 1, NULL));
     post->draft.version.sequence = change.sequence;
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/receive.h"
+#include "edge/s3/tell.h"
 
 #include <errno.h>
 
@@ -38,7 +39,7 @@ static int commit(struct s3_call *call, struct s3_draft *draft, struct s3_receiv
     draft->version.checksum = s3_stored_sum_write(&sum, room);
     s3_received_use(received, &change, &draft->version);
     change.put.version = draft->version;
-    int rc = s3_change_fault(call, store_commit(call->store, &change, 1));
+    int rc = s3_change_fault(call, s3_commit(call, S3_EVENT_CREATED_PUT, &change, 1, NULL));
     if (rc == 0) {
         draft->version.sequence = change.sequence;
         answer(call, draft, &sum);

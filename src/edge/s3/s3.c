@@ -4,6 +4,7 @@
  * other actions see in normal form.
  */
 #include "edge/s3/s3.h"
+#include "edge/events/outbox.h"
 
 #include "base/cleanup.h"
 #include "edge/objects.h"
@@ -430,7 +431,9 @@ static const struct operation *find_operation(struct s3_call *call, enum level l
 
 static int find_bucket(struct s3_call *call, const struct operation *operation)
 {
-    int rc = store_bucket_find(call->store, call->bucket_name, &call->bucket);
+    int rc = outbox_is_bucket(call->bucket_name)
+                 ? -ENOENT
+                 : store_bucket_find(call->store, call->bucket_name, &call->bucket);
     if (rc == 0 || (operation != NULL && operation->run == s3_create_bucket))
         return 0;
     if (!s3_bucket_name_is_valid(call->bucket_name))

@@ -1,4 +1,5 @@
 #include "edge/s3/source.h"
+#include "edge/events/outbox.h"
 
 #include "base/cleanup.h"
 #include "edge/s3/draft.h"
@@ -110,8 +111,10 @@ int s3_source_find(struct s3_call *call, struct s3_source *ret_source)
                           "between them; get the object and put it",
                           SLICE_ARG(ret_source->bucket_name), SLICE_ARG(call->bucket_name));
     if (rc == 0)
-        rc = s3_store_fault(
-            call, store_bucket_find(call->store, ret_source->bucket_name, &ret_source->bucket));
+        rc = s3_store_fault(call, outbox_is_bucket(ret_source->bucket_name)
+                                      ? -ENOENT
+                                      : store_bucket_find(call->store, ret_source->bucket_name,
+                                                          &ret_source->bucket));
     if (rc == 0)
         rc = may_read(call, ret_source);
     if (rc == 0)

@@ -87,7 +87,7 @@ static const struct bad_file keys_files[] = {
     {"sitess: {}\n", "1:1: unknown key \"sitess\" in the file; did you mean \"sites\"?\n"},
     {"zebra: 1\n", "1:1: unknown key \"zebra\" in the file, which may have app, sites, services, "
                    "target_groups, listeners, "
-                   "forward_proxies, buckets, store, workers, user, access_log, "
+                   "forward_proxies, buckets, store, webhooks, workers, user, access_log, "
                    "body_max, tracing, email, acme\n"},
     {GROUPS "sites: { s: { forwrd: api } }\n",
      "2:15: unknown key \"forwrd\" in a site; did you mean \"forward\"?\n"},

@@ -43,6 +43,17 @@ static const struct bad_file buckets_files[] = {
      "2:41: /none/b cannot be read: No such file or directory\n"
      "2:62: no bucket can stand before an address: use \"style: path\"\n"
      "2:71: \"ca\" is for an endpoint that begins with https://\n"},
+    {"webhooks: { a: ftp://x, b: \"http://\", c: {} }\n",
+     "1:16: \"ftp://x\" is no address to post to: http:// or https://, a host and a path, as in "
+     "https://app.example.org/events\n"
+     "1:28: \"http://\" is no address to post to: http:// or https://, a host and a path, as in "
+     "https://app.example.org/events\n"
+     "1:39: a webhook needs \"url\": where events are posted, as in "
+     "`https://app.example.org/events`\n"},
+    {"webhooks: { a: { url: \"http://x/\", ca: /none/a, secret: \"file:/none/b\" } }\n",
+     "1:40: \"ca\" is for https://, and the \"url\" is http://\n"
+     "1:40: /none/a cannot be read: No such file or directory\n"
+     "1:57: /none/b cannot be read: No such file or directory\n"},
     {"store: { folder: / }\n",
      "1:18: \"/\" is not a folder's path: a path other than \"/\", below this file's folder unless "
      "it begins with \"/\"\n"},

@@ -50,6 +50,23 @@ static void buckets_have_their_settings(void **state)
     snapshot_unref(snapshot);
 }
 
+static void webhooks_have_their_settings(void **state)
+{
+    (void)state;
+    struct snapshot *snapshot =
+        parse_good("webhooks:\n"
+                   "  app: http://127.0.0.1:8000/hook\n"
+                   "  far: { url: \"https://[2001:db8::1]/a?b=c\", timeout: 2s }\n");
+    assert_int_equal(snapshot->webhooks_count, 2);
+    EXPECT(snapshot->webhooks[0].name, "app");
+    EXPECT(snapshot->webhooks[0].url, "http://127.0.0.1:8000/hook");
+    assert_int_equal(snapshot->webhooks[0].timeout_ms, 10000);
+    assert_int_equal(snapshot->webhooks[0].secret.value.len, 0);
+    EXPECT(snapshot->webhooks[1].url, "https://[2001:db8::1]/a?b=c");
+    assert_int_equal(snapshot->webhooks[1].timeout_ms, 2000);
+    snapshot_unref(snapshot);
+}
+
 static void a_store_has_its_defaults(void **state)
 {
     (void)state;
@@ -168,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_follow_the_rules_of_s3),
         cmocka_unit_test(buckets_have_their_settings),
+        cmocka_unit_test(webhooks_have_their_settings),
         cmocka_unit_test(a_store_has_its_defaults),
         cmocka_unit_test(rules_serve_buckets),
         cmocka_unit_test(s3_has_domains_and_limits_of_its_own),

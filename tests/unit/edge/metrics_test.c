@@ -122,6 +122,7 @@ static void make_world(struct world *world)
     world->edge.plane = &world->plane;
     world->edge.workers = world->workers;
     world->edge.workers_count = 2;
+    assert_int_equal(outbox_init(&world->edge.outbox), 0);
     world->report = (struct edge_report){.edge = &world->edge, .uptime_ms = 12345};
 }
 

@@ -189,11 +189,66 @@ static void decides_by_what_is_there(void **state)
     assert_int_equal(folder_remove(folder), 0);
 }
 
+struct following {
+    const struct store_change *of;
+    char key[32];
+};
+
+static int follow(struct store_change *change)
+{
+    struct following *following = change->arg;
+    if (following->of->result < 0)
+        return -ECANCELED;
+    int len = snprintf(following->key, sizeof following->key, "after-%llu",
+                       (unsigned long long)following->of->sequence);
+    change->put.version.key = slice_of(following->key, (size_t)len);
+    return 0;
+}
+
+/* A key that is put once, and what follows it; the result of that. */
+static int put_and_follow(struct store *store, uint32_t bucket, struct following *following)
+{
+    bool had_one;
+    struct store_change changes[2] = {
+        {.kind = RECORD_PUT, .decide = refuse, .arg = &had_one},
+        {.kind = RECORD_PUT, .follow = follow, .arg = following},
+    };
+    changes[0].put.version =
+        (struct version){.bucket = bucket, .key = SLICE("main"), .is_null = true};
+    changes[1].put.version = (struct version){.bucket = bucket, .is_null = true};
+    following->of = &changes[0];
+    (void)store_commit(store, changes, 2);
+    return changes[1].result;
+}
+
+static void a_change_follows_one_that_was_made(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/weir-store-XXXXXX";
+    struct store_found found;
+    struct following following;
+    struct object *object = NULL;
+    struct store_change made = {.kind = RECORD_BUCKET, .bucket = {.name = SLICE("one")}};
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder, &found);
+    assert_int_equal(store_commit(store, &made, 1), 0);
+    assert_int_equal(put_and_follow(store, made.bucket.id, &following), 0);
+    assert_string_equal(following.key, "after-2");
+    assert_int_equal(
+        store_find(store, made.bucket.id, SLICE("after-2"), VERSION_LATEST, 0, &object), 0);
+    assert_int_equal(object->version.sequence, 3);
+    object_unref(object);
+    assert_int_equal(put_and_follow(store, made.bucket.id, &following), -ECANCELED);
+    store_close(store);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_write_and_read_at_once),
         cmocka_unit_test(decides_by_what_is_there),
+        cmocka_unit_test(a_change_follows_one_that_was_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
