@@ -6,7 +6,7 @@ it stands. Other blocks are parts, and are put where their first line says that 
 are rules of a site, `rules:` stands in one, `build:` and the like in a service (WRAPPED). Groups that a part
 forwards to, but does not show, are added. A block that is no weir.yaml at all has another language than yaml.
 
-Folders, files and certificates that a block names are made; /srv and /etc/weir lie in the test's own folder.
+Folders, files, variables and certificates that a block names are made; /srv and /etc/weir lie in the test's own folder.
 """
 import re
 import textwrap
@@ -17,7 +17,7 @@ from harness import certificates, documents
 from harness.weir import ROOT
 
 TOP = ("app", "sites", "listeners", "target_groups", "services", "user", "access_log", "tracing", "email",
-       "acme", "forward_proxies", "buckets", "store")
+       "acme", "forward_proxies", "buckets", "store", "webhooks")
 WHOLE = re.compile(rf"^({'|'.join(TOP)}):", re.MULTILINE)
 # The beginning of a part, the lines before it, how far it is indented there.
 WRAPPED = [
@@ -25,10 +25,11 @@ WRAPPED = [
     (r"(rules|response_headers|errors):", "sites:\n  part:\n", 4),
     (r"build:", "services:\n  part:\n    command: ./part\n", 4),
 ]
+VARIABLE = re.compile(r"\benv:(\w+)")
 HEREDOC = re.compile(r"<<'YAML'\n(.*?)^YAML$", re.MULTILINE | re.DOTALL)
 GROUP = re.compile(r"\b(?:forward|mirror|to): ([a-z][\w-]*)")
 FOLDER = re.compile(r"(?:files|root|directory): ([\w./-]+)")
-FILE = re.compile(r"[\w./-]+\.(?:htpasswd|html|password)\b")
+FILE = re.compile(r"[\w./-]+\.(?:htpasswd|html|password|secret)\b")
 PEM = re.compile(r"[\w./-]+\.(?:pem|key)\b")
 NAME = re.compile(r"(?:\*\.)?\b[a-z][a-z-]*(?:\.[a-z-]+)+\b")
 
@@ -88,8 +89,10 @@ def make_certificates(folder, text, authority):
 
 
 @pytest.mark.parametrize("block", examples(), ids=str)
-def test_an_example_passes_the_check(weir, tmp_path, authority, block):
+def test_an_example_passes_the_check(weir, tmp_path, monkeypatch, authority, block):
     text = completed(block)
+    for name in VARIABLE.findall(text):
+        monkeypatch.setenv(name, "example")
     for place in ("/srv/", "/etc/weir/"):
         text = text.replace(place, f"{tmp_path}{place}")
     make_what_it_names(tmp_path, text)
