@@ -1,4 +1,5 @@
-"""The clients that people have, unchanged: aws-cli, s3cmd, rclone, and AWS's SDK for JavaScript."""
+"""The clients that people have, unchanged, over http and https: aws-cli, s3cmd, rclone, boto3, and
+AWS's SDK for JavaScript."""
 import os
 import pathlib
 import subprocess
@@ -10,9 +11,10 @@ from harness import s3, wait
 SDK = pathlib.Path(__file__).parent / "s3_sdk"
 
 
-@pytest.fixture(scope="module")
-def store():
-    with s3.service(top="buckets: { media: {}, frontend: {} }") as service:
+@pytest.fixture(scope="module", params=["http", "https"])
+def store(request):
+    make = s3.service if request.param == "http" else s3.secure_service
+    with make(top="buckets: { media: {}, frontend: {} }") as service:
         yield service
 
 
@@ -28,15 +30,17 @@ def tree(tmp_path):
     return dist
 
 
-def _environment(store):
-    # The names of certificates that a machine may set are not for plain HTTP.
+def _environment(store, trust):
+    # The names of certificates that a machine may set are not for these services.
     kept = {name: value for name, value in os.environ.items() if not name.endswith("CA_BUNDLE")}
-    return {**kept, **store.environment()}
+    trusted = {trust: str(store.authority.certificate)} if trust and store.authority else {}
+    return {**kept, **store.environment(), **trusted}
 
 
-def _run(store, folder, *command):
-    result = subprocess.run(list(map(str, command)), cwd=folder, env=_environment(store), text=True,
-                            stdin=subprocess.DEVNULL, capture_output=True,
+def _run(store, folder, *command, trust=None):
+    """`trust`: the variable by which the client is told whom it believes."""
+    result = subprocess.run(list(map(str, command)), cwd=folder, env=_environment(store, trust),
+                            text=True, stdin=subprocess.DEVNULL, capture_output=True,
                             timeout=50 * wait.patience())
     assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result.stdout
@@ -53,7 +57,8 @@ def _same(one, other):
 @pytest.mark.limit(180)
 def test_aws_cli(store, tree, tmp_path):
     def aws(*arguments):
-        return _run(store, tmp_path, "/usr/bin/aws", "--endpoint-url", store.url, "s3", *arguments)
+        return _run(store, tmp_path, "/usr/bin/aws", "--endpoint-url", store.url, "s3", *arguments,
+                    trust="AWS_CA_BUNDLE")
     assert "media" in aws("ls")
     aws("mb", "s3://by-aws")
     aws("sync", tree, "s3://by-aws", "--no-progress")
@@ -73,8 +78,9 @@ def test_aws_cli(store, tree, tmp_path):
 def test_s3cmd(store, tree, tmp_path):
     (tmp_path / "s3cfg").write_text(
         f"[default]\naccess_key = {store.access_key}\nsecret_key = {store.secret_key}\n"
-        f"host_base = 127.0.0.1:{store.edge.port}\n"
-        f"host_bucket = 127.0.0.1:{store.edge.port}/%(bucket)\nuse_https = False\n")
+        f"host_base = {store.host}\nhost_bucket = {store.host}/%(bucket)\n" +
+        (f"use_https = True\nca_certs_file = {store.authority.certificate}\n"
+         if store.authority else "use_https = False\n"))
 
     def s3cmd(*arguments):
         return _run(store, tmp_path, "s3cmd", "-c", tmp_path / "s3cfg", "--no-progress", *arguments)
@@ -95,8 +101,11 @@ def test_rclone(store, tree, tmp_path):
         f"[weir]\ntype = s3\nprovider = Other\nendpoint = {store.url}\n"
         f"access_key_id = {store.access_key}\nsecret_access_key = {store.secret_key}\n")
 
+    trusted = ["--ca-cert", store.authority.certificate] if store.authority else []
+
     def rclone(*arguments):
-        return _run(store, tmp_path, "rclone", "--config", tmp_path / "rclone.conf", *arguments)
+        return _run(store, tmp_path, "rclone", "--config", tmp_path / "rclone.conf", *trusted,
+                    *arguments)
     rclone("mkdir", "weir:by-rclone")
     rclone("sync", tree, "weir:by-rclone/site")
     rclone("check", tree, "weir:by-rclone/site")
@@ -108,6 +117,21 @@ def test_rclone(store, tree, tmp_path):
     rclone("purge", "weir:by-rclone")
 
 
+def test_boto3(store, tree):
+    client, bucket = store.client, store.bucket()
+    client.upload_file(str(tree / "large.bin"), bucket, "large.bin")
+    client.put_object(Bucket=bucket, Key="small", Body=b"hello")
+    assert client.head_object(Bucket=bucket, Key="large.bin")["ETag"].endswith('-2"')
+    read = client.get_object(Bucket=bucket, Key="large.bin")["Body"].read()
+    assert read == (tree / "large.bin").read_bytes()
+    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [found["Key"] for found in listed] == ["large.bin", "small"]
+    gone = client.delete_objects(
+        Bucket=bucket, Delete={"Objects": [{"Key": found["Key"]} for found in listed]})
+    assert len(gone["Deleted"]) == 2
+    client.delete_bucket(Bucket=bucket)
+
+
 @pytest.mark.limit(240)
 def test_the_sdk_for_javascript(store, tmp_path):
     """Its newest version that this Node can run, with the checksums that it sends by itself."""
@@ -117,5 +141,5 @@ def test_the_sdk_for_javascript(store, tmp_path):
     _run(store, tmp_path, "npm", "install", "--no-audit", "--no-fund", "--cache", tmp_path / "npm",
          f"@aws-sdk/client-s3@{version}", f"@aws-sdk/lib-storage@{version}")
     (tmp_path / "client.mjs").write_bytes((SDK / "client.mjs").read_bytes())
-    output = _run(store, tmp_path, "node", "client.mjs", store.url)
+    output = _run(store, tmp_path, "node", "client.mjs", store.url, trust="NODE_EXTRA_CA_CERTS")
     assert output.endswith("all good\n"), output

@@ -7,24 +7,29 @@ import botocore.client
 import botocore.exceptions
 import pytest
 
+from . import certificates
 from . import weir as weir_module
 
 FILE = """\
-listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }} }}
+listeners: {{ http: {{ address: "127.0.0.1:@PORT@"{tls} }} }}
 workers: 2
 access_log: off
 {top}
 sites:
-  objects: {{ domains: ["s3.localhost", "*.s3.localhost", "127.0.0.1"], s3: {{ domain: s3.localhost }} }}
+  objects:
+    domains: ["s3.localhost", "*.s3.localhost", "127.0.0.1", "localhost"]
+    s3: {{ domain: s3.localhost }}
 """
 
 
 class Service:
-    """`weir edge` with the S3 API and a key, `main`, that may do all."""
+    """`weir edge` with the S3 API and a key, `main`, that may do all. With an `authority` it is
+    reached over https at localhost."""
 
-    def __init__(self, programs, top="", text=None, **edge):
+    def __init__(self, programs, top="", text=None, authority=None, **edge):
         self._programs = programs
-        self.edge = programs.edge(text or FILE.format(top=top), **edge)
+        self.authority = authority
+        self.edge = programs.edge(text or FILE.format(top=top, tls=_tls(authority)), **edge)
         self.access_key, self.secret_key = self.add_key("main")
         self.client = self.connect()
 
@@ -36,8 +41,12 @@ class Service:
         return key["access_key"], key["secret_key"]
 
     @property
+    def host(self):
+        return f"{'localhost' if self.authority else '127.0.0.1'}:{self.edge.port}"
+
+    @property
     def url(self):
-        return f"http://127.0.0.1:{self.edge.port}"
+        return f"{'https' if self.authority else 'http'}://{self.host}"
 
     def connect(self, keys=None, **config):
         """A client; keys=None: those of `main`; False: none."""
@@ -48,7 +57,8 @@ class Service:
         access_key, secret_key = keys or (self.access_key, self.secret_key)
         return boto3.client(
             "s3", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key, config=botocore.client.Config(**settings))
+            aws_secret_access_key=secret_key, verify=str(self.authority.certificate)
+            if self.authority else None, config=botocore.client.Config(**settings))
 
     def bucket(self, **arguments):
         """A new one; its name."""
@@ -61,6 +71,24 @@ class Service:
         """For command lines of AWS."""
         return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key,
                 "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _tls(authority):
+    if authority is None:
+        return ""
+    certificate, key = authority.make("localhost")
+    return f", tls: {{ certificate: {certificate}, key: {key} }}"
+
+
+@contextlib.contextmanager
+def secure_service(top=""):
+    """Over https, with an authority that only its clients know."""
+    authority = certificates.Authority()
+    try:
+        with service(top, authority=authority) as made:
+            yield made
+    finally:
+        authority.close()
 
 
 @contextlib.contextmanager
