@@ -85,7 +85,7 @@ static struct worker_listener *find_listener(const struct edge_worker *worker,
 {
     LIST_FOR_EACH (&worker->listeners, link) {
         struct worker_listener *mine = CONTAINER_OF(link, struct worker_listener, link);
-        if (mine->listener == listener && mine->is_accepting)
+        if (mine->listener == listener && mine->is_accepting && !mine->is_retired)
             return mine;
     }
     return NULL;
@@ -109,9 +109,39 @@ static void retire_listeners(struct edge_worker *worker, const struct view *kept
 {
     LIST_FOR_EACH (&worker->listeners, link) {
         struct worker_listener *listener = CONTAINER_OF(link, struct worker_listener, link);
-        if (listener->is_accepting && listener->view != kept)
+        if (listener->is_accepting && !listener->is_retired && listener->view != kept)
             worker_listener_retire(listener);
     }
+}
+
+static int end_listeners(struct edge_worker *worker, void *arg)
+{
+    (void)arg;
+    LIST_FOR_EACH (&worker->listeners, link) {
+        struct worker_listener *listener = CONTAINER_OF(link, struct worker_listener, link);
+        if (listener->is_retired && listener->is_accepting)
+            worker_listener_end(listener);
+    }
+    return 0;
+}
+
+static bool has_retired(const struct edge_worker *worker)
+{
+    LIST_FOR_EACH (&worker->listeners, link) {
+        const struct worker_listener *mine = CONTAINER_OF(link, struct worker_listener, link);
+        if (mine->is_retired && mine->is_accepting)
+            return true;
+    }
+    return false;
+}
+
+/* All workers have the same listeners. */
+static void end_retired(struct edge *edge)
+{
+    if (!has_retired(&edge->workers[0]))
+        return;
+    (void)fiber_sleep(WORKER_LISTENER_FAREWELL_MS);
+    (void)workers_each(edge, end_listeners, NULL);
 }
 
 static int give_up(struct edge_worker *worker, void *arg)
@@ -179,6 +209,7 @@ static int take_plane(struct edge *edge, struct plane *plane, struct error *ret_
     int rc = workers_each(edge, prepare_worker, plane);
     if (rc < 0) {
         (void)workers_each(edge, give_up, NULL);
+        end_retired(edge);
         return error_set_errno(ret_error, rc, "cannot take over the configuration");
     }
     struct plane *old = edge->plane;
@@ -190,6 +221,7 @@ static int take_plane(struct edge *edge, struct plane *plane, struct error *ret_
     senders_apply(edge->senders);
     if (offload(release_plane, old) < 0)
         plane_unref(old);
+    end_retired(edge);
     return 0;
 }
 

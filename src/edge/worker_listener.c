@@ -127,6 +127,13 @@ static void destroy_empty(struct server *server)
 
 void worker_listener_retire(struct worker_listener *self)
 {
+    self->is_retired = true;
+    acceptor_put_off(&self->acceptor);
+    server_retire(&self->server);
+}
+
+void worker_listener_end(struct worker_listener *self)
+{
     stop(self, true);
     self->server.on_empty = destroy_empty;
     server_retire(&self->server);

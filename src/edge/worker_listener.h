@@ -21,6 +21,7 @@ struct worker_listener {
     unsigned index;            /* in that view's snapshot */
     struct tls_listener *tls;  /* counted; what handshakes begin with; NULL: it never had TLS */
     bool is_accepting;
+    bool is_retired; /* only who was on the way to it is still accepted */
 };
 
 /* On the worker's own thread: begins to accept. 0, or an error: nothing was begun. */
@@ -35,8 +36,16 @@ void worker_listener_adopt(struct worker_listener *self, struct view *view, unsi
 /* No more connections. */
 void worker_listener_stop(struct worker_listener *self);
 
-/* The same, and its sessions end when they have answered; it goes with the last of them. */
+/*
+ * The end of an address, in two steps between which WORKER_LISTENER_FAREWELL_MS pass: its sessions
+ * end when they have answered and nobody begins to connect to it any more, but who had begun is
+ * still accepted; then no more connections, and it goes with the last of its sessions.
+ */
 void worker_listener_retire(struct worker_listener *self);
+void worker_listener_end(struct worker_listener *self);
+
+/* Long enough for the last step of a handshake from afar, of which the kernel tells nothing. */
+#define WORKER_LISTENER_FAREWELL_MS 200
 
 /* Once it has no sessions. */
 void worker_listener_destroy(struct worker_listener *self);

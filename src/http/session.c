@@ -355,6 +355,7 @@ void session_accept(struct server *server, int fd, const struct address *peer)
     }
     counter_add(&worker->counters.connections_accepted, 1);
     counter_add(&worker->counters.connections_open, 1);
+    session->is_draining = server->is_retired;
     server->sessions++;
     list_append(&worker->sessions, &session->link);
     if (io_open(&session->io, fd) < 0) {

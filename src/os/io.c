@@ -444,12 +444,16 @@ void acceptor_stop(struct acceptor *acceptor)
         (void)stop_watching(&acceptor->io);
 }
 
+void acceptor_put_off(struct acceptor *acceptor)
+{
+    ops()->put_off(loop_self->kernel, acceptor->listening_fd);
+}
+
 void acceptor_end(struct acceptor *acceptor)
 {
     struct kernel *kernel = loop_self->kernel;
     struct address peer;
     int fd = 0;
-    ops()->put_off(kernel, acceptor->listening_fd);
     for (unsigned i = 0; i < ACCEPTS_AT_END && fd >= 0; i++) {
         fd = ops()->accept(kernel, acceptor->listening_fd, &peer);
         if (fd >= 0)

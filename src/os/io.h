@@ -144,7 +144,10 @@ int acceptor_start(struct acceptor *acceptor, int listening_fd,
 void acceptor_stop(struct acceptor *acceptor);
 
 /*
- * For the address's end, after acceptor_stop: whoever waits in the queue is accepted once more,
- * then nobody can connect any more, also where other processes hold the descriptor.
+ * For the address's end: nobody begins to connect to it from now on, which another listener of that
+ * port then hears; whoever had begun still comes. Also where other processes hold the descriptor.
  */
+void acceptor_put_off(struct acceptor *acceptor);
+
+/* After acceptor_stop: whoever waits in the queue is accepted once more, then nobody can connect. */
 void acceptor_end(struct acceptor *acceptor);

@@ -47,8 +47,8 @@ struct kernel_ops {
 
     /* `beside`: where a listener of this program has the port and descriptor_share_port is on. */
     int (*listen)(struct kernel *kernel, const struct address *address, int backlog, bool beside);
-    /* Who begins to connect is not heard, and tries again after a second: on another listener then.
-     * Connections that are nearly made still come. */
+    /* Who begins to connect is no longer heard here: another listener of that port is, if there is
+     * one. Connections that are nearly made still come. */
     void (*put_off)(struct kernel *kernel, int fd);
     /* Nobody can connect from now on, whoever else holds the descriptor. */
     void (*end_listening)(struct kernel *kernel, int fd);

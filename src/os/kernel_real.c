@@ -7,7 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/filter.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -222,22 +222,18 @@ static int real_listen(struct kernel *kernel, const struct address *address, int
 
 /* Drops segments with SYN and without ACK (RFC 9293 §3.1); the program sees them from their TCP
  * header on. */
+/*
+ * A listener that is bound to a device hears only what comes by it, and no device has this number.
+ * Handshakes that have begun are found by their own addresses.
+ */
 static void real_put_off(struct kernel *kernel, int fd)
 {
-    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
-    struct sock_filter steps[] = {
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-    };
-    const struct sock_fprog program = {sizeof steps / sizeof *steps, steps};
+    const int nowhere = INT_MAX;
     struct sockaddr_storage own = {0};
     socklen_t len = sizeof own;
     (void)kernel;
     if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.ss_family != AF_UNIX)
-        (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+        (void)setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof nowhere);
 }
 
 static void real_end_listening(struct kernel *kernel, int fd)

@@ -157,7 +157,7 @@ static int check_public(struct s3_call *call, const struct s3_acl *acl)
 
 int s3_access_of_object(struct s3_call *call, struct slice *ret_access)
 {
-    struct s3_acl acl;
+    struct s3_acl acl = {0};
     bool is_said = false;
     enum s3_ownership ownership = s3_ownership_of(call->bucket);
     struct slice bucket_owner = s3_bucket_owner(call->bucket);
@@ -178,7 +178,7 @@ int s3_access_of_object(struct s3_call *call, struct slice *ret_access)
 
 int s3_access_of_bucket(struct s3_call *call, enum s3_ownership ownership, struct slice *ret_access)
 {
-    struct s3_acl acl;
+    struct s3_acl acl = {0};
     bool is_said = false;
     struct slice owner = call->by == NULL ? SLICE(S3_OWNER_ID) : call->by->owner_id;
     int rc = read_fields(call, owner, owner, &acl, &is_said);
@@ -192,7 +192,7 @@ int s3_access_of_bucket(struct s3_call *call, enum s3_ownership ownership, struc
 static int answer_acl(struct s3_call *call, const struct version *version)
 {
     SCOPED(buffer_finish) struct buffer out;
-    struct s3_acl acl;
+    struct s3_acl acl = {0};
     buffer_init(&out, S3_ANSWER_BYTES_MAX);
     s3_acl_of(call->bucket, version, &acl);
     if (s3_acl_write(&out, &acl, s3_name_of_owner, call) < 0)
@@ -253,7 +253,7 @@ static int read_new(struct s3_call *call, struct slice owner, struct slice usual
                     struct slice *ret_access)
 {
     SCOPED(arena_finish) struct arena arena;
-    struct s3_acl acl;
+    struct s3_acl acl = {0};
     arena_init(&arena, NULL, 0, S3_CONFIGURATION_ARENA_BYTES);
     int rc = read_body(call, owner, &arena, &acl);
     if (rc == 0 && s3_ownership_of(call->bucket) == S3_BUCKET_OWNER_ENFORCED)
