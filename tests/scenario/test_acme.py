@@ -86,6 +86,7 @@ def await_certificate(edge, place, name=NAME, root=None, other_than=None, deadli
 
 def state_of(edge):
     path = edge.folder / ".weir/certificates/state.json"
+    wait.until(path.exists, "the keeper's first writing of its state")
     return json.loads(path.read_text())["certificates"][0]
 
 
