@@ -46,10 +46,13 @@ static int count_body(struct exchange *exchange, int rc, struct slice data)
     return rc;
 }
 
-int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
+/* `room` NULL: wherever it is received. */
+static int try_body(struct exchange *exchange, char *room, size_t len, struct slice *ret_data)
 {
     *ret_data = (struct slice){0};
-    int rc = exchange->ops->try_body(exchange, ret_data);
+    int rc = room == NULL || exchange->ops->receive_body == NULL
+                 ? exchange->ops->try_body(exchange, ret_data)
+                 : exchange->ops->receive_body(exchange, room, len, ret_data);
     if (rc == -EAGAIN && exchange->request.expects_continue && !exchange->continue_sent &&
         exchange->state == RESPONSE_NONE) {
         exchange->continue_sent = true;
@@ -59,6 +62,11 @@ int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
     return count_body(exchange, rc, *ret_data);
 }
 
+int exchange_try_body(struct exchange *exchange, struct slice *ret_data)
+{
+    return try_body(exchange, NULL, 0, ret_data);
+}
+
 void exchange_trailers(const struct exchange *exchange, struct fields *ret_fields)
 {
     exchange->ops->trailers(exchange, ret_fields);
@@ -66,8 +74,13 @@ void exchange_trailers(const struct exchange *exchange, struct fields *ret_field
 
 int exchange_read_body(struct exchange *exchange, struct slice *ret_data)
 {
+    return exchange_receive_body(exchange, NULL, 0, ret_data);
+}
+
+int exchange_receive_body(struct exchange *exchange, char *room, size_t len, struct slice *ret_data)
+{
     for (;;) {
-        int rc = exchange_try_body(exchange, ret_data);
+        int rc = try_body(exchange, room, len, ret_data);
         if (rc != -EAGAIN)
             return rc;
         rc = exchange->ops->await_body(exchange);
@@ -391,6 +404,12 @@ static int read_file(struct exchange *exchange, int file, uint64_t offset, uint6
     if (rc < 0)
         exchange_break(exchange);
     return rc;
+}
+
+bool exchange_can_send_file(const struct exchange *exchange)
+{
+    return exchange->filters == NULL && exchange->ops->send_file != NULL &&
+           exchange->response_kind == BODY_LENGTH;
 }
 
 int exchange_send_file(struct exchange *exchange, int file, uint64_t offset, uint64_t len,

@@ -199,6 +199,11 @@ struct exchange {
  */
 int exchange_read_body(struct exchange *exchange, struct slice *ret_data);
 
+/* The same, and where it can be the bytes are received in `room`, at most `len` of them: *ret_data
+ * begins there then, else elsewhere. */
+int exchange_receive_body(struct exchange *exchange, char *room, size_t len,
+                          struct slice *ret_data);
+
 /* The same without waiting: -EAGAIN too. */
 int exchange_try_body(struct exchange *exchange, struct slice *ret_data);
 
@@ -247,6 +252,9 @@ int exchange_flush(struct exchange *exchange);
  * before the first part has been sent.
  */
 int exchange_pause(struct exchange *exchange);
+
+/* Bytes of a file go to the client without being read: nothing looks at them or changes them. */
+bool exchange_can_send_file(const struct exchange *exchange);
 
 /* As exchange_send, with `len` bytes of an open file; only for bodies whose length was told. A file
  * that has become shorter is -EPROTO. */

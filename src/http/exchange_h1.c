@@ -18,6 +18,12 @@ static int try_body(struct exchange *exchange, struct slice *ret_data)
     return inflow_try_body(&session->inflow, &session->io, ret_data);
 }
 
+static int receive_body(struct exchange *exchange, char *room, size_t len, struct slice *ret_data)
+{
+    struct session *session = exchange->session;
+    return inflow_receive_body(&session->inflow, &session->io, room, len, ret_data);
+}
+
 static int await_body(struct exchange *exchange)
 {
     return io_wait(&exchange->session->io, IO_READABLE, loop_deadline(exchange->timeout_idle_ms));
@@ -184,9 +190,10 @@ static int relay(struct exchange *exchange, struct io *target, struct inflow *fr
 }
 
 #define H1_FUNCTIONS                                                                               \
-    .try_body = try_body, .await_body = await_body, .trailers = trailers,                          \
-    .frame_open = frame_open, .write_connection = write_connection, .send_interim = send_interim,  \
-    .send = send_part, .send_trailers = send_trailers, .relay = relay
+    .try_body = try_body, .receive_body = receive_body, .await_body = await_body,                  \
+    .trailers = trailers, .frame_open = frame_open, .write_connection = write_connection,          \
+    .send_interim = send_interim, .send = send_part, .send_trailers = send_trailers,               \
+    .relay = relay
 
 const struct exchange_ops exchange_h1 = {H1_FUNCTIONS, .send_file = send_file};
 const struct exchange_ops exchange_h1_layered = {H1_FUNCTIONS};

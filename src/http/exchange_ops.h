@@ -10,6 +10,9 @@
 struct exchange_ops {
     /* The next part of the request's body, as inflow_try_body tells it. */
     int (*try_body)(struct exchange *exchange, struct slice *ret_data);
+    /* The same, perhaps into `room`, as inflow_receive_body. NULL: it is copied there by who needs
+     * it. */
+    int (*receive_body)(struct exchange *exchange, char *room, size_t len, struct slice *ret_data);
     /* Waits until try_body is worth another call. 0 or more, or the error. */
     int (*await_body)(struct exchange *exchange);
     void (*trailers)(const struct exchange *exchange, struct fields *ret_fields);

@@ -260,6 +260,23 @@ int inflow_try_body(struct inflow *inflow, struct io *io, struct slice *ret_data
     }
 }
 
+int inflow_receive_body(struct inflow *inflow, struct io *io, char *room, size_t len,
+                        struct slice *ret_data)
+{
+    inflow->start += inflow->unread;
+    inflow->unread = 0;
+    if (inflow->body_kind != BODY_LENGTH || inflow->body_left == 0 || !inflow_is_empty(inflow))
+        return inflow_try_body(inflow, io, ret_data);
+    ssize_t got = io_read(io, room, len < inflow->body_left ? len : (size_t)inflow->body_left);
+    if (got == -EAGAIN)
+        inflow_trim(inflow);
+    if (got <= 0)
+        return got == 0 ? -ECONNRESET : (int)got;
+    inflow->body_left -= (uint64_t)got;
+    *ret_data = slice_of(room, (size_t)got);
+    return 1;
+}
+
 int inflow_read_body(struct inflow *inflow, struct io *io, int64_t timeout_ms,
                      struct slice *ret_data)
 {

@@ -73,6 +73,11 @@ void inflow_unpin(struct inflow *inflow);
  */
 int inflow_try_body(struct inflow *inflow, struct io *io, struct slice *ret_data);
 
+/* The same; bytes of a body of known length that have not been read yet are read into `room`, at
+ * most `len` of them, and *ret_data is there. */
+int inflow_receive_body(struct inflow *inflow, struct io *io, char *room, size_t len,
+                        struct slice *ret_data);
+
 /* The same, waiting up to `timeout_ms` for bytes. */
 int inflow_read_body(struct inflow *inflow, struct io *io, int64_t timeout_ms,
                      struct slice *ret_data);

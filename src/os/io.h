@@ -149,5 +149,6 @@ void acceptor_stop(struct acceptor *acceptor);
  */
 void acceptor_put_off(struct acceptor *acceptor);
 
-/* After acceptor_stop: whoever waits in the queue is accepted once more, then nobody can connect. */
+/* After acceptor_stop: whoever waits in the queue is accepted once more, then nobody can connect.
+ */
 void acceptor_end(struct acceptor *acceptor);

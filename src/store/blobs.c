@@ -212,6 +212,11 @@ void blob_close(struct blob *blob)
     memory_free(blob);
 }
 
+int blob_descriptor(const struct blob *blob)
+{
+    return disk_descriptor(blob->file);
+}
+
 /* The checksum of a block, reading those around it where it is not kept. 0 or -errno. */
 static int checksum_of(struct blob *blob, uint64_t block, bool may_wait, uint32_t *ret_crc)
 {

@@ -57,6 +57,9 @@ int blobs_find(struct blobs *blobs, const unsigned char hash[CONTENT_HASH_BYTES]
                struct blob **ret_blob);
 void blob_close(struct blob *blob); /* NULL is fine */
 
+/* Its content is the file's first bytes. Borrowed; -1 of a simulated disk's. */
+int blob_descriptor(const struct blob *blob);
+
 /*
  * Reads whole blocks from `block` on (of BLOB_BLOCK_BYTES; the last one may be shorter) into room
  * for `len` bytes, a multiple of that, and checks them. From one thread at a time. Returns the

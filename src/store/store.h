@@ -141,12 +141,9 @@ struct incoming {
     struct blob_writer *writer; /* owned; NULL as long as it is small */
     char *small;                /* owned */
     size_t small_len, small_max;
-    char *runs[2]; /* owned; one is filled while the other one is written */
-    unsigned filling;
-    size_t run_len;
-    struct slice writing, watching; /* of the run that is, on other threads */
-    struct aside writes, watches, syncs;
-    int result; /* of what was written */
+    struct runs *runs; /* owned; the same */
+    struct aside syncs;
+    atomic_int result; /* of what was written */
     uint64_t unsynced;
     void (*watch)(void *arg, struct slice run); /* NULL: nobody does */
     void *watch_arg;
@@ -157,12 +154,16 @@ void incoming_init(struct incoming *incoming, struct store *store);
 void incoming_finish(struct incoming *incoming);
 
 /* Before anything is added: all of a content that becomes large is given to `watch` as well, in
- * order, on another thread, beside the one that writes it. */
+ * order, on other threads, beside those that write it. */
 void incoming_watch(struct incoming *incoming, void (*watch)(void *arg, struct slice run),
                     void *arg);
 
-/* All that was added has been given to `watch` when it returns, and nothing is any more. */
+/* After the last incoming_add: all that was added has been given to `watch` when it returns. */
 void incoming_unwatch(struct incoming *incoming);
+
+/* Where the next bytes of a content that has become large go, which spares incoming_add a copy:
+ * *ret_len of them at most. NULL: it is not there. May wait. */
+char *incoming_room(struct incoming *incoming, size_t *ret_len);
 
 /* 0, -ENOSPC, or -errno. May wait. */
 int incoming_add(struct incoming *incoming, struct slice bytes);
@@ -202,6 +203,10 @@ void outgoing_finish(struct outgoing *outgoing);
  */
 #define OUTGOING_BYTES ((size_t)4 * BLOB_BLOCK_BYTES)
 int outgoing_next(struct outgoing *outgoing, char *room, struct slice *ret_data);
+
+/* The part that outgoing_next has given last, in a file of its own: the descriptor, borrowed until
+ * the next call, and where in it. -1 where it lies among others. */
+int outgoing_file(const struct outgoing *outgoing, size_t len, uint64_t *ret_offset);
 
 /* Work in the background: removes what nobody names, rewrites packs that are mostly dead. Returns
  * how many bytes were given back, or -errno. Also done by a thread of its own, when there is one.

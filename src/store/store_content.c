@@ -1,13 +1,17 @@
 /* Content that comes in, and content that goes out. */
 #include "base/memory.h"
+#include "os/runs.h"
 #include "store/store_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define RUN_BYTES ((size_t)8 * BLOB_BLOCK_BYTES)
+#define RUN_BYTES ((size_t)4 * BLOB_BLOCK_BYTES)
+/* Who reads the runs. */
+#define WRITES  0
+#define WATCHES 1
 /* A disk takes so much while as much is received. */
-#define SYNC_EVERY_BYTES ((uint64_t)16 << 20)
+#define SYNC_EVERY_BYTES ((uint64_t)8 << 20)
 
 void incoming_init(struct incoming *incoming, struct store *store)
 {
@@ -22,16 +26,13 @@ static void destroy_writer(void *arg)
 
 void incoming_finish(struct incoming *incoming)
 {
-    aside_wait(&incoming->writes);
-    aside_wait(&incoming->watches);
+    runs_destroy(incoming->runs);
     aside_wait(&incoming->syncs);
     if (incoming->writer != NULL) {
-        aside_run(&incoming->writes, destroy_writer, incoming->writer);
-        aside_wait(&incoming->writes);
+        aside_run(&incoming->syncs, destroy_writer, incoming->writer);
+        aside_wait(&incoming->syncs);
     }
     memory_free(incoming->small);
-    memory_free(incoming->runs[0]);
-    memory_free(incoming->runs[1]);
     *incoming = (struct incoming){.store = incoming->store};
 }
 
@@ -55,19 +56,15 @@ static int add_to_memory(struct incoming *incoming, struct slice bytes)
 }
 
 /* On a thread that may block. */
-static void write_run(void *arg)
+static void write_run(void *arg, struct slice run)
 {
     struct incoming *incoming = arg;
+    if (incoming->result < 0)
+        return;
     int rc = incoming->writer == NULL
                  ? blob_writer_create(incoming->store->blobs, &incoming->writer)
                  : 0;
-    incoming->result = rc < 0 ? rc : blob_writer_add(incoming->writer, incoming->writing);
-}
-
-static void watch_run(void *arg)
-{
-    const struct incoming *incoming = arg;
-    incoming->watch(incoming->watch_arg, incoming->watching);
+    incoming->result = rc < 0 ? rc : blob_writer_add(incoming->writer, run);
 }
 
 static void sync_writer(void *arg)
@@ -78,55 +75,35 @@ static void sync_writer(void *arg)
 }
 
 /* So that little is left to be waited for at the end. */
-static void sync_beside(struct incoming *incoming)
+static void sync_beside(struct incoming *incoming, size_t added)
 {
-    if (incoming->unsynced < SYNC_EVERY_BYTES || !aside_has_ended(&incoming->syncs))
+    incoming->unsynced += added;
+    if (incoming->unsynced < SYNC_EVERY_BYTES || !aside_has_ended(&incoming->syncs) ||
+        incoming->result < 0)
         return;
     aside_wait(&incoming->syncs);
     incoming->unsynced = 0;
     aside_run(&incoming->syncs, sync_writer, incoming);
 }
 
-static struct slice filled(const struct incoming *incoming)
+static int begin_runs(struct incoming *incoming)
 {
-    return slice_of(incoming->runs[incoming->filling], incoming->run_len);
-}
-
-/* Has the run written and watched that was filled, after the one before; that one's result. */
-static int pass_on(struct incoming *incoming)
-{
-    aside_wait(&incoming->writes);
-    if (incoming->result < 0)
-        return incoming->result;
-    sync_beside(incoming);
-    incoming->writing = filled(incoming);
-    aside_run(&incoming->writes, write_run, incoming);
-    incoming->unsynced += incoming->run_len;
-    aside_wait(&incoming->watches);
-    incoming->watching = filled(incoming);
+    int rc = runs_create(RUN_BYTES, &incoming->runs);
+    if (rc < 0)
+        return rc;
+    (void)runs_add_reader(incoming->runs, write_run, incoming);
     if (incoming->watch != NULL)
-        aside_run(&incoming->watches, watch_run, incoming);
-    incoming->filling = 1 - incoming->filling;
-    incoming->run_len = 0;
+        (void)runs_add_reader(incoming->runs, incoming->watch, incoming->watch_arg);
     return 0;
 }
 
 static int add_to_runs(struct incoming *incoming, struct slice bytes)
 {
-    int rc = 0;
-    while (rc == 0 && bytes.len > 0) {
-        char **run = &incoming->runs[incoming->filling];
-        if (*run == NULL)
-            *run = memory_alloc_raw(RUN_BYTES);
-        if (*run == NULL)
-            return -ENOMEM;
-        struct slice now = slice_first(bytes, RUN_BYTES - incoming->run_len);
-        memcpy(*run + incoming->run_len, now.at, now.len);
-        incoming->run_len += now.len;
-        bytes = slice_from(bytes, now.len);
-        if (incoming->run_len == RUN_BYTES)
-            rc = pass_on(incoming);
-    }
+    int rc = incoming->runs == NULL ? begin_runs(incoming) : incoming->result;
+    if (rc == 0)
+        rc = runs_add(incoming->runs, bytes);
+    if (rc == 0)
+        sync_beside(incoming, bytes.len);
     return rc;
 }
 
@@ -139,13 +116,15 @@ void incoming_watch(struct incoming *incoming, void (*watch)(void *arg, struct s
 
 void incoming_unwatch(struct incoming *incoming)
 {
-    aside_wait(&incoming->watches);
-    incoming->watching = filled(incoming);
-    if (incoming->watch != NULL && incoming->run_len > 0) {
-        aside_run(&incoming->watches, watch_run, incoming);
-        aside_wait(&incoming->watches);
-    }
-    incoming->watch = NULL;
+    if (incoming->watch == NULL || incoming->runs == NULL)
+        return;
+    runs_end(incoming->runs);
+    runs_await(incoming->runs, WATCHES);
+}
+
+char *incoming_room(struct incoming *incoming, size_t *ret_len)
+{
+    return incoming->runs == NULL ? NULL : runs_room(incoming->runs, ret_len);
 }
 
 int incoming_add(struct incoming *incoming, struct slice bytes)
@@ -168,10 +147,7 @@ struct ending {
 static int end_file(void *arg)
 {
     struct ending *ending = arg;
-    struct incoming *incoming = ending->incoming;
-    write_run(incoming);
-    return incoming->result < 0 ? incoming->result
-                                : blob_writer_finish(incoming->writer, ending->segment.hash);
+    return blob_writer_finish(ending->incoming->writer, ending->segment.hash);
 }
 
 int incoming_end(struct incoming *incoming, char *room, struct slice *ret_data,
@@ -183,9 +159,9 @@ int incoming_end(struct incoming *incoming, char *room, struct slice *ret_data,
     *ret_content = (struct slice){0};
     if (incoming->length <= CONTENT_SMALL_BYTES_MAX)
         return 0;
-    aside_wait(&incoming->writes);
+    runs_end(incoming->runs);
+    runs_await(incoming->runs, WRITES);
     aside_wait(&incoming->syncs);
-    incoming->writing = filled(incoming);
     int rc = incoming->result < 0 ? incoming->result : store_offload(end_file, &ending);
     if (rc < 0)
         return rc;
@@ -302,6 +278,14 @@ static int take_waiting(void *arg)
     struct taking *taking = arg;
     taking->may_wait = true;
     return take_part(taking);
+}
+
+int outgoing_file(const struct outgoing *outgoing, size_t len, uint64_t *ret_offset)
+{
+    if (outgoing->blob == NULL || outgoing->segment.kind != CONTENT_BLOB || outgoing->at < len)
+        return -1;
+    *ret_offset = outgoing->at - len;
+    return blob_descriptor(outgoing->blob);
 }
 
 int outgoing_next(struct outgoing *outgoing, char *room, struct slice *ret_data)

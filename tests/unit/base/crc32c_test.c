@@ -42,11 +42,31 @@ static void is_the_same_in_pieces_and_by_definition(void **state)
     }
 }
 
+/* Long ones are summed in three lanes of 1 KiB. */
+static void is_the_same_across_lanes(void **state)
+{
+    (void)state;
+    static char bytes[20000];
+    struct prng prng;
+    prng_init(&prng, 2);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)prng_next(&prng);
+    for (size_t len = 3064; len < sizeof bytes;
+         len += len < 3090 ? 1 : 1 + prng_below(&prng, 500)) {
+        size_t start = (size_t)prng_below(&prng, sizeof bytes - len);
+        struct slice all = slice_of(bytes + start, len);
+        assert_int_equal(crc32c_add(0, all), by_definition(all));
+        assert_int_equal(crc32c_add(crc32c_add(0, slice_first(all, 5)), slice_from(all, 5)),
+                         by_definition(all));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_the_published_values),
         cmocka_unit_test(is_the_same_in_pieces_and_by_definition),
+        cmocka_unit_test(is_the_same_across_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,50 @@ static void a_body_of_known_length_ends_there_and_leaves_what_follows(void **sta
     world_run(length_bodies);
 }
 
+static void expect_received(char *room, size_t len, const char *text, bool is_there)
+{
+    struct slice data = {0};
+    assert_int_equal(inflow_receive_body(&receiver.inflow, &receiver.io, room, len, &data), 1);
+    if (!slice_equal(data, slice_of_cstr(text)))
+        fail_msg("\"%.*s\" is not \"%s\"", SLICE_ARG(data), text);
+    assert_true((data.at == room) == is_there);
+}
+
+static void bodies_in_a_room(void)
+{
+    char room[8];
+    struct slice data;
+    connect_receiver();
+    begin_body(BODY_LENGTH, 20);
+    send_text("01");
+    fill();
+    expect_received(room, sizeof room, "01", false); /* it has come with the head, say */
+    assert_int_equal(inflow_receive_body(&receiver.inflow, &receiver.io, room, sizeof room, &data),
+                     -EAGAIN);
+    assert_null(receiver.inflow.block);
+    send_text("23456789abcdefghijGET");
+    expect_received(room, sizeof room, "23456789", true);
+    expect_received(room, sizeof room, "abcdefgh", true);
+    expect_received(room, sizeof room, "ij", true);
+    assert_int_equal(inflow_receive_body(&receiver.inflow, &receiver.io, room, sizeof room, &data),
+                     0);
+    assert_true(receiver.inflow.body_ended);
+    fill();
+    assert_true(slice_equal(inflow_bytes(&receiver.inflow), SLICE("GET")));
+    close_receiver();
+    connect_receiver();
+    begin_body(BODY_CHUNKED, 0);
+    send_text("3\r\nabc\r\n0\r\n\r\n");
+    expect_received(room, sizeof room, "abc", false);
+    close_receiver();
+}
+
+static void a_body_of_known_length_is_received_in_its_place(void **state)
+{
+    (void)state;
+    world_run(bodies_in_a_room);
+}
+
 static void chunked_bodies(void)
 {
     connect_receiver();
@@ -542,6 +586,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_body_of_known_length_ends_there_and_leaves_what_follows),
+        TEST(a_body_of_known_length_is_received_in_its_place),
         TEST(a_chunked_body_comes_without_its_framing),
         TEST(the_last_part_is_known_where_the_end_came_with_it),
         TEST(trailers_may_be_cut_anywhere_and_framing_among_them_is_dropped),
