@@ -32,3 +32,24 @@ void redirect_run(struct exchange *exchange, const struct conf_redirect *redirec
     h1_write_field(head, field_name(FIELD_LOCATION), writer_slice(&location));
     (void)exchange_send(exchange, (struct slice){0}, false);
 }
+
+void respond_with_folder(struct exchange *exchange)
+{
+    if (slice_ends_with(exchange->path, SLICE("/"))) {
+        exchange_respond_error(exchange, 404, "the rewritten path is that of a folder");
+        return;
+    }
+    struct writer *head = exchange_begin(exchange, 301, (struct slice){0}, 0);
+    if (head == NULL)
+        return;
+    exchange_write_own_fields(head);
+    write_literal(head, "Location: ");
+    write_slice(head, exchange->path);
+    write_char(head, '/');
+    if (exchange->query.at != NULL) {
+        write_char(head, '?');
+        write_slice(head, exchange->query);
+    }
+    write_literal(head, "\r\n");
+    (void)exchange_send(exchange, (struct slice){0}, false);
+}

@@ -9,17 +9,26 @@
 #define READ_BYTES   16384
 #define INTERIMS_MAX 16
 
+/* 1, 0 at the end, or the error. */
+static int receive_some(struct io *io, int64_t deadline_ms, struct buffer *bytes)
+{
+    int rc = buffer_reserve(bytes, READ_BYTES);
+    if (rc < 0)
+        return rc;
+    ssize_t got = io_read_wait(io, bytes->at + bytes->len, READ_BYTES, deadline_ms);
+    if (got <= 0)
+        return (int)got;
+    bytes->len += (size_t)got;
+    return 1;
+}
+
 int answer_receive(struct io *io, int64_t deadline_ms, struct buffer *ret_bytes)
 {
-    for (;;) {
-        int rc = buffer_reserve(ret_bytes, READ_BYTES);
-        if (rc < 0)
-            return rc;
-        ssize_t got = io_read_wait(io, ret_bytes->at + ret_bytes->len, READ_BYTES, deadline_ms);
-        if (got <= 0)
-            return (int)got;
-        ret_bytes->len += (size_t)got;
-    }
+    int rc;
+    do
+        rc = receive_some(io, deadline_ms, ret_bytes);
+    while (rc == 1);
+    return rc;
 }
 
 static int copy_chunks(struct slice bytes, struct buffer *ret_body)
@@ -88,13 +97,9 @@ int answer_receive_head(struct io *io, int64_t deadline_ms, struct response_head
                         struct buffer *ret_bytes)
 {
     while (!holds_head(buffer_slice(ret_bytes), head)) {
-        int rc = buffer_reserve(ret_bytes, READ_BYTES);
-        if (rc < 0)
+        int rc = receive_some(io, deadline_ms, ret_bytes);
+        if (rc <= 0)
             return rc;
-        ssize_t got = io_read_wait(io, ret_bytes->at + ret_bytes->len, READ_BYTES, deadline_ms);
-        if (got <= 0)
-            return (int)got;
-        ret_bytes->len += (size_t)got;
     }
     return 0;
 }

@@ -13,6 +13,9 @@ sites:
   site: {{ domains: site.localhost, bucket: {{ name: site, error_page: /404.html }} }}
   spa: {{ domains: spa.localhost, bucket: {{ name: spa, prefix: "v1/", fallback: /index.html }} }}
   rules: {{ domains: rules.localhost, bucket: rules }}
+  rewritten:
+    domains: rewritten.localhost
+    rules: [ {{ match: {{ path: "/x/*" }}, rewrite: /docs, bucket: site }} ]
 """
 
 
@@ -49,6 +52,12 @@ def test_objects_are_pages(store):
     answer = _get(store, "site", "/none")
     assert (answer.status, answer.body) == (404, b"gone")
     assert _get(store, "site", "/", "-X", "POST").status == 405
+
+
+def test_a_rewritten_path_leads_to_no_folder_of_another_name(store):
+    assert _get(store, "rewritten", "/x/").status == 404
+    answer = _get(store, "rewritten", "/x/y")
+    assert (answer.status, answer.get("location")) == (301, "/x/y/")
 
 
 def test_ranges_and_conditions(store):

@@ -13,6 +13,7 @@
 #include "edge/files/path.h"
 #include "edge/files/types.h"
 #include "edge/objects.h"
+#include "edge/respond.h"
 #include "edge/s3/seal.h"
 #include "edge/s3/send.h"
 #include "edge/s3/settings.h"
@@ -295,7 +296,7 @@ static void serve(struct visit *visit)
         return;
     int rc = find(visit, exchange->action_path, &object);
     if (rc == -ENOENT && is_folder(visit, exchange->action_path)) {
-        bucket_redirect_to_folder(exchange);
+        respond_with_folder(exchange);
         return;
     }
     if (rc == -ENOENT && redirect_by_rules(visit, 404))

@@ -27,20 +27,3 @@ int bucket_key_of(struct exchange *exchange, const struct conf_bucket_site *site
     *ret_key = writer_slice(&writer);
     return ret_key->len == 0 || ret_key->len > VERSION_KEY_BYTES_MAX ? -ENOENT : 0;
 }
-
-void bucket_redirect_to_folder(struct exchange *exchange)
-{
-    struct writer *head = exchange_begin(exchange, 301, (struct slice){0}, 0);
-    if (head == NULL)
-        return;
-    exchange_write_own_fields(head);
-    write_literal(head, "Location: ");
-    write_slice(head, exchange->path);
-    write_char(head, '/');
-    if (exchange->query.at != NULL) {
-        write_char(head, '?');
-        write_slice(head, exchange->query);
-    }
-    write_literal(head, "\r\n");
-    (void)exchange_send(exchange, (struct slice){0}, false);
-}

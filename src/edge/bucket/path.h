@@ -13,6 +13,3 @@ struct exchange;
  * exchange's arena. 0; -ENOENT: none has it; or -ENOMEM. */
 int bucket_key_of(struct exchange *exchange, const struct conf_bucket_site *site, struct slice path,
                   struct slice index, struct slice *ret_key);
-
-/* To the same path with a slash behind. */
-void bucket_redirect_to_folder(struct exchange *exchange);

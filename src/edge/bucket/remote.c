@@ -9,6 +9,7 @@
 #include "edge/files/path.h"
 #include "edge/files/types.h"
 #include "edge/forward/upload.h"
+#include "edge/respond.h"
 #include "edge/s3/remote.h"
 #include "edge/s3/remote_head.h"
 #include "os/clock.h"
@@ -262,7 +263,7 @@ static void serve(struct visit *visit)
     if (rc < 0)
         answer_error(visit->exchange, rc);
     else if (rc == 1 && visit->exchange->state == RESPONSE_NONE)
-        bucket_redirect_to_folder(visit->exchange);
+        respond_with_folder(visit->exchange);
     else if (rc == 0)
         serve_instead(visit);
 }

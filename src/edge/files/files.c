@@ -4,6 +4,7 @@
 #include "edge/files/listing.h"
 #include "edge/files/path.h"
 #include "edge/files/send.h"
+#include "edge/respond.h"
 #include "edge/state.h"
 #include "http/exchange.h"
 
@@ -55,31 +56,6 @@ static void answer_failure(struct exchange *exchange, int code)
         exchange_respond_error(exchange, 500, "the file cannot be read");
         break;
     }
-}
-
-/*
- * To the same path with a slash: relative to the host, whatever stands before us. Where a rewrite
- * makes the folder's name of a path that has its slash already, another would lead nowhere.
- */
-static void redirect_to_folder(struct exchange *exchange)
-{
-    if (slice_ends_with(exchange->path, SLICE("/"))) {
-        exchange_respond_error(exchange, 404, "the rewritten path is that of a folder");
-        return;
-    }
-    struct writer *head = exchange_begin(exchange, 301, (struct slice){0}, 0);
-    if (head == NULL)
-        return;
-    exchange_write_own_fields(head);
-    write_literal(head, "Location: ");
-    write_slice(head, exchange->path);
-    write_char(head, '/');
-    if (exchange->query.at != NULL) {
-        write_char(head, '?');
-        write_slice(head, exchange->query);
-    }
-    write_literal(head, "\r\n");
-    (void)exchange_send(exchange, (struct slice){0}, false);
 }
 
 /* The fallback's own file, when this request may have it: else the error stays. */
@@ -165,7 +141,7 @@ void files_run(struct exchange *exchange, const struct conf_files *files)
     }
     bool may_be_encoded = files->precompressed_count > 0;
     if (entry->state == FILES_FOLDER) {
-        redirect_to_folder(exchange);
+        respond_with_folder(exchange);
     } else {
         if (may_be_encoded)
             prefer_neighbour(exchange, files, path, &entry);

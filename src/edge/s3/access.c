@@ -67,16 +67,22 @@ static size_t gather_values(const struct s3_call *call,
     return count;
 }
 
+/* The version that the request is about. */
+static int find_asked(struct s3_call *call, const struct store_bucket *bucket, struct slice key,
+                      struct object **ret_object)
+{
+    enum version_which which;
+    uint64_t sequence;
+    int rc = s3_version_named(call, call->version_asked, &which, &sequence);
+    return rc < 0 ? rc : store_find(call->store, bucket->id, key, which, sequence, ret_object);
+}
+
 /* The tags of the object itself, for the policies that ask for them. */
 static int find_tags(struct s3_call *call, const struct store_bucket *bucket, struct slice key,
                      struct arena *arena, struct s3_tags *ret_tags)
 {
     struct object *object = NULL;
-    enum version_which which;
-    uint64_t sequence;
-    int rc = s3_version_named(call, call->version_asked, &which, &sequence);
-    if (rc == 0)
-        rc = store_find(call->store, bucket->id, key, which, sequence, &object);
+    int rc = find_asked(call, bucket, key, &object);
     if (rc < 0)
         return -ENOENT;
     struct slice text = arena_copy(arena, object->version.tags);
@@ -170,11 +176,7 @@ static bool object_allows(struct s3_call *call, const struct store_bucket *bucke
                           struct slice id, enum s3_permission permission)
 {
     struct object *object = NULL;
-    enum version_which which;
-    uint64_t sequence;
-    int rc = s3_version_named(call, call->version_asked, &which, &sequence);
-    if (rc == 0)
-        rc = store_find(call->store, bucket->id, key, which, sequence, &object);
+    int rc = find_asked(call, bucket, key, &object);
     if (rc < 0 || object->version.is_marker) {
         object_unref(object);
         return allows(bucket, NULL, id, S3_READ);
