@@ -12,6 +12,7 @@
 #include "wire/s3/complete.h"
 #include "wire/s3/cors.h"
 #include "wire/s3/delete.h"
+#include "wire/s3/encryption.h"
 #include "wire/s3/lifecycle.h"
 #include "wire/s3/notification.h"
 #include "wire/s3/object_lock.h"

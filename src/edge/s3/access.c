@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-#define VALUES_MAX 32
+#define VALUES_MAX 40
 
 /* Fields and parameters that conditions may ask for, by the names of both. */
 static const struct {
@@ -40,6 +40,10 @@ static const struct {
     {SLICE("s3:x-amz-copy-source"), SLICE("x-amz-copy-source"), false},
     {SLICE("s3:x-amz-metadata-directive"), SLICE("x-amz-metadata-directive"), false},
     {SLICE("s3:x-amz-server-side-encryption"), SLICE("x-amz-server-side-encryption"), false},
+    {SLICE("s3:x-amz-server-side-encryption-aws-kms-key-id"),
+     SLICE("x-amz-server-side-encryption-aws-kms-key-id"), false},
+    {SLICE("s3:x-amz-server-side-encryption-customer-algorithm"),
+     SLICE("x-amz-server-side-encryption-customer-algorithm"), false},
     {SLICE("s3:x-amz-storage-class"), SLICE("x-amz-storage-class"), false},
     {SLICE("s3:x-amz-website-redirect-location"), SLICE("x-amz-website-redirect-location"), false},
     {SLICE("s3:object-lock-mode"), SLICE("x-amz-object-lock-mode"), false},

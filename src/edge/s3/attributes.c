@@ -3,6 +3,7 @@
 #include "edge/s3/amend.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/encryption.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/seal.h"
 #include "wire/http/date.h"
@@ -129,7 +130,8 @@ static void put_attributes(struct xml_writer *xml, const struct version *version
         xml_element_u64(xml, "ObjectSize", version->size);
 }
 
-static int answer(struct s3_call *call, const struct version *version, struct slice asked)
+static int answer(struct s3_call *call, const struct version *version, const struct s3_seal *seal,
+                  struct slice asked)
 {
     SCOPED(buffer_finish) struct buffer out;
     struct xml_writer xml;
@@ -154,6 +156,7 @@ static int answer(struct s3_call *call, const struct version *version, struct sl
     write_literal(head, "Content-Type: application/xml\r\n");
     h1_write_field(head, field_name(FIELD_LAST_MODIFIED), slice_of(date, sizeof date));
     s3_write_version(call, head, version);
+    s3_seal_write(head, seal);
     (void)exchange_send(call->exchange, buffer_slice(&out), false);
     return 0;
 }
@@ -164,6 +167,8 @@ int s3_get_attributes(struct s3_call *call)
     struct slice asked = asked_for(call);
     int rc = check_asked(call, asked);
     if (rc == 0)
+        rc = s3_wish_expect_none(call);
+    if (rc == 0)
         rc = s3_version_find(call, &object);
     if (rc < 0)
         return rc;
@@ -171,7 +176,7 @@ int s3_get_attributes(struct s3_call *call)
     rc = s3_seal_open(call, object->version.seal, false, &seal);
     s3_seal_wipe(&seal);
     if (rc == 0)
-        rc = answer(call, &object->version, asked);
+        rc = answer(call, &object->version, &seal, asked);
     object_unref(object);
     return rc;
 }

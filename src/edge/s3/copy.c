@@ -44,8 +44,8 @@ static int read_draft(struct s3_call *call, struct copy *copy)
     struct slice class = s3_field(call, SLICE("x-amz-storage-class"));
     bool is_itself = slice_equal(copy->source.bucket_name, call->bucket_name) &&
                      slice_equal(copy->source.key, call->key) && copy->source.version_id.at == NULL;
-    bool changes_seal = copy->source.seal.is_on != copy->draft.seal.is_on ||
-                        copy->source.seal.is_customers || copy->draft.seal.is_customers;
+    /* As on AWS: whatever is asked for, by the request or by the bucket, is a change. */
+    bool changes_seal = copy->source.seal.is_on || copy->draft.seal.is_on;
     if (is_itself && !copy->replaces_metadata && class.at == NULL && !changes_seal &&
         s3_field(call, SLICE("x-amz-website-redirect-location")).at == NULL)
         return s3_fault_say(&call->fault, S3_INVALID_REQUEST,

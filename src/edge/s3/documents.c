@@ -13,6 +13,7 @@
 #include "edge/s3/tell.h"
 #include "wire/s3/access.h"
 #include "wire/s3/cors.h"
+#include "wire/s3/encryption.h"
 #include "wire/s3/lifecycle.h"
 #include "wire/s3/notification.h"
 #include "wire/s3/object_lock.h"

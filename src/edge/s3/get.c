@@ -4,6 +4,7 @@
 #include "edge/files/condition.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/encryption.h"
 #include "edge/s3/expiration.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/send.h"
@@ -288,6 +289,8 @@ int s3_get_object(struct s3_call *call)
     enum version_which which;
     uint64_t sequence;
     int rc = s3_check_overrides(call);
+    if (rc == 0)
+        rc = s3_wish_expect_none(call);
     if (rc == 0)
         rc = s3_version_named(call, s3_param(call, SLICE("versionId")), &which, &sequence);
     if (rc < 0)

@@ -17,7 +17,7 @@
 
 #include <errno.h>
 
-#define SEAL_BYTES_MAX (S3_SEAL_HEAD_BYTES + CONTENT_SEGMENTS_MAX * S3_CIPHER_NONCE_BYTES)
+#define SEAL_BYTES_MAX (S3_SEAL_BYTES_MAX + CONTENT_SEGMENTS_MAX * S3_CIPHER_NONCE_BYTES)
 
 #define PART_BYTES_MIN   (UINT64_C(5) << 20)
 #define PART_BYTES_MAX   (UINT64_C(5) << 30)
@@ -381,6 +381,7 @@ struct completion {
     unsigned at; /* the next part of the request */
     struct buffer content;
     struct buffer seal; /* what is kept of the upload's, and the nonces of parts */
+    struct s3_seal told;
     uint64_t size;
     uint64_t last_size; /* of the part before */
     struct s3_sum etag;
@@ -592,6 +593,7 @@ static int answer_completed(struct completion *completion, const struct version 
         return 0;
     write_literal(head, "Content-Type: application/xml\r\n");
     s3_write_version(call, head, version);
+    s3_seal_write(head, &completion->told);
     (void)exchange_send(call->exchange, buffer_slice(&out), false);
     return 0;
 }
@@ -634,9 +636,12 @@ static int complete(struct s3_call *call, const struct s3_upload *upload,
     struct completion completion = {.call = call, .upload = upload, .request = request};
     buffer_init(&completion.content, (size_t)CONTENT_SEGMENTS_MAX * CONTENT_SEGMENT_BYTES_MAX);
     buffer_init(&completion.seal, SEAL_BYTES_MAX);
-    int rc = buffer_append(&completion.seal, upload->upload.version.seal) < 0
-                 ? s3_fault_memory(&call->fault)
-                 : gather(&completion);
+    int rc = s3_seal_tell(call, upload->upload.version.seal, &completion.told);
+    s3_seal_wipe(&completion.told);
+    if (rc == 0 && buffer_append(&completion.seal, upload->upload.version.seal) < 0)
+        rc = s3_fault_memory(&call->fault);
+    if (rc == 0)
+        rc = gather(&completion);
     if (rc == 0)
         rc = s3_quota_check(call, completion.size);
     if (rc == 0)
@@ -662,7 +667,10 @@ static int complete_again(struct s3_call *call, const struct s3_complete *reques
     if (rc == 0 && slice_equal(object->version.etag, end_etag(&completion))) {
         call->fault.code = S3_NO_FAULT;
         s3_stored_sum_read(object->version.checksum, &completion.sum);
-        rc = answer_completed(&completion, &object->version);
+        rc = s3_seal_tell(call, object->version.seal, &completion.told);
+        s3_seal_wipe(&completion.told);
+        if (rc == 0)
+            rc = answer_completed(&completion, &object->version);
     } else {
         rc = s3_fault_set(&call->fault, S3_NO_SUCH_UPLOAD);
     }

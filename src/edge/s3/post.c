@@ -233,6 +233,28 @@ static int make_draft(struct post *post)
     return rc < 0 ? rc : read_tagging(post);
 }
 
+/* A bucket's policy may ask what the form says, as it would of a request to put the object. */
+static int check_right(struct post *post)
+{
+    struct s3_call *call = post->call;
+    struct request_head *request = &call->exchange->request;
+    struct fields kept = request->fields;
+    struct field *all = arena_alloc_array(&call->arena, post->count + kept.count, sizeof *all);
+    if (all == NULL)
+        return s3_fault_memory(&call->fault);
+    unsigned count = 0;
+    for (unsigned i = 0; i < kept.count; i++) {
+        if (!slice_equal_nocase(slice_first(kept.at[i].name, 6), SLICE("x-amz-")))
+            all[count++] = kept.at[i]; /* first, so that no form says where it comes from */
+    }
+    memcpy(all + count, post->as_header, post->count * sizeof *all);
+    count += post->count;
+    request->fields = (struct fields){all, count, count};
+    int rc = s3_may(call, SLICE("s3:PutObject"), call->bucket, call->key, true);
+    request->fields = kept;
+    return rc;
+}
+
 /* The sum that the form names, if it does. */
 static int begin_check(struct post *post)
 {
@@ -299,7 +321,7 @@ static int receive_file(struct post *post)
         return s3_fault_set(&call->fault, S3_ENTITY_TOO_SMALL);
     received->etag =
         s3_hex_write(received->md5, s3_sum_end(&post->md5, received->md5), received->etag_room);
-    if (post->draft.seal.is_customers)
+    if (s3_seal_hides_sum(&post->draft.seal))
         received->etag = s3_seal_etag(received->md5, received->etag_room);
     int rc = end_check(post);
     if (rc == 0)
@@ -425,7 +447,7 @@ static int run(struct post *post)
     if (rc == 0)
         rc = s3_step_in(call);
     if (rc == 0)
-        rc = s3_may(call, SLICE("s3:PutObject"), call->bucket, call->key, true);
+        rc = check_right(post);
     if (rc == 0)
         rc = make_draft(post);
     s3_step_out(call, true);

@@ -54,9 +54,10 @@ int s3_receive(struct s3_call *call, unsigned default_kind, const struct s3_seal
     received->check_kind = body.has_check ? body.check_kind : S3_CHECKSUM_KINDS;
     memcpy(received->check, body.check_sum, sizeof received->check);
     memcpy(received->md5, body.md5_sum, sizeof received->md5);
-    received->etag = seal->is_customers ? s3_seal_etag(received->md5, received->etag_room)
-                                        : s3_hex_write(received->md5, s3_sum_bytes(S3_CHECKSUM_MD5),
-                                                       received->etag_room);
+    received->etag =
+        s3_seal_hides_sum(seal)
+            ? s3_seal_etag(received->md5, received->etag_room)
+            : s3_hex_write(received->md5, s3_sum_bytes(S3_CHECKSUM_MD5), received->etag_room);
     s3_body_finish(&body);
     return rc;
 }

@@ -2,15 +2,17 @@
 
 #include "base/cleanup.h"
 #include "edge/objects.h"
-#include "edge/s3/settings.h"
+#include "edge/s3/encryption.h"
 #include "os/random.h"
 #include "wire/s3/digest.h"
 
 #include <errno.h>
 
-#define FORM_CUSTOMER 'C'
-#define FORM_SERVICE  'S'
-#define ROOM_BYTES    ((size_t)64 << 10)
+#define FORM_CUSTOMER  'C'
+#define FORM_SERVICE   'S'
+#define FORM_KMS       'K'
+#define HAS_BUCKET_KEY 1 /* a flag of FORM_KMS */
+#define ROOM_BYTES     ((size_t)64 << 10)
 
 _Static_assert(S3_HMAC_BYTES == S3_CIPHER_KEY_BYTES, "the content's key is a MAC");
 
@@ -104,69 +106,146 @@ static int take_service_key(struct s3_call *call, unsigned char ret_key[static S
     return 0;
 }
 
-/* Is the service's key asked for, by the request or by the bucket? */
-static int check_service(struct s3_call *call, bool is_customers, bool *ret_is_asked)
+/* What stands between the proof and the nonces of FORM_KMS. */
+struct kms_key {
+    bool has_bucket_key;
+    struct slice key_id, context;
+};
+
+static bool take_text(struct slice *rest, struct slice *ret_text)
 {
-    struct slice word = s3_field(call, SLICE("x-amz-server-side-encryption"));
-    *ret_is_asked =
-        !is_customers &&
-        (word.at != NULL || settings_get(call->bucket->settings, SETTING_ENCRYPTION).at != NULL);
-    if (word.at == NULL)
+    if (rest->len < 2)
+        return false;
+    size_t len = (unsigned char)rest->at[0] | (size_t)(unsigned char)rest->at[1] << 8;
+    if (rest->len - 2 < len)
+        return false;
+    *ret_text = slice_of(rest->at + 2, len);
+    *rest = slice_from(*rest, 2 + len);
+    return true;
+}
+
+/* How long it is before its nonces; 0 when it is damaged. */
+static size_t head_bytes(struct slice kept, struct kms_key *ret_named)
+{
+    *ret_named = (struct kms_key){.has_bucket_key = false};
+    if (kept.len < S3_SEAL_HEAD_BYTES)
         return 0;
-    if (slice_starts_with(word, SLICE("aws:kms")))
-        return s3_fault_say(&call->fault, S3_NOT_IMPLEMENTED,
-                            "Keys of a key service are not implemented");
-    if (!slice_equal(word, SLICE("AES256")))
-        return s3_fault_set(&call->fault, S3_INVALID_ENCRYPTION_ALGORITHM);
-    return !is_customers ? 0
-                         : s3_fault_say(&call->fault, S3_INVALID_ARGUMENT,
-                                        "Server Side Encryption with Customer provided key is "
-                                        "incompatible with the encryption method specified");
+    if (kept.at[0] != FORM_KMS)
+        return S3_SEAL_HEAD_BYTES;
+    struct slice rest = slice_from(kept, S3_SEAL_HEAD_BYTES);
+    if (rest.len == 0)
+        return 0;
+    ret_named->has_bucket_key = (rest.at[0] & HAS_BUCKET_KEY) != 0;
+    rest = slice_from(rest, 1);
+    bool is_whole = take_text(&rest, &ret_named->key_id) && take_text(&rest, &ret_named->context);
+    return is_whole ? kept.len - rest.len : 0;
+}
+
+/* The key of an id: HMAC-SHA256 by the service's key, once over the id, once over the context. */
+static int derive_named(const struct kms_key *named, unsigned char key[static S3_CIPHER_KEY_BYTES])
+{
+    char text[10 + S3_KMS_KEY_ID_BYTES_MAX] = "weir kms 1";
+    if (named->key_id.len > S3_KMS_KEY_ID_BYTES_MAX)
+        return -EBADMSG;
+    memcpy(text + 10, named->key_id.at, named->key_id.len);
+    const struct slice base = slice_of(key, S3_CIPHER_KEY_BYTES);
+    int rc = s3_hmac(base, slice_of(text, 10 + named->key_id.len), key);
+    return rc < 0 ? rc : s3_hmac(base, named->context, key);
+}
+
+static void put_text(struct writer *writer, struct slice text)
+{
+    write_char(writer, (char)(text.len & 0xff));
+    write_char(writer, (char)(text.len >> 8));
+    write_slice(writer, text);
+}
+
+/* As it is kept, with the proof left open: in the call's arena. Returns where the salt is. */
+static char *make_kept(struct s3_call *call, struct s3_seal *seal, const struct s3_wish *wish)
+{
+    struct writer writer;
+    size_t room = S3_SEAL_BYTES_MAX + S3_CIPHER_NONCE_BYTES;
+    if (!seal->is_kms)
+        room = S3_SEAL_HEAD_BYTES + S3_CIPHER_NONCE_BYTES;
+    char *kept = arena_alloc(&call->arena, room);
+    if (kept == NULL)
+        return NULL;
+    memset(kept, 0, S3_SEAL_HEAD_BYTES);
+    kept[0] = (char)(seal->is_customers ? FORM_CUSTOMER : seal->is_kms ? FORM_KMS : FORM_SERVICE);
+    random_system_bytes(kept + 1, S3_SEAL_SALT_BYTES);
+    random_system_bytes(seal->nonce, sizeof seal->nonce);
+    writer_init(&writer, kept + S3_SEAL_HEAD_BYTES, room - S3_SEAL_HEAD_BYTES);
+    if (seal->is_kms) {
+        write_char(&writer, (char)(seal->has_bucket_key ? HAS_BUCKET_KEY : 0));
+        put_text(&writer, wish->key_id);
+        put_text(&writer, wish->context);
+    }
+    write_bytes(&writer, seal->nonce, sizeof seal->nonce);
+    seal->kept = slice_of(kept, S3_SEAL_HEAD_BYTES + writer_slice(&writer).len);
+    return kept + 1;
 }
 
 int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal)
 {
     unsigned char base[S3_CIPHER_KEY_BYTES] = {0};
     struct customer customer = read_fields(call, false);
-    char *salt = ret_seal->kept + 1;
-    bool is_service = false;
+    struct s3_wish wish;
     *ret_seal = (struct s3_seal){.is_customers = is_said(&customer)};
-    int rc = check_service(call, ret_seal->is_customers, &is_service);
-    ret_seal->is_on = ret_seal->is_customers || is_service;
+    int rc = s3_wish_read(call, ret_seal->is_customers, &wish);
+    ret_seal->is_on = ret_seal->is_customers || wish.is_on;
     if (rc < 0 || !ret_seal->is_on)
         return rc;
-    rc = is_service ? take_service_key(call, base) : take_key(call, &customer, base, ret_seal);
-    ret_seal->kept[0] = is_service ? FORM_SERVICE : FORM_CUSTOMER;
-    random_system_bytes(salt, S3_SEAL_SALT_BYTES);
-    random_system_bytes(ret_seal->kept + S3_SEAL_HEAD_BYTES, S3_CIPHER_NONCE_BYTES);
-    if (rc == 0 && derive(base, salt, ret_seal->key, salt + S3_SEAL_SALT_BYTES) < 0)
+    ret_seal->is_kms = wish.is_kms;
+    ret_seal->has_bucket_key = wish.has_bucket_key;
+    ret_seal->key_id = wish.key_id;
+    ret_seal->context_sent = wish.context_sent;
+    rc = wish.is_on ? take_service_key(call, base) : take_key(call, &customer, base, ret_seal);
+    const struct kms_key named = {wish.has_bucket_key, wish.key_id, wish.context};
+    char *salt = make_kept(call, ret_seal, &wish);
+    int derived = salt == NULL ? -ENOMEM : rc < 0 || !wish.is_kms ? 0 : derive_named(&named, base);
+    if (rc == 0 && derived == 0)
+        derived = derive(base, salt, ret_seal->key, salt + S3_SEAL_SALT_BYTES);
+    if (rc == 0 && derived < 0)
         rc = s3_fault_memory(&call->fault);
     explicit_bzero(base, sizeof base);
     return rc;
 }
 
-/* 0, -EKEYREJECTED or -ENOMEM. */
-static int open_with(const unsigned char base[static S3_CIPHER_KEY_BYTES], struct slice kept,
+/* 0, -EKEYREJECTED, -EBADMSG or -ENOMEM. The key is used up. */
+static int open_with(unsigned char base[static S3_CIPHER_KEY_BYTES], struct slice kept,
                      struct s3_seal *seal)
 {
     char proof[S3_SEAL_PROOF_BYTES];
-    memcpy(seal->kept, kept.at, S3_SEAL_HEAD_BYTES);
-    random_system_bytes(seal->kept + S3_SEAL_HEAD_BYTES, S3_CIPHER_NONCE_BYTES);
-    int rc = derive(base, seal->kept + 1, seal->key, proof);
+    struct kms_key named;
+    size_t len = head_bytes(kept, &named);
+    if (len == 0)
+        return -EBADMSG;
+    seal->kept = slice_first(kept, len);
+    seal->is_kms = kept.at[0] == FORM_KMS;
+    seal->has_bucket_key = named.has_bucket_key;
+    seal->key_id = named.key_id;
+    random_system_bytes(seal->nonce, sizeof seal->nonce);
+    int rc = seal->is_kms ? derive_named(&named, base) : 0;
+    if (rc == 0)
+        rc = derive(base, kept.at + 1, seal->key, proof);
+    explicit_bzero(base, S3_CIPHER_KEY_BYTES);
     if (rc < 0)
         return rc;
-    return memcmp(proof, seal->kept + 1 + S3_SEAL_SALT_BYTES, sizeof proof) == 0 ? 0
-                                                                                 : -EKEYREJECTED;
+    return memcmp(proof, kept.at + 1 + S3_SEAL_SALT_BYTES, sizeof proof) == 0 ? 0 : -EKEYREJECTED;
 }
 
 int s3_seal_open_own(const unsigned char *service_key, struct slice kept, struct s3_seal *ret_seal)
 {
+    unsigned char base[S3_CIPHER_KEY_BYTES];
     *ret_seal = (struct s3_seal){.is_on = kept.len > 0};
     if (kept.len == 0)
         return 0;
-    if (kept.len < S3_SEAL_HEAD_BYTES || kept.at[0] != FORM_SERVICE)
+    if (kept.at[0] != FORM_SERVICE && kept.at[0] != FORM_KMS)
         return -EACCES;
-    return service_key == NULL ? -ENOKEY : open_with(service_key, kept, ret_seal);
+    if (service_key == NULL)
+        return -ENOKEY;
+    memcpy(base, service_key, sizeof base);
+    return open_with(base, kept, ret_seal);
 }
 
 static int open_customers(struct s3_call *call, const struct customer *customer, struct slice kept,
@@ -185,10 +264,15 @@ static int open_customers(struct s3_call *call, const struct customer *customer,
                         "originally.");
 }
 
+static bool is_under_customers(struct slice kept)
+{
+    return kept.len >= S3_SEAL_HEAD_BYTES && kept.at[0] == FORM_CUSTOMER;
+}
+
 int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct s3_seal *ret_seal)
 {
     struct customer customer = read_fields(call, of_source);
-    bool is_customers = kept.len >= S3_SEAL_HEAD_BYTES && kept.at[0] == FORM_CUSTOMER;
+    bool is_customers = is_under_customers(kept);
     *ret_seal = (struct s3_seal){.is_on = kept.len > 0, .is_customers = is_customers};
     if (!is_customers && (kept.len == 0 || is_said(&customer)))
         return !is_said(&customer)
@@ -206,6 +290,15 @@ int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct
     return open_customers(call, &customer, kept, ret_seal);
 }
 
+int s3_seal_tell(struct s3_call *call, struct slice kept, struct s3_seal *ret_seal)
+{
+    struct customer customer = read_fields(call, false);
+    *ret_seal = (struct s3_seal){.is_on = false};
+    if (is_under_customers(kept) && !is_said(&customer))
+        return 0;
+    return s3_seal_open(call, kept, false, ret_seal);
+}
+
 void s3_seal_wipe(struct s3_seal *seal)
 {
     explicit_bzero(seal->key, sizeof seal->key);
@@ -213,17 +306,17 @@ void s3_seal_wipe(struct s3_seal *seal)
 
 struct slice s3_seal_of_version(const struct s3_seal *seal)
 {
-    return slice_of(seal->kept, seal->is_on ? sizeof seal->kept : 0);
+    return seal->kept;
 }
 
 struct slice s3_seal_of_upload(const struct s3_seal *seal)
 {
-    return slice_of(seal->kept, seal->is_on ? S3_SEAL_HEAD_BYTES : 0);
+    return slice_first(seal->kept, seal->is_on ? seal->kept.len - S3_CIPHER_NONCE_BYTES : 0);
 }
 
 struct slice s3_seal_of_part(const struct s3_seal *seal)
 {
-    return slice_of(seal->kept + S3_SEAL_HEAD_BYTES, seal->is_on ? S3_CIPHER_NONCE_BYTES : 0);
+    return slice_of(seal->nonce, seal->is_on ? sizeof seal->nonce : 0);
 }
 
 struct slice s3_seal_etag(unsigned char bytes[static 16], char room[static 32])
@@ -232,9 +325,21 @@ struct slice s3_seal_etag(unsigned char bytes[static 16], char room[static 32])
     return s3_hex_write(bytes, 16, room);
 }
 
+static void write_kms(struct writer *head, const struct s3_seal *seal)
+{
+    write_literal(head, "x-amz-server-side-encryption: aws:kms\r\n");
+    h1_write_field(head, SLICE("x-amz-server-side-encryption-aws-kms-key-id"), seal->key_id);
+    if (seal->has_bucket_key)
+        write_literal(head, "x-amz-server-side-encryption-bucket-key-enabled: true\r\n");
+    if (seal->context_sent.at != NULL)
+        h1_write_field(head, SLICE("x-amz-server-side-encryption-context"), seal->context_sent);
+}
+
 void s3_seal_write(struct writer *head, const struct s3_seal *seal)
 {
-    if (seal->is_on && !seal->is_customers)
+    if (seal->is_kms)
+        write_kms(head, seal);
+    else if (seal->is_on && !seal->is_customers)
         write_literal(head, "x-amz-server-side-encryption: AES256\r\n");
     if (!seal->is_customers)
         return;
@@ -252,9 +357,8 @@ int s3_sealer_begin(struct s3_sealer *sealer, const struct s3_seal *seal)
     if (seal == NULL || !seal->is_on)
         return 0;
     sealer->room = memory_alloc_raw(ROOM_BYTES);
-    return sealer->room == NULL
-               ? -ENOMEM
-               : s3_cipher_begin(&sealer->cipher, seal->key, seal->kept + S3_SEAL_HEAD_BYTES, 0);
+    return sealer->room == NULL ? -ENOMEM
+                                : s3_cipher_begin(&sealer->cipher, seal->key, seal->nonce, 0);
 }
 
 int s3_sealer_add(struct s3_sealer *sealer, struct incoming *incoming, struct slice data)
@@ -305,7 +409,7 @@ int s3_unsealer_begin(struct s3_unsealer *unsealer, const struct s3_seal *seal,
     if (unsealer->seal == NULL)
         return version->seal.len == 0 ? 0 : -EBADMSG;
     unsealer->segments = version->content;
-    unsealer->nonces = slice_from(version->seal, S3_SEAL_HEAD_BYTES);
+    unsealer->nonces = slice_from(version->seal, seal->kept.len);
     int rc = version->content.len == 0 ? 1 : 0;
     while (rc == 0 && (rc = next_segment(unsealer, offset)) == 0)
         offset -= unsealer->left;

@@ -1,26 +1,45 @@
 /*
  * Objects that are kept encrypted: under a key of the client's (SSE-C), which comes with each
- * request and is never kept, or under the service's own (SSE-S3). Of a version is kept (`seal`) a
- * letter for the form, a salt, a proof of the key, and a nonce for each segment of its content; of
- * a part its one nonce. The content's key is made of the either and the salt.
+ * request and is never kept, under the service's own (SSE-S3), or under one that is made of the
+ * service's, an id and a context (SSE-KMS). Of a version is kept (`seal`) a letter for the form, a
+ * salt, a proof of the key, with SSE-KMS a byte of flags, the id and the context, each behind its
+ * length of two bytes, and then a nonce for each segment of its content; of a part its one nonce.
+ * The content's key is made of the key and the salt.
  */
 #pragma once
 
 #include "edge/s3/call.h"
 #include "wire/s3/cipher.h"
+#include "wire/s3/encryption.h"
 
 #define S3_SEAL_SALT_BYTES  16
 #define S3_SEAL_PROOF_BYTES 16
 #define S3_SEAL_HEAD_BYTES  (1 + S3_SEAL_SALT_BYTES + S3_SEAL_PROOF_BYTES)
 #define S3_KEY_MD5_LEN      24 /* in base64 */
 
+/* Before the nonces, at most. */
+#define S3_SEAL_BYTES_MAX                                                                          \
+    (S3_SEAL_HEAD_BYTES + 5 + S3_KMS_KEY_ID_BYTES_MAX + S3_KMS_CONTEXT_BYTES_MAX)
+
 struct s3_seal {
-    bool is_on;        /* else all of it does nothing */
-    bool is_customers; /* the key is the client's */
+    bool is_on;          /* else all of it does nothing */
+    bool is_customers;   /* the key is the client's */
+    bool is_kms;         /* the key has an id */
+    bool has_bucket_key; /* of such a one: told again, and nothing more */
     unsigned char key[S3_CIPHER_KEY_BYTES];
     char key_md5[S3_KEY_MD5_LEN];
-    char kept[S3_SEAL_HEAD_BYTES + S3_CIPHER_NONCE_BYTES]; /* its nonce is of what is being sent */
+    char nonce[S3_CIPHER_NONCE_BYTES]; /* of what is being sent */
+    struct slice key_id;               /* borrowed as `kept`, of the request or its bucket */
+    struct slice context_sent;         /* in base64; with s3_seal_make alone */
+    struct slice kept; /* of a made one with `nonce` behind, in the call's arena; of an opened one
+                          without, borrowed from what was opened */
 };
+
+/* Does it keep the sum of the content from being the ETag? */
+static inline bool s3_seal_hides_sum(const struct s3_seal *seal)
+{
+    return seal->is_customers || seal->is_kms;
+}
 
 /* By the fields of the request, or the bucket's default, for an object that is about to be. 0 or
  * the fault. */
@@ -29,8 +48,11 @@ int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal);
 /* By the fields of the request, for what keeps this seal; with another nonce, for a part of it.
  * `of_source`: by those that name the key of a copy's source. 0 or the fault. */
 int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct s3_seal *ret_seal);
-/* Of one under the service's key, without a request. 0, -EACCES for one under a client's, or
- * -ENOKEY. */
+/* The same for an answer that needs no key: one of the client's is checked where it was said, and
+ * told of only then. 0 or the fault. */
+int s3_seal_tell(struct s3_call *call, struct slice kept, struct s3_seal *ret_seal);
+/* Of one under a key of the service's, without a request. 0, -EACCES for one under a client's,
+ * -ENOKEY, or -EBADMSG. */
 int s3_seal_open_own(const unsigned char *service_key, struct slice kept, struct s3_seal *ret_seal);
 void s3_seal_wipe(struct s3_seal *seal);
 

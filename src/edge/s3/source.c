@@ -204,7 +204,7 @@ int s3_source_copy(struct s3_call *call, const struct s3_source *source, uint64_
         received->check_kind = check_kind;
         received->etag = s3_hex_write(received->md5, s3_sum_end(&copying.md5, received->md5),
                                       received->etag_room);
-        if (seal->is_customers)
+        if (s3_seal_hides_sum(seal))
             received->etag = s3_seal_etag(received->md5, received->etag_room);
         if (copying.has_check)
             (void)s3_sum_end(&copying.check, received->check);

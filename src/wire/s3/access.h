@@ -1,7 +1,7 @@
 /*
- * Three short configurations of a bucket that clients set: PublicAccessBlock, OwnershipControls and
- * ServerSideEncryptionConfiguration. What follows from them is the caller's part. Parse functions
- * return 0, or a negative code with *fault filled; write functions 0, -ENOMEM or -EMSGSIZE.
+ * Two short configurations of a bucket that clients set: PublicAccessBlock and OwnershipControls.
+ * What follows from them is the caller's part. Parse functions return 0, or a negative code with
+ * *fault filled; write functions 0, -ENOMEM or -EMSGSIZE.
  */
 #pragma once
 
@@ -30,14 +30,3 @@ struct slice s3_ownership_name(enum s3_ownership ownership);
 int s3_ownership_parse(struct slice xml, struct arena *arena, struct s3_fault *fault,
                        enum s3_ownership *ret_ownership);
 int s3_ownership_write(struct buffer *out, enum s3_ownership ownership);
-
-/* The one algorithm that there is: AES256. */
-struct s3_encryption {
-    bool has_bucket_key; /* BucketKeyEnabled was said */
-    bool is_bucket_key;
-};
-
-/* MalformedXML; InvalidEncryptionAlgorithmError; NotImplemented for keys of a key service. */
-int s3_encryption_parse(struct slice xml, struct arena *arena, struct s3_fault *fault,
-                        struct s3_encryption *ret_encryption);
-int s3_encryption_write(struct buffer *out, const struct s3_encryption *encryption);

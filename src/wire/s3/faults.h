@@ -98,6 +98,9 @@
         "The provided token is malformed or otherwise invalid.") \
     row(INVALID_URI, "InvalidURI", 400, "Couldn't parse the specified URI.") \
     row(KEY_TOO_LONG, "KeyTooLongError", 400, "Your key is too long.") \
+    row(KMS_NOT_FOUND, "KMS.NotFoundException", 400, \
+        "The request was rejected because the specified entity or resource could not be " \
+        "found.") \
     row(MALFORMED_ACL, "MalformedACLError", 400, \
         "The XML you provided was not well-formed or did not validate against our " \
         "published schema") \

@@ -1,4 +1,4 @@
-/* Public access, ownership, encryption, access control lists. */
+/* Public access, ownership, access control lists. */
 #include "s3_unit.h"
 
 #include "wire/s3/access.h"
@@ -18,14 +18,6 @@ static int ownership(struct slice xml, struct arena *arena, struct s3_fault *fau
     enum s3_ownership made;
     int rc = s3_ownership_parse(xml, arena, fault, &made);
     return rc < 0 || out == NULL ? rc : s3_ownership_write(out, made);
-}
-
-static int encryption(struct slice xml, struct arena *arena, struct s3_fault *fault,
-                      struct buffer *out)
-{
-    struct s3_encryption made;
-    int rc = s3_encryption_parse(xml, arena, fault, &made);
-    return rc < 0 || out == NULL ? rc : s3_encryption_write(out, &made);
 }
 
 static struct slice name_of(const void *arg, struct slice id)
@@ -86,27 +78,6 @@ static void ownership_is_one_word(void **state)
     assert_int_equal(s3_ownership_parse_word(SLICE("ObjectWriter"), &word), 0);
     assert_int_equal(word, S3_OBJECT_WRITER);
     assert_int_equal(s3_ownership_parse_word(SLICE(""), &word), -EINVAL);
-}
-
-#define ENCRYPTION(inside, behind)                                                                 \
-    "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>" inside         \
-    "</ApplyServerSideEncryptionByDefault>" behind "</Rule></ServerSideEncryptionConfiguration>"
-
-static void one_algorithm_is_known(void **state)
-{
-    (void)state;
-    expect_round(encryption, ENCRYPTION("<SSEAlgorithm>AES256</SSEAlgorithm>", ""));
-    expect_round(encryption, ENCRYPTION("<SSEAlgorithm>AES256</SSEAlgorithm>",
-                                        "<BucketKeyEnabled>false</BucketKeyEnabled>"));
-    expect_fault(encryption, ENCRYPTION("<SSEAlgorithm>aws:kms</SSEAlgorithm>", ""),
-                 S3_NOT_IMPLEMENTED);
-    expect_fault(encryption, ENCRYPTION("<SSEAlgorithm>ROT13</SSEAlgorithm>", ""),
-                 S3_INVALID_ENCRYPTION_ALGORITHM);
-    expect_fault(
-        encryption,
-        ENCRYPTION("<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>", ""),
-        S3_INVALID_ARGUMENT);
-    expect_fault(encryption, "<ServerSideEncryptionConfiguration/>", S3_MALFORMED_XML);
 }
 
 #define GRANT(who, what)                                                                           \
@@ -187,7 +158,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(public_access_is_four_switches),
         cmocka_unit_test(ownership_is_one_word),
-        cmocka_unit_test(one_algorithm_is_known),
         cmocka_unit_test(a_list_grants_to_owners_and_groups),
         cmocka_unit_test(a_word_is_a_list),
         cmocka_unit_test(fields_add_to_a_list),

@@ -1,0 +1,36 @@
+/*
+ * What is said of encryption: a bucket's ServerSideEncryptionConfiguration, the ids of keys, and
+ * the context of an object. Functions return 0, or a negative code with *fault filled; the write
+ * function 0, -ENOMEM or -EMSGSIZE.
+ */
+#pragma once
+
+#include "wire/s3/fields.h"
+
+#define S3_KMS_KEY_ID_BYTES_MAX  512
+#define S3_KMS_CONTEXT_BYTES_MAX 2048 /* decoded */
+
+/* The default of a bucket: AES256 (the service's key), or aws:kms (a key with an id). */
+struct s3_encryption {
+    bool is_kms;
+    struct slice key_id; /* of aws:kms; a NULL start: none is named */
+    bool has_bucket_key; /* BucketKeyEnabled was said */
+    bool is_bucket_key;
+};
+
+/* MalformedXML; InvalidEncryptionAlgorithmError; InvalidArgument; NotImplemented for what is
+ * encrypted twice (aws:kms:dsse). */
+int s3_encryption_parse(struct slice xml, struct arena *arena, struct s3_fault *fault,
+                        struct s3_encryption *ret_encryption);
+int s3_encryption_write(struct buffer *out, const struct s3_encryption *encryption);
+
+/*
+ * An id: letters, digits and "-_./:", 512 bytes at most, as key ids, "alias/NAME" and ARNs of KMS
+ * are; what begins as an ARN is one of a key or an alias. KMS.NotFoundException, as AWS answers.
+ */
+int s3_kms_key_id_check(struct slice id, struct s3_fault *fault);
+
+/* x-amz-server-side-encryption-context: base64 of a JSON object of texts. Decoded, in the arena.
+ * InvalidArgument. */
+int s3_kms_context_read(struct slice text, struct arena *arena, struct s3_fault *fault,
+                        struct slice *ret_context);
