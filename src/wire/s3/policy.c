@@ -80,24 +80,42 @@ static int check_principals(const struct s3_texts *principals, struct s3_fault *
     return 0;
 }
 
-/* "*", or an object of one member: AWS or CanonicalUser. Services and federations do not exist
- * here. */
-static int read_principals(const struct json *value, struct arena *arena, struct s3_fault *fault,
-                           struct s3_texts *ret_principals)
+/* A host's name. Most are of services that do not exist here, and are never the one that asks. */
+static int check_services(const struct s3_texts *services, struct s3_fault *fault)
 {
-    if (value->kind == JSON_OBJECT) {
-        const struct json *member = value->first;
-        if (value->count != 1 || (!slice_equal(member->name, SLICE("AWS")) &&
-                                  !slice_equal(member->name, SLICE("CanonicalUser"))))
-            return s3_policy_malformed(fault, "Invalid principal in policy: it is \"*\" or "
-                                              "{\"AWS\": …}");
-        value = member;
-    } else if (value->kind != JSON_STRING || !slice_equal(value->text, SLICE("*"))) {
-        return s3_policy_malformed(fault, "Invalid principal in policy: it is \"*\" or "
-                                          "{\"AWS\": …}");
+    for (unsigned i = 0; i < services->count; i++) {
+        struct slice name = services->items[i];
+        bool is_name = slice_find(name, '.') > 0;
+        for (size_t at = 0; at < name.len && is_name; at++) {
+            char c = ascii_lower(name.at[at]);
+            is_name = (c >= 'a' && c <= 'z') || ascii_is_digit(c) || c == '.' || c == '-';
+        }
+        if (!is_name)
+            return s3_policy_malformed(fault, "Invalid principal in policy: %.*s is no service",
+                                       S3_SHORT(name));
     }
-    int rc = read_texts(value, arena, fault, ret_principals);
-    return rc < 0 ? rc : check_principals(ret_principals, fault);
+    return 0;
+}
+
+/* "*", or an object of one member: AWS, CanonicalUser or Service. Federations do not exist here. */
+static int read_principals(const struct json *value, struct arena *arena, struct s3_fault *fault,
+                           struct s3_statement *statement)
+{
+    const struct json *member = value->kind == JSON_OBJECT ? value->first : value;
+    bool is_known = value->kind == JSON_STRING && slice_equal(value->text, SLICE("*"));
+    if (value->kind == JSON_OBJECT && value->count == 1) {
+        statement->is_of_services = slice_equal(member->name, SLICE("Service"));
+        is_known = statement->is_of_services || slice_equal(member->name, SLICE("AWS")) ||
+                   slice_equal(member->name, SLICE("CanonicalUser"));
+    }
+    if (!is_known)
+        return s3_policy_malformed(fault, "Invalid principal in policy: it is \"*\", "
+                                          "{\"AWS\": …} or {\"Service\": …}");
+    int rc = read_texts(member, arena, fault, &statement->principals);
+    if (rc < 0)
+        return rc;
+    return statement->is_of_services ? check_services(&statement->principals, fault)
+                                     : check_principals(&statement->principals, fault);
 }
 
 static int check_actions(const struct s3_texts *actions, struct s3_fault *fault)
@@ -211,7 +229,7 @@ static int read_statement(const struct json *value, struct slice bucket, struct 
     if (statement->is_allow && statement->is_not_principal)
         return s3_policy_malformed(fault, "NotPrincipal with Allow lets everybody else in: not "
                                           "allowed");
-    rc = read_principals(members[PRINCIPAL], arena, fault, &statement->principals);
+    rc = read_principals(members[PRINCIPAL], arena, fault, statement);
     if (rc == 0)
         rc = read_texts(members[ACTION], arena, fault, &statement->actions);
     if (rc == 0)
@@ -305,12 +323,25 @@ static bool is_named(struct slice principal, const struct s3_policy_request *req
            (request->account.len > 0 && slice_equal(name, request->account));
 }
 
+/* Everybody may be anybody, but no service is let in unless it is named. */
+static bool is_service_named(const struct s3_statement *statement, struct slice principal,
+                             struct slice service)
+{
+    return statement->is_of_services ? slice_equal(principal, service)
+                                     : !statement->is_allow && slice_equal(principal, SLICE("*"));
+}
+
 static bool is_principal_meant(const struct s3_statement *statement,
                                const struct s3_policy_request *request)
 {
     bool is_among = false;
-    for (unsigned i = 0; i < statement->principals.count && !is_among; i++)
-        is_among = is_named(statement->principals.items[i], request);
+    for (unsigned i = 0; i < statement->principals.count && !is_among; i++) {
+        struct slice principal = statement->principals.items[i];
+        if (request->service.at != NULL)
+            is_among = is_service_named(statement, principal, request->service);
+        else
+            is_among = !statement->is_of_services && is_named(principal, request);
+    }
     return is_among != statement->is_not_principal;
 }
 

@@ -11,7 +11,9 @@
  *
  * A principal is "*" (everybody, also without a key), the name of a key, an account, or an ARN of
  * IAM: arn:aws:iam::ACCOUNT:user/NAME (the key of that name, or the account of that name) and
- * arn:aws:iam::ACCOUNT:root (every key of the account). ACCOUNT may be empty.
+ * arn:aws:iam::ACCOUNT:root (every key of the account). ACCOUNT may be empty. A service of AWS is
+ * {"Service": "logging.s3.amazonaws.com"}: to let one in it has to be named, "*" keeps it out as it
+ * does everybody.
  */
 #pragma once
 
@@ -45,6 +47,7 @@ struct s3_policy_request {
     struct slice key;       /* a NULL start: the request is about the bucket */
     struct slice principal; /* the name of the key that signed; a NULL start: nobody did */
     struct slice account;   /* whose key it is */
+    struct slice service;   /* a service of AWS that asks, in place of a principal */
     struct slice source_ip; /* without a port; aws:SourceIp */
     bool is_secure;         /* aws:SecureTransport */
     int64_t now_s;          /* aws:CurrentTime, aws:EpochTime */

@@ -59,6 +59,7 @@ struct s3_condition {
 struct s3_statement {
     bool is_allow;
     bool is_not_principal;
+    bool is_of_services; /* the principals */
     bool is_not_action;
     bool is_not_resource;
     struct s3_texts principals;

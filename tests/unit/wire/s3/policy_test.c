@@ -209,6 +209,32 @@ static void principals_are_keys_and_accounts(void **state)
                     &nobody, S3_POLICY_DENY);
 }
 
+static void a_service_has_to_be_named(void **state)
+{
+    (void)state;
+    struct s3_policy_request logs = get_a, bob = get_a;
+    logs.service = SLICE("logging.s3.amazonaws.com");
+    bob.principal = SLICE("logging.s3.amazonaws.com");
+    expect_decision(TO("{'Service':'logging.s3.amazonaws.com'}"), &logs, S3_POLICY_ALLOW);
+    expect_decision(TO("{'Service':['a.b','logging.s3.amazonaws.com']}"), &logs, S3_POLICY_ALLOW);
+    expect_decision(TO("{'Service':'logging.s3.amazonaws.comkaboom'}"), &logs, S3_POLICY_NONE);
+    expect_decision(TO("{'Service':'logging.s3.amazonaws.com'}"), &bob, S3_POLICY_NONE);
+    expect_decision(TO("{'AWS':'logging.s3.amazonaws.com'}"), &logs, S3_POLICY_NONE);
+    expect_decision(TO("'*'"), &logs, S3_POLICY_NONE);
+    expect_decision(POLICY(ALLOW("'Principal':{'Service':'logging.s3.amazonaws.com'},"
+                                 "'Action':'s3:*','Resource':'*'") "," DENY(ANY)),
+                    &logs, S3_POLICY_DENY);
+    expect_decision(POLICY(DENY("'NotPrincipal':{'Service':'logging.s3.amazonaws.com'},"
+                                "'Action':'s3:*','Resource':'*'")),
+                    &logs, S3_POLICY_NONE);
+    expect_decision(POLICY(DENY("'NotPrincipal':{'Service':'logging.s3.amazonaws.com'},"
+                                "'Action':'s3:*','Resource':'*'")),
+                    &bob, S3_POLICY_DENY);
+    assert_false(s3_policy_is_public(parse(TO("{'Service':'logging.s3.amazonaws.com'}"))));
+    expect_refused(TO("{'Service':'*'}"), S3_MALFORMED_POLICY);
+    expect_refused(TO("{'Service':'s3*.amazonaws.com'}"), S3_MALFORMED_POLICY);
+}
+
 /* A condition and whether it holds for a request with these values, tags and so on. */
 static void conditions_hold(void **state)
 {
@@ -341,6 +367,7 @@ int main(void)
         cmocka_unit_test(deny_wins),
         cmocka_unit_test(actions_and_resources_have_patterns),
         cmocka_unit_test(principals_are_keys_and_accounts),
+        cmocka_unit_test(a_service_has_to_be_named),
         cmocka_unit_test(conditions_hold),
         cmocka_unit_test(what_is_unknown_protects),
         cmocka_unit_test(the_public_is_told),
