@@ -240,8 +240,8 @@ static int run_with_threads(struct edge *edge, struct error *ret_error)
     const struct edge_options *options = edge->options;
     int rc = offload_start(OFFLOAD_THREADS);
     if (rc == 0 && options->store_folder != NULL)
-        rc =
-            objects_create(options->snapshot, options->store_folder, &edge->outbox, &edge->objects);
+        rc = objects_create(options->snapshot, options->store_folder, &edge->outbox,
+                            &edge->log_book, &edge->objects);
     if (rc == 0)
         rc = run_workers(edge);
     objects_destroy(edge->objects);
@@ -257,6 +257,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     struct edge edge = {
         .options = options, .admin_fd = options->admin_fd, .hash_key = random_hash_key()};
     (void)outbox_init(&edge.outbox);
+    (void)log_book_init(&edge.log_book);
     list_init(&edge.report_waiters);
     list_init(&edge.lookups);
     timer_init(&edge.tickets_timer, rotate_tickets);
@@ -315,6 +316,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     tracer_destroy(edge.tracer);
     senders_destroy(edge.senders);
     outbox_finish(&edge.outbox);
+    log_book_finish(&edge.log_book);
     tls_tickets_unref(edge.tickets);
     memory_free(edge.workers);
     maintenance_finish(&edge.maintenance);

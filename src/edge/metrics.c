@@ -314,6 +314,11 @@ static void write_log_dropped(struct metric_page *page, const struct metric *met
     metric_write_one(page, metric, access_log_dropped(page->edge->access_log));
 }
 
+static void write_bucket_log_dropped(struct metric_page *page, const struct metric *metric)
+{
+    metric_write_one(page, metric, log_book_dropped(&page->edge->log_book));
+}
+
 enum tracer_number { SPANS_EXPORTED, SPANS_DROPPED, TRACE_FAILURES };
 
 static void write_tracer(struct metric_page *page, const struct metric *metric)
@@ -594,6 +599,9 @@ const struct metric metrics_table[] = {
      "Blocking jobs that were done.", write_offload_finished, 0},
     {"weir_access_log_dropped_total", METRIC_COUNTER, "",
      "Lines of the access log that could not be written.", write_log_dropped, 0},
+    {"weir_bucket_log_dropped_total", METRIC_COUNTER, "",
+     "Lines of buckets' logs that were never written: no room, or no right to.",
+     write_bucket_log_dropped, 0},
     {"weir_trace_spans_exported_total", METRIC_COUNTER, "",
      "Spans that the collector of traces took.", write_tracer, SPANS_EXPORTED},
     {"weir_trace_spans_dropped_total", METRIC_COUNTER, "",

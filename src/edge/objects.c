@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "edge/events/outbox.h"
 #include "edge/s3/lifecycle.h"
+#include "edge/s3/log_book.h"
+#include "edge/s3/log_deliver.h"
 #include "edge/s3/service_key.h"
 #include "edge/s3/settings.h"
 #include "os/clock.h"
@@ -41,7 +43,9 @@ struct waiter {
 
 struct objects {
     struct store_options options;
-    struct outbox *outbox; /* borrowed */
+    struct outbox *outbox;     /* borrowed */
+    struct log_book *log_book; /* borrowed */
+    struct log_delivery logs;  /* the thread's own */
     atomic_int state;
     atomic_uint users; /* inside */
     atomic_uint outsiders;
@@ -229,32 +233,62 @@ static void await_quiet(struct objects *objects)
         condition_wait_for(&objects->changed, &objects->lock, BUSY_RETRY_MS);
 }
 
+static void deliver_logs(struct objects *objects, bool takes_all)
+{
+    objects->logs.store = objects->store;
+    objects->logs.outbox = objects->outbox;
+    objects->logs.book = objects->log_book;
+    objects->logs.service_key = objects_service_key(objects);
+    log_deliver(&objects->logs, clock_now_ms(), takes_all);
+}
+
+/* Also what is due while lifecycle rules are carried out, which may take long. */
 static bool must_stop(void *arg)
 {
     struct objects *objects = arg;
+    deliver_logs(objects, false);
     lock_take(&objects->lock);
     bool must_stop = objects->is_ending || objects->is_wanted;
     lock_release(&objects->lock);
     return must_stop;
 }
 
-/* Until the end, or until another edge wants the store: lifecycle rules, from time to time. */
-static void keep_rules(struct objects *objects)
+static void run_lifecycle(struct objects *objects)
 {
-    int64_t wait_ms = LIFECYCLE_FIRST_MS;
+    int64_t rc = s3_lifecycle_run(objects->store, objects->outbox, clock_wall_us() / 1000,
+                                  must_stop, objects);
+    if (rc < 0)
+        log_error("lifecycle rules could not be carried out: %s", strerror((int)-rc));
+}
+
+/* With the lock held: until the next pass of lifecycle rules, or until lines are due. */
+static void await_work(struct objects *objects, int64_t next_ms)
+{
+    int64_t now_ms = clock_now_ms();
+    int64_t due_ms = log_book_due_ms(objects->log_book, now_ms);
+    int64_t wait_ms = next_ms - now_ms;
+    if (due_ms >= 0 && due_ms < wait_ms)
+        wait_ms = due_ms;
+    if (!objects->must_hurry && wait_ms > 0)
+        condition_wait_for(&objects->changed, &objects->lock, wait_ms);
+}
+
+/* Until the end, or until another edge wants the store: what is done from time to time. */
+static void keep_working(struct objects *objects)
+{
+    int64_t next_ms = clock_now_ms() + LIFECYCLE_FIRST_MS;
     while (!objects->is_ending && !objects->is_wanted) {
-        if (!objects->must_hurry)
-            condition_wait_for(&objects->changed, &objects->lock, wait_ms);
-        /* A pass that began for another reason than the hour does no harm. */
+        await_work(objects, next_ms);
         if (objects->is_ending || objects->is_wanted)
             break;
+        bool is_time = objects->must_hurry || clock_now_ms() >= next_ms;
         objects->must_hurry = false;
-        wait_ms = LIFECYCLE_EVERY_MS;
         lock_release(&objects->lock);
-        int64_t rc = s3_lifecycle_run(objects->store, objects->outbox, clock_wall_us() / 1000,
-                                      must_stop, objects);
-        if (rc < 0)
-            log_error("lifecycle rules could not be carried out: %s", strerror((int)-rc));
+        deliver_logs(objects, false);
+        if (is_time) {
+            run_lifecycle(objects);
+            next_ms = clock_now_ms() + LIFECYCLE_EVERY_MS;
+        }
         lock_take(&objects->lock);
     }
 }
@@ -264,7 +298,7 @@ static void thread_main(void *arg)
     struct objects *objects = arg;
     lock_take(&objects->lock);
     open_store(objects);
-    keep_rules(objects);
+    keep_working(objects);
     await_quiet(objects);
     atomic_store(&objects->state, RETIRING);
     while (!objects->is_ending && atomic_load(&objects->users) > 0)
@@ -272,8 +306,10 @@ static void thread_main(void *arg)
     atomic_store(&objects->state, CLOSED);
     tell_waiters(objects, -ESHUTDOWN);
     lock_release(&objects->lock);
-    if (objects->store != NULL)
+    if (objects->store != NULL) {
+        deliver_logs(objects, true);
         store_retire(objects->store);
+    }
     lock_take(&objects->lock);
     while (!objects->is_ending || atomic_load(&objects->outsiders) > 0)
         condition_wait(&objects->changed, &objects->lock);
@@ -281,8 +317,17 @@ static void thread_main(void *arg)
     store_close(objects->store);
 }
 
+/* A page of lines was begun, or is full. */
+static void wake(void *arg)
+{
+    struct objects *objects = arg;
+    lock_take(&objects->lock);
+    condition_signal(&objects->changed);
+    lock_release(&objects->lock);
+}
+
 int objects_create(struct snapshot *snapshot, const char *folder, struct outbox *outbox,
-                   struct objects **ret_objects)
+                   struct log_book *log_book, struct objects **ret_objects)
 {
     struct objects *objects = NEW(struct objects);
     if (objects == NULL)
@@ -295,6 +340,9 @@ int objects_create(struct snapshot *snapshot, const char *folder, struct outbox 
     };
     objects->snapshot = snapshot_ref(snapshot);
     objects->outbox = outbox;
+    objects->log_book = log_book;
+    log_book->wake = wake;
+    log_book->wake_arg = objects;
     list_init(&objects->waiters);
     int rc = lock_init(&objects->lock);
     if (rc == 0)
@@ -324,6 +372,7 @@ void objects_destroy(struct objects *objects)
     condition_signal(&objects->changed);
     lock_release(&objects->lock);
     thread_join(&objects->thread);
+    objects->log_book->wake = NULL;
     explicit_bzero(objects->service_key, sizeof objects->service_key);
     condition_finish(&objects->changed);
     lock_finish(&objects->lock);
@@ -415,6 +464,11 @@ void objects_retire(struct objects *objects)
 struct outbox *objects_outbox(const struct objects *objects)
 {
     return objects->outbox;
+}
+
+struct log_book *objects_log_book(const struct objects *objects)
+{
+    return objects->log_book;
 }
 
 void objects_hurry(struct objects *objects)

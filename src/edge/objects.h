@@ -10,10 +10,11 @@
 
 struct objects;
 struct outbox;
+struct log_book;
 
-/* `folder` and `outbox` are borrowed. 0 or a negative errno. */
+/* `folder`, `outbox` and `log_book` are borrowed. 0 or a negative errno. */
 int objects_create(struct snapshot *snapshot, const char *folder, struct outbox *outbox,
-                   struct objects **ret_objects);
+                   struct log_book *log_book, struct objects **ret_objects);
 
 /* The service's key for contents, 32 bytes; NULL when it could not be read, which was logged. Of
  * who has entered. */
@@ -47,6 +48,9 @@ void objects_retire(struct objects *objects);
 
 /* What webhooks are to be told. */
 struct outbox *objects_outbox(const struct objects *objects);
+
+/* Lines about requests, which become objects from time to time, and when the store is given up. */
+struct log_book *objects_log_book(const struct objects *objects);
 
 /* Somebody has changed lifecycle rules: they are carried out now rather than in an hour. */
 void objects_hurry(struct objects *objects);

@@ -13,6 +13,7 @@
 #include "edge/policy/maintenance.h"
 #include "edge/proxy/destinations.h"
 #include "edge/report.h"
+#include "edge/s3/log_book.h"
 #include "edge/view.h"
 #include "edge/watchdog.h"
 #include "edge/worker_listener.h"
@@ -93,6 +94,7 @@ struct edge {
     struct objects *objects;       /* owned; NULL: no store */
     struct outbox outbox;          /* what webhooks are to be told */
     struct senders *senders;       /* owned */
+    struct log_book log_book;      /* lines about requests of buckets */
     struct usage_table *usages;    /* owned; of the users of forward proxies */
     struct hash_key hash_key;
     struct tls_tickets *tickets; /* counted */

@@ -15,6 +15,15 @@ int64_t clock_wall_us(void)
     return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
+int64_t clock_now_ms(void)
+{
+    if (loop_self != NULL)
+        return loop_self->kernel->ops->now_us(loop_self->kernel) / 1000;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
 void clock_pause(int64_t duration_us)
 {
     struct timespec left = {.tv_sec = (time_t)(duration_us / 1000000),

@@ -14,6 +14,7 @@
 #include "wire/s3/delete.h"
 #include "wire/s3/encryption.h"
 #include "wire/s3/lifecycle.h"
+#include "wire/s3/logging.h"
 #include "wire/s3/notification.h"
 #include "wire/s3/object_lock.h"
 #include "wire/s3/tagging.h"
@@ -94,14 +95,15 @@ DOCUMENT(notifications, struct s3_notifications, s3_notifications_parse, s3_noti
 DOCUMENT(access, struct s3_public_access, s3_public_access_parse, s3_public_access_write)
 DOCUMENT(ownership, enum s3_ownership, s3_ownership_parse, write_ownership)
 DOCUMENT(encryption, struct s3_encryption, s3_encryption_parse, s3_encryption_write)
+DOCUMENT(logging, struct s3_logging, s3_logging_parse, s3_logging_write)
 
 typedef int (*document)(struct slice xml, struct arena *arena, struct s3_fault *fault,
                         struct buffer *out);
 
 static const document documents[] = {
-    delete,     complete,  object_tags,   bucket_tags, query,     create,
-    versioning, lifecycle, cors,          website,     lock,      retention,
-    hold,       acl,       notifications, access,      ownership, encryption,
+    delete,        complete, object_tags, bucket_tags, query,     create, versioning,
+    lifecycle,     cors,     website,     lock,        retention, hold,   acl,
+    notifications, access,   ownership,   encryption,  logging,
 };
 
 /* By hand in pieces, and at once: the same root, or the same refusal. */

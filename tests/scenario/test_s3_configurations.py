@@ -309,9 +309,6 @@ def test_what_is_off_may_be_said_to_be_off(client, bucket):
     with s3.refused("NotImplemented", 501):
         client.put_bucket_request_payment(Bucket=bucket,
                                           RequestPaymentConfiguration={"Payer": "Requester"})
-    with s3.refused("NotImplemented", 501):
-        client.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={
-            "LoggingEnabled": {"TargetBucket": bucket, "TargetPrefix": "log/"}})
 
 
 def test_a_bucket_has_a_rule_for_new_objects(client, locked, bucket):

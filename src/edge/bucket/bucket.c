@@ -14,6 +14,7 @@
 #include "edge/files/types.h"
 #include "edge/objects.h"
 #include "edge/respond.h"
+#include "edge/s3/log_request.h"
 #include "edge/s3/seal.h"
 #include "edge/s3/send.h"
 #include "edge/s3/settings.h"
@@ -38,6 +39,8 @@ struct visit {
     unsigned status; /* of the answer, when it is a whole one: 200, or 404 for an error page */
     struct slice extra;
     struct s3_seal seal; /* of the object that was found */
+    struct slice key;    /* that was looked for first, and what is told of it to the bucket's log */
+    uint64_t size;
 };
 
 static void refuse_method(struct exchange *exchange)
@@ -55,8 +58,11 @@ static int find(struct visit *visit, struct slice path, struct object **ret_obje
 {
     struct slice key;
     int rc = bucket_key_of(visit->exchange, visit->site, path, visit->index, &key);
-    if (rc == 0)
+    if (rc == 0) {
+        if (visit->key.at == NULL)
+            visit->key = key;
         rc = store_find(visit->store, visit->bucket, key, VERSION_LATEST, 0, ret_object);
+    }
     if (rc == 0 && (*ret_object)->version.is_marker) {
         object_unref(*ret_object);
         rc = -ENOENT;
@@ -205,6 +211,7 @@ static void send_object(struct visit *visit, struct object *object)
                                           object->version.modified_ms / 1000};
     struct byte_range ranges[HTTP_RANGES_MAX];
     int64_t now_s = clock_wall_us() / 1000000;
+    visit->size = object->version.size;
     if (send_sign(visit, &object->version))
         return;
     bool is_asked = visit->status == 200 && condition_is_asked(request);
@@ -349,6 +356,7 @@ void bucket_run(struct exchange *exchange, const struct conf_rule *rule)
         .objects = objects,
         .index = site->index,
         .status = 200,
+        .size = UINT64_MAX,
     };
     struct store_bucket *bucket = NULL;
     enum http_method method = exchange->request.method;
@@ -368,6 +376,7 @@ void bucket_run(struct exchange *exchange, const struct conf_rule *rule)
     rc = store_bucket_find(visit.store, site->name, &bucket);
     if (rc == 0) {
         serve_bucket(&visit, bucket);
+        s3_log_site(exchange, objects, bucket, visit.key, visit.size);
     } else {
         answer_failure(exchange, rc);
     }

@@ -224,8 +224,9 @@ static bool has_right(struct s3_call *call, const struct store_bucket *bucket, s
     if (call->by == NULL && !writes && settings_get(bucket->settings, SETTING_PUBLIC).at != NULL &&
         slice_equal(action, SLICE("s3:GetObject")))
         return true;
-    return is_granted(call, bucket, key, action,
-                      is_able ? call->by->owner_id : (struct slice){NULL, 0});
+    call->needed_a_list = is_granted(call, bucket, key, action,
+                                     is_able ? call->by->owner_id : (struct slice){NULL, 0});
+    return call->needed_a_list;
 }
 
 static bool is_master(const struct s3_call *call, const struct store_bucket *bucket)
@@ -239,10 +240,12 @@ int s3_may(struct s3_call *call, struct slice action, const struct store_bucket 
 {
     struct slice policy =
         bucket == NULL ? (struct slice){NULL, 0} : settings_get(bucket->settings, SETTING_POLICY);
+    call->needed_a_list = false;
     bool may = has_right(call, bucket, action, key, writes);
     if (policy.at != NULL && !(may && is_about_policy(action) && is_master(call, bucket))) {
         enum s3_policy_decision decision = decide(call, policy, bucket, action, key);
         may = decision == S3_POLICY_ALLOW || (may && decision == S3_POLICY_NONE);
+        call->needed_a_list = call->needed_a_list && decision == S3_POLICY_NONE;
     }
     call->fault.code = S3_NO_FAULT;
     return may ? 0 : s3_fault_set(&call->fault, S3_ACCESS_DENIED);

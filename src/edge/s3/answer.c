@@ -1,4 +1,5 @@
 #include "edge/s3/answer.h"
+#include "edge/s3/log_request.h"
 
 #include "base/cleanup.h"
 
@@ -10,6 +11,7 @@ struct writer *s3_begin(struct s3_call *call, unsigned status, uint64_t length)
 {
     struct writer *head = exchange_begin(call->exchange, status, (struct slice){0}, length);
     s3_step_out(call, false);
+    s3_log_note_begun(call);
     if (head == NULL)
         return NULL;
     exchange_write_own_fields(head);
@@ -126,6 +128,7 @@ void s3_answer_fault(struct s3_call *call)
 void s3_write_version(struct s3_call *call, struct writer *head, const struct version *version)
 {
     char room[S3_VERSION_ID_LEN];
+    s3_log_note_version(call, version);
     if (s3_versioning_of(call->bucket) != S3_VERSIONING_NEVER)
         h1_write_field(head, SLICE("x-amz-version-id"), s3_version_id(version, room));
 }

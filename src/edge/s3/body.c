@@ -1,5 +1,6 @@
 /* Decoding is wire/s3/chunks.h; this joins it with the exchange and holds the sums. */
 #include "edge/s3/body.h"
+#include "edge/s3/log_request.h"
 
 #include "base/cleanup.h"
 
@@ -324,8 +325,10 @@ static int next_part(struct s3_body *body, bool may_wait, struct slice *ret_data
             return rc;
         if (rc < 0)
             return read_fault(body, rc);
-        if (rc == 0)
+        if (rc == 0) {
+            s3_log_note_received(body->call);
             return end_body(body);
+        }
     }
 }
 

@@ -45,6 +45,8 @@ struct s3_call {
     struct s3_fault fault;
     struct slice fault_fields; /* lines of the head that go with it */
     int64_t now_ms;            /* since 1970 */
+    struct s3_logged *logged;  /* in the arena; NULL: no line is wanted (log_request.h) */
+    bool needed_a_list;        /* an access control list, to be let in */
     bool sums_are_of_object;   /* x-amz-checksum-* tells of it, not of the body */
     char request_id[16];
 };

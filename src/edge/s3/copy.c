@@ -175,6 +175,8 @@ int s3_copy_object(struct s3_call *call)
 {
     struct copy copy = {.is_shared = false};
     int rc = run(call, &copy);
+    if (rc == 0)
+        s3_source_log(call, &copy.source, SLICE("REST.COPY.OBJECT_GET"));
     s3_source_finish(&copy.source);
     s3_seal_wipe(&copy.draft.seal);
     return rc;

@@ -4,6 +4,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/log_request.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/tell.h"
 #include "wire/http/date.h"
@@ -228,6 +229,19 @@ static void tell_one(struct s3_call *call, struct xml_writer *xml,
     s3_delete_result_add(xml, &deleted);
 }
 
+static void log_one(struct s3_call *call, const struct s3_delete_object *object, enum s3_code code)
+{
+    const struct s3_log_part part = {
+        .operation = SLICE("BATCH.DELETE.OBJECT"),
+        .key = object->key,
+        .version_id = object->version_id,
+        .size = UINT64_MAX,
+        .status = code == S3_NO_FAULT ? 204 : s3_code_status(code),
+        .code = code,
+    };
+    s3_log_part(call, call->bucket, &part);
+}
+
 /* All changes of one kind go to the disk together; their conditions and their results are each
  * one's own. */
 static int delete_all(struct s3_call *call, const struct s3_delete *request, struct buffer *out)
@@ -252,10 +266,13 @@ static int delete_all(struct s3_call *call, const struct s3_delete *request, str
     for (unsigned i = 0, at = 0; rc == 0 && i < request->objects_count; i++) {
         if (faults[i].code != S3_NO_FAULT) {
             s3_delete_result_fault(&xml, &request->objects[i], &faults[i]);
+            log_one(call, &request->objects[i], faults[i].code);
             continue;
         }
         deletions[i].change = changes[at++];
+        call->fault.code = S3_NO_FAULT;
         tell_one(call, &xml, &request->objects[i], &deletions[i], request->is_quiet);
+        log_one(call, &request->objects[i], call->fault.code);
     }
     if (rc == 0 && s3_delete_result_end(&xml) < 0)
         rc = s3_fault_memory(&call->fault);

@@ -321,11 +321,6 @@ static int answer_fixed(struct s3_call *call, const char *root, const char *elem
     return s3_answer_xml(call, 200, &xml, &out);
 }
 
-int s3_get_logging(struct s3_call *call)
-{
-    return answer_fixed(call, "BucketLoggingStatus", NULL, (struct slice){0});
-}
-
 int s3_get_accelerate(struct s3_call *call)
 {
     return answer_fixed(call, "AccelerateConfiguration", NULL, (struct slice){0});
@@ -363,14 +358,6 @@ int s3_put_request_payment(struct s3_call *call)
 {
     int rc = read_fixed(call, SLICE("RequestPaymentConfiguration"), SLICE("Payer"),
                         SLICE("BucketOwner"));
-    return rc < 0 ? rc : s3_answer_empty(call, 200);
-}
-
-/* That it is off. */
-int s3_put_logging(struct s3_call *call)
-{
-    int rc = read_fixed(call, SLICE("BucketLoggingStatus"), SLICE("LoggingEnabled"),
-                        (struct slice){NULL, 0});
     return rc < 0 ? rc : s3_answer_empty(call, 200);
 }
 

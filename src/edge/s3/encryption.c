@@ -48,41 +48,52 @@ static int check_said(struct s3_call *call, const struct said *said, bool is_cus
     return 0;
 }
 
-/* Nothing where the bucket has none; what was accepted once can be read. */
-static int read_default(struct s3_call *call, struct s3_encryption *ret_default, bool *ret_is_there)
+/* What was accepted once can be read. */
+int s3_wish_of_bucket(const struct store_bucket *bucket, struct arena *arena,
+                      struct s3_fault *fault, struct s3_wish *ret_wish)
 {
-    struct slice kept = settings_get(call->bucket->settings, SETTING_ENCRYPTION);
-    *ret_default = (struct s3_encryption){.is_kms = false};
-    *ret_is_there = kept.at != NULL;
+    struct slice kept = settings_get(bucket->settings, SETTING_ENCRYPTION);
+    struct s3_encryption encryption;
+    *ret_wish = (struct s3_wish){.is_on = kept.at != NULL};
     /* Most are AES256, which says all. */
     if (kept.at == NULL || slice_search(kept, SLICE("aws:kms")) < 0)
         return 0;
-    return s3_encryption_parse(kept, &call->arena, &call->fault, ret_default);
+    int rc = s3_encryption_parse(kept, arena, fault, &encryption);
+    if (rc < 0)
+        return rc;
+    ret_wish->is_kms = encryption.is_kms;
+    ret_wish->has_bucket_key = encryption.is_kms && encryption.is_bucket_key;
+    ret_wish->key_id =
+        encryption.key_id.at != NULL ? encryption.key_id : SLICE(S3_KMS_DEFAULT_KEY_ID);
+    return 0;
 }
 
 int s3_wish_read(struct s3_call *call, bool is_customers, struct s3_wish *ret_wish)
 {
     struct said said = read_said(call);
-    struct s3_encryption otherwise;
-    bool has_default;
-    *ret_wish = (struct s3_wish){.is_on = false};
+    struct s3_wish wish = {.is_on = false};
+    *ret_wish = wish;
     int rc = check_said(call, &said, is_customers);
     if (rc == 0 && !is_customers)
-        rc = read_default(call, &otherwise, &has_default);
+        rc = s3_wish_of_bucket(call->bucket, &call->arena, &call->fault, &wish);
     if (rc < 0 || is_customers)
         return rc;
-    bool is_asked = said.method.at != NULL;
-    ret_wish->is_on = is_asked || has_default;
-    ret_wish->is_kms = is_asked ? slice_equal(said.method, SLICE("aws:kms")) : otherwise.is_kms;
-    if (!ret_wish->is_kms)
+    if (said.method.at != NULL) {
+        wish.is_on = true;
+        if (!wish.is_kms)
+            wish.key_id = SLICE(S3_KMS_DEFAULT_KEY_ID);
+        wish.is_kms = slice_equal(said.method, SLICE("aws:kms"));
+    }
+    if (wish.is_kms && said.bucket_key.at != NULL)
+        wish.has_bucket_key = slice_equal_nocase(said.bucket_key, SLICE("true"));
+    if (said.key_id.at != NULL)
+        wish.key_id = said.key_id;
+    *ret_wish = wish;
+    if (!wish.is_kms) {
+        *ret_wish = (struct s3_wish){.is_on = wish.is_on};
         return 0;
-    ret_wish->has_bucket_key = said.bucket_key.at != NULL
-                                   ? slice_equal_nocase(said.bucket_key, SLICE("true"))
-                                   : otherwise.is_bucket_key;
-    ret_wish->key_id = said.key_id.at != NULL        ? said.key_id
-                       : otherwise.key_id.at != NULL ? otherwise.key_id
-                                                     : SLICE(S3_KMS_DEFAULT_KEY_ID);
-    rc = s3_kms_key_id_check(ret_wish->key_id, &call->fault);
+    }
+    rc = s3_kms_key_id_check(wish.key_id, &call->fault);
     if (rc < 0 || said.context.at == NULL)
         return rc;
     ret_wish->context_sent = said.context;

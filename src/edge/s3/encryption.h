@@ -22,5 +22,9 @@ struct s3_wish {
  * none of it. 0 or the fault. */
 int s3_wish_read(struct s3_call *call, bool is_customers, struct s3_wish *ret_wish);
 
+/* The bucket's default alone. 0 or the fault. */
+int s3_wish_of_bucket(const struct store_bucket *bucket, struct arena *arena,
+                      struct s3_fault *fault, struct s3_wish *ret_wish);
+
 /* Fields of it where nothing is written: InvalidArgument, as S3 answers. 0 or the fault. */
 int s3_wish_expect_none(struct s3_call *call);

@@ -4,6 +4,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/log_request.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/source.h"
@@ -217,6 +218,7 @@ static int answer_part(struct s3_call *call, const struct s3_seal *seal,
     if (head == NULL)
         return 0;
     h1_write_field(head, field_name(FIELD_ETAG), s3_quoted(received->etag, etag));
+    s3_log_note_size(call, received->length);
     s3_seal_write(head, seal);
     if (sum->kind != S3_CHECKSUM_KINDS) {
         write_literal(head, "x-amz-checksum-");
@@ -354,6 +356,8 @@ int s3_upload_part_copy(struct s3_call *call)
         rc = s3_source_find(call, &source);
     if (rc == 0)
         rc = copy_part(call, &upload, number, &source);
+    if (rc == 0)
+        s3_source_log(call, &source, SLICE("REST.COPY.PART_GET"));
     s3_source_finish(&source);
     s3_upload_finish(&upload);
     return rc;

@@ -25,12 +25,14 @@ int s3_get_document(struct s3_call *call);
 int s3_put_document(struct s3_call *call);
 int s3_delete_document(struct s3_call *call);
 int s3_get_policy_status(struct s3_call *call);
-int s3_get_logging(struct s3_call *call);
 int s3_get_accelerate(struct s3_call *call);
 int s3_get_request_payment(struct s3_call *call);
 int s3_put_request_payment(struct s3_call *call);
-int s3_put_logging(struct s3_call *call);
 int s3_get_replication(struct s3_call *call);
+
+/* logging.c */
+int s3_get_logging(struct s3_call *call);
+int s3_put_logging(struct s3_call *call);
 
 /* owners.c */
 int s3_get_acl(struct s3_call *call);

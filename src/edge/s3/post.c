@@ -6,6 +6,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/draft.h"
 #include "edge/s3/expiration.h"
+#include "edge/s3/log_request.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
 #include "edge/s3/receive.h"
@@ -316,6 +317,7 @@ static int receive_file(struct post *post)
     }
     if (event < 0)
         return event;
+    s3_log_note_received(call);
     received->length = received->incoming.length;
     if (received->length < post->limits.min)
         return s3_fault_set(&call->fault, S3_ENTITY_TOO_SMALL);

@@ -38,17 +38,33 @@ static uint64_t replaced_bytes(struct s3_call *call)
     return bytes;
 }
 
-int s3_quota_check(struct s3_call *call, uint64_t bytes)
+/* By how much it would be exceeded: 0, or -errno. */
+static int find_excess(struct store *store, const struct store_bucket *bucket, uint64_t bytes,
+                       uint64_t *ret_excess)
 {
-    uint64_t quota = quota_of(call->bucket);
-    struct usage usage = {.bucket = call->bucket->id};
+    uint64_t quota = quota_of(bucket);
+    struct usage usage = {.bucket = bucket->id};
+    *ret_excess = 0;
     if (quota == UINT64_MAX)
         return 0;
-    int rc = store_read(call->store, read_usage, &usage);
-    if (rc < 0)
-        return s3_store_fault(call, rc);
-    uint64_t after = usage.found.bytes + bytes;
-    if (after <= quota || after - replaced_bytes(call) <= quota)
+    int rc = store_read(store, read_usage, &usage);
+    if (rc == 0 && usage.found.bytes + bytes > quota)
+        *ret_excess = usage.found.bytes + bytes - quota;
+    return rc;
+}
+
+int s3_quota_check_new(struct store *store, const struct store_bucket *bucket, uint64_t bytes)
+{
+    uint64_t excess;
+    int rc = find_excess(store, bucket, bytes, &excess);
+    return rc < 0 ? rc : excess > 0 ? -EDQUOT : 0;
+}
+
+int s3_quota_check(struct s3_call *call, uint64_t bytes)
+{
+    uint64_t excess;
+    int rc = find_excess(call->store, call->bucket, bytes, &excess);
+    if (rc == 0 && (excess == 0 || excess <= replaced_bytes(call)))
         return 0;
-    return s3_store_fault(call, -EDQUOT);
+    return s3_store_fault(call, rc < 0 ? rc : -EDQUOT);
 }

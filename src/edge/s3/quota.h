@@ -9,3 +9,6 @@
  * bucket may become larger by the writes that are under way.
  */
 int s3_quota_check(struct s3_call *call, uint64_t bytes);
+
+/* The same for a key that is not there yet, without a request. 0, -EDQUOT or -errno. */
+int s3_quota_check_new(struct store *store, const struct store_bucket *bucket, uint64_t bytes);

@@ -10,6 +10,7 @@
 #include "edge/objects.h"
 #include "edge/s3/answer.h"
 #include "edge/s3/cors.h"
+#include "edge/s3/log_request.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/owners.h"
 #include "edge/s3/remote.h"
@@ -448,14 +449,18 @@ static int run_operation(struct s3_call *call)
                                                   : ON_OBJECT;
     if (call->exchange->request.method == METHOD_OPTIONS && level != ON_SERVICE) {
         int found = find_bucket(call, NULL);
+        if (found == 0)
+            s3_log_note(call, call->bucket);
         return found < 0 ? found : s3_cors_preflight(call);
     }
     const struct operation *operation = find_operation(call, level);
     int rc = operation == NULL ? -EBADMSG : 0;
     if (rc == 0 && level != ON_SERVICE)
         rc = find_bucket(call, operation);
-    if (rc == 0 && call->bucket != NULL)
+    if (rc == 0 && call->bucket != NULL) {
+        s3_log_note(call, call->bucket);
         s3_cors_prepare(call);
+    }
     if (rc == 0 && level != ON_SERVICE && operation->action.len > 0)
         rc = s3_may(call, operation->action,
                     operation->run == s3_create_bucket ? NULL : call->bucket, call->key,
@@ -558,8 +563,8 @@ static int serve(struct s3_call *call)
     call->version_asked = rc < 0 ? (struct slice){NULL, 0} : s3_param(call, SLICE("versionId"));
     if (rc == 0)
         rc = read_target(call);
-    if (rc == 0)
-        rc = authenticate(call);
+    if (rc == 0 && (rc = authenticate(call)) < 0)
+        s3_log_note_refused(call);
     if (rc < 0)
         return rc;
     call->remote = call->bucket_name.len == 0 ? NULL : s3_remote_named(call, call->bucket_name);
@@ -597,8 +602,10 @@ void s3_run(struct exchange *exchange, const struct conf_rule *rule)
     writer_init(&writer, call.request_id, sizeof call.request_id);
     write_hex(&writer, exchange->id, 16);
     arena_init(&call.arena, first, sizeof first, ARENA_BYTES_MAX);
-    if (serve(&call) < 0)
+    bool has_failed = serve(&call) < 0;
+    if (has_failed)
         s3_answer_fault(&call);
+    s3_log_request(&call, has_failed);
     explicit_bzero(call.signing_key, sizeof call.signing_key);
     arena_finish(&call.arena);
     s3_keys_unref(call.keys);

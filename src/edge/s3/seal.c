@@ -97,15 +97,6 @@ static int derive(const unsigned char base[static S3_CIPHER_KEY_BYTES], const ch
     return rc;
 }
 
-static int take_service_key(struct s3_call *call, unsigned char ret_key[static S3_CIPHER_KEY_BYTES])
-{
-    const unsigned char *key = objects_service_key(call->objects);
-    if (key == NULL)
-        return s3_fault_set(&call->fault, S3_SERVICE_UNAVAILABLE);
-    memcpy(ret_key, key, S3_CIPHER_KEY_BYTES);
-    return 0;
-}
-
 /* What stands between the proof and the nonces of FORM_KMS. */
 struct kms_key {
     bool has_bucket_key;
@@ -160,14 +151,14 @@ static void put_text(struct writer *writer, struct slice text)
     write_slice(writer, text);
 }
 
-/* As it is kept, with the proof left open: in the call's arena. Returns where the salt is. */
-static char *make_kept(struct s3_call *call, struct s3_seal *seal, const struct s3_wish *wish)
+/* As it is kept, with the proof left open: in the arena. Returns where the salt is. */
+static char *make_kept(struct arena *arena, struct s3_seal *seal, const struct s3_wish *wish)
 {
     struct writer writer;
     size_t room = S3_SEAL_BYTES_MAX + S3_CIPHER_NONCE_BYTES;
     if (!seal->is_kms)
         room = S3_SEAL_HEAD_BYTES + S3_CIPHER_NONCE_BYTES;
-    char *kept = arena_alloc(&call->arena, room);
+    char *kept = arena_alloc(arena, room);
     if (kept == NULL)
         return NULL;
     memset(kept, 0, S3_SEAL_HEAD_BYTES);
@@ -185,6 +176,38 @@ static char *make_kept(struct s3_call *call, struct s3_seal *seal, const struct 
     return kept + 1;
 }
 
+/* 0 or -ENOMEM. The key is used up. */
+static int make_with(unsigned char base[static S3_CIPHER_KEY_BYTES], const struct s3_wish *wish,
+                     struct arena *arena, struct s3_seal *seal)
+{
+    const struct kms_key named = {wish->has_bucket_key, wish->key_id, wish->context};
+    char *salt = make_kept(arena, seal, wish);
+    int rc = salt == NULL ? -ENOMEM : 0;
+    if (rc == 0 && seal->is_kms)
+        rc = derive_named(&named, base);
+    if (rc == 0)
+        rc = derive(base, salt, seal->key, salt + S3_SEAL_SALT_BYTES);
+    explicit_bzero(base, S3_CIPHER_KEY_BYTES);
+    return rc;
+}
+
+int s3_seal_make_own(const unsigned char *service_key, const struct s3_wish *wish,
+                     struct arena *arena, struct s3_seal *ret_seal)
+{
+    unsigned char base[S3_CIPHER_KEY_BYTES];
+    if (service_key == NULL)
+        return -ENOKEY;
+    *ret_seal = (struct s3_seal){
+        .is_on = true,
+        .is_kms = wish->is_kms,
+        .has_bucket_key = wish->has_bucket_key,
+        .key_id = wish->key_id,
+        .context_sent = wish->context_sent,
+    };
+    memcpy(base, service_key, sizeof base);
+    return make_with(base, wish, arena, ret_seal);
+}
+
 int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal)
 {
     unsigned char base[S3_CIPHER_KEY_BYTES] = {0};
@@ -192,23 +215,19 @@ int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal)
     struct s3_wish wish;
     *ret_seal = (struct s3_seal){.is_customers = is_said(&customer)};
     int rc = s3_wish_read(call, ret_seal->is_customers, &wish);
-    ret_seal->is_on = ret_seal->is_customers || wish.is_on;
-    if (rc < 0 || !ret_seal->is_on)
+    ret_seal->is_on = rc == 0 && (ret_seal->is_customers || wish.is_on);
+    if (!ret_seal->is_on)
         return rc;
-    ret_seal->is_kms = wish.is_kms;
-    ret_seal->has_bucket_key = wish.has_bucket_key;
-    ret_seal->key_id = wish.key_id;
-    ret_seal->context_sent = wish.context_sent;
-    rc = wish.is_on ? take_service_key(call, base) : take_key(call, &customer, base, ret_seal);
-    const struct kms_key named = {wish.has_bucket_key, wish.key_id, wish.context};
-    char *salt = make_kept(call, ret_seal, &wish);
-    int derived = salt == NULL ? -ENOMEM : rc < 0 || !wish.is_kms ? 0 : derive_named(&named, base);
-    if (rc == 0 && derived == 0)
-        derived = derive(base, salt, ret_seal->key, salt + S3_SEAL_SALT_BYTES);
-    if (rc == 0 && derived < 0)
-        rc = s3_fault_memory(&call->fault);
-    explicit_bzero(base, sizeof base);
-    return rc;
+    if (ret_seal->is_customers) {
+        rc = take_key(call, &customer, base, ret_seal);
+        if (rc == 0 && make_with(base, &wish, &call->arena, ret_seal) < 0)
+            rc = s3_fault_memory(&call->fault);
+        return rc;
+    }
+    rc = s3_seal_make_own(objects_service_key(call->objects), &wish, &call->arena, ret_seal);
+    if (rc == -ENOKEY)
+        return s3_fault_set(&call->fault, S3_SERVICE_UNAVAILABLE);
+    return rc < 0 ? s3_fault_memory(&call->fault) : 0;
 }
 
 /* 0, -EKEYREJECTED, -EBADMSG or -ENOMEM. The key is used up. */

@@ -45,6 +45,12 @@ static inline bool s3_seal_hides_sum(const struct s3_seal *seal)
  * the fault. */
 int s3_seal_make(struct s3_call *call, struct s3_seal *ret_seal);
 
+/* The same without a request, as a wish that is on has it; in the arena. 0, -ENOKEY without the
+ * service's key, or -ENOMEM. */
+struct s3_wish;
+int s3_seal_make_own(const unsigned char *service_key, const struct s3_wish *wish,
+                     struct arena *arena, struct s3_seal *ret_seal);
+
 /* By the fields of the request, for what keeps this seal; with another nonce, for a part of it.
  * `of_source`: by those that name the key of a copy's source. 0 or the fault. */
 int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct s3_seal *ret_seal);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/log_request.h"
 #include "wire/http/date.h"
 #include "wire/http/range.h"
 #include "wire/s3/names.h"
@@ -123,6 +124,22 @@ int s3_source_find(struct s3_call *call, struct s3_source *ret_source)
         rc = check_conditions(call, &ret_source->object->version);
     return rc < 0 ? rc
                   : s3_seal_open(call, ret_source->object->version.seal, true, &ret_source->seal);
+}
+
+void s3_source_log(struct s3_call *call, const struct s3_source *source, struct slice operation)
+{
+    char room[S3_VERSION_ID_LEN];
+    const struct version *version = &source->object->version;
+    const struct s3_log_part part = {
+        .operation = operation,
+        .key = source->key,
+        .version_id = s3_versioning_of(source->bucket) == S3_VERSIONING_NEVER
+                          ? (struct slice){NULL, 0}
+                          : s3_version_id(version, room),
+        .size = version->size,
+        .status = 200,
+    };
+    s3_log_part(call, source->bucket, &part);
 }
 
 void s3_source_finish(struct s3_source *source)

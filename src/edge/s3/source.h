@@ -18,6 +18,8 @@ int s3_source_read(struct s3_call *call, struct s3_source *source);
 
 /* Finds it, and checks that the caller may read it and that the conditions hold. 0 or the fault. */
 int s3_source_find(struct s3_call *call, struct s3_source *ret_source);
+/* The line of the source's bucket, where it is logged. */
+void s3_source_log(struct s3_call *call, const struct s3_source *source, struct slice operation);
 void s3_source_finish(struct s3_source *source); /* a zeroed one is fine */
 
 /*

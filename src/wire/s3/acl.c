@@ -106,6 +106,19 @@ static int read_grant(const struct xml_element *element, struct s3_fault *fault,
     return rc < 0 ? rc : add(acl, grant, fault);
 }
 
+int s3_acl_read_grants(const struct xml_element *element, struct s3_fault *fault,
+                       struct s3_acl *acl)
+{
+    struct s3_field grants[] = {{.name = SLICE("Grant"), .flags = S3_FIELD_MANY}};
+    int rc = s3_fields_take(element, grants, COUNT_OF(grants), fault);
+    if (rc == 0 && grants[0].count > S3_GRANTS_MAX)
+        return s3_malformed(fault, element, "has more than 100 grants");
+    for (const struct xml_element *at = grants[0].found; at != NULL && rc == 0;
+         at = xml_next_alike(at))
+        rc = read_grant(at, fault, acl);
+    return rc;
+}
+
 static int read_policy(const struct xml_element *root, struct s3_fault *fault, struct s3_acl *acl)
 {
     struct s3_field fields[] = {
@@ -113,21 +126,13 @@ static int read_policy(const struct xml_element *root, struct s3_fault *fault, s
         {.name = SLICE("AccessControlList"), .flags = S3_FIELD_NEEDED},
     };
     struct s3_field owner[] = {{.name = SLICE("ID")}, {.name = SLICE("DisplayName")}};
-    struct s3_field grants[] = {{.name = SLICE("Grant"), .flags = S3_FIELD_MANY}};
     int rc = s3_fields_take(root, fields, COUNT_OF(fields), fault);
     if (rc == 0)
         rc = s3_fields_take(fields[0].found, owner, COUNT_OF(owner), fault);
-    if (rc == 0)
-        rc = s3_fields_take(fields[1].found, grants, COUNT_OF(grants), fault);
     if (rc < 0)
         return rc;
-    if (grants[0].count > S3_GRANTS_MAX)
-        return s3_malformed(fault, fields[1].found, "has more than 100 grants");
     acl->owner_id = s3_word(owner[0].found);
-    for (const struct xml_element *at = grants[0].found; at != NULL && rc == 0;
-         at = xml_next_alike(at))
-        rc = read_grant(at, fault, acl);
-    return rc;
+    return s3_acl_read_grants(fields[1].found, fault, acl);
 }
 
 int s3_acl_parse(struct slice xml, struct arena *arena, struct s3_fault *fault,
@@ -163,6 +168,13 @@ static void put_grant(struct xml_writer *xml, const struct s3_grant *grant, s3_o
     xml_close(xml);
 }
 
+void s3_acl_put_grants(struct xml_writer *xml, const struct s3_acl *acl, s3_owner_name *name_of,
+                       const void *arg)
+{
+    for (unsigned i = 0; i < acl->count; i++)
+        put_grant(xml, &acl->grants[i], name_of, arg);
+}
+
 int s3_acl_write(struct buffer *out, const struct s3_acl *acl, s3_owner_name *name_of,
                  const void *arg)
 {
@@ -174,8 +186,7 @@ int s3_acl_write(struct buffer *out, const struct s3_acl *acl, s3_owner_name *na
     xml_element_if(&xml, "DisplayName", name_of(arg, acl->owner_id));
     xml_close(&xml);
     xml_open(&xml, "AccessControlList");
-    for (unsigned i = 0; i < acl->count; i++)
-        put_grant(&xml, &acl->grants[i], name_of, arg);
+    s3_acl_put_grants(&xml, acl, name_of, arg);
     xml_close(&xml);
     xml_close(&xml);
     return xml_writer_end(&xml);

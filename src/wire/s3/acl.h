@@ -10,6 +10,8 @@
 
 #include "wire/s3/fields.h"
 
+struct xml_writer;
+
 #define S3_GRANTS_MAX     100
 #define S3_OWNER_ID_BYTES 64
 /* The owner of whatever no other one has. */
@@ -60,6 +62,12 @@ int s3_acl_add_field(struct s3_acl *acl, struct slice name, struct slice value,
 typedef struct slice s3_owner_name(const void *arg, struct slice id);
 int s3_acl_write(struct buffer *out, const struct s3_acl *acl, s3_owner_name *name_of,
                  const void *arg);
+
+/* The <Grant>s inside an element, added; and such, written. */
+int s3_acl_read_grants(const struct xml_element *element, struct s3_fault *fault,
+                       struct s3_acl *acl);
+void s3_acl_put_grants(struct xml_writer *xml, const struct s3_acl *acl, s3_owner_name *name_of,
+                       const void *arg);
 
 /* As it is kept. 0, -ENOMEM or -EMSGSIZE. */
 int s3_acl_keep(struct buffer *out, const struct s3_acl *acl);
