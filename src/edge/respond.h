@@ -10,7 +10,7 @@ void redirect_run(struct exchange *exchange, const struct conf_redirect *redirec
 
 /*
  * The path is that of a folder: 301 to the same with a slash, relative to the host, whatever stands
- * before us. 404 where a rewrite makes a folder's name of a path that has its slash already: another
- * one would lead nowhere.
+ * before us. 404 where a rewrite makes a folder's name of a path that has its slash already:
+ * another one would lead nowhere.
  */
 void respond_with_folder(struct exchange *exchange);
