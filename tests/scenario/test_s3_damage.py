@@ -1,5 +1,9 @@
-"""A bit of the index that has flipped: what cannot be trusted is not served, and the log tells it."""
+"""Bits of the index or of contents that have flipped: what cannot be trusted is not served, and the
+log tells it."""
+import http.client
 import pathlib
+import urllib.error
+import urllib.request
 
 import botocore.exceptions
 import pytest
@@ -55,3 +59,62 @@ def test_a_flipped_bit_of_the_index_is_never_believed(store, key):
     _flip(path, at)
     store.edge.start()
     assert _unserved(store) == 0
+
+
+SITE = """\
+listeners: { http: { address: "127.0.0.1:@PORT@" } }
+access_log: off
+buckets: { media: {} }
+sites:
+  site: { domains: localhost, bucket: { name: media } }
+  objects: { domains: "127.0.0.1", s3: {} }
+"""
+BLOCK = 64 * 1024
+
+
+@pytest.fixture
+def large():
+    """An object of several blocks, and the file that its content lies in."""
+    with s3.service(text=SITE) as service:
+        service.client.put_object(Bucket="media", Key="large", Body=bytes(range(256)) * 4096,
+                                  ContentType="text/plain")
+        folder = pathlib.Path(service.edge.folder) / ".weir/edge/store/blobs"
+        [blob] = [path for path in folder.rglob("*") if path.is_file()]
+        yield service, blob
+
+
+def _is_refused_in_xml(service, **arguments):
+    with s3.refused("InternalError", 500) as caught:
+        service.client.get_object(Bucket="media", Key="large", **arguments)
+    answer = caught.value.response
+    assert "damaged" in answer["Error"]["Message"], answer
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/xml", answer
+
+
+def test_a_damaged_first_block_is_answered_as_s3_does(large):
+    service, blob = large
+    _flip(blob, 10)
+    _is_refused_in_xml(service)
+    _is_refused_in_xml(service, Range="bytes=5-9")
+    # Blocks that are whole are served.
+    answer = service.client.get_object(Bucket="media", Key="large", Range=f"bytes={BLOCK}-")
+    assert answer["Body"].read() == (bytes(range(256)) * 4096)[BLOCK:]
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"http://localhost:{service.edge.port}/large", timeout=20)
+    assert caught.value.code == 500
+    assert "its checksum does not hold" in service.edge.log()
+
+
+def test_a_content_that_is_gone_is_no_missing_bucket(large):
+    service, blob = large
+    blob.unlink()
+    _is_refused_in_xml(service)
+
+
+def test_damage_behind_what_was_sent_ends_the_connection(large):
+    service, blob = large
+    _flip(blob, 10 * BLOCK + 1)
+    answer = service.client.get_object(Bucket="media", Key="large")
+    with pytest.raises((http.client.HTTPException, botocore.exceptions.HTTPClientError,
+                        botocore.exceptions.ResponseStreamingError)):
+        answer["Body"].read()

@@ -152,6 +152,20 @@ static void send_unsatisfiable(struct visit *visit, uint64_t size)
     (void)exchange_send(visit->exchange, (struct slice){0}, false);
 }
 
+static void send_bytes(struct visit *visit, struct object *object, uint64_t offset, uint64_t length)
+{
+    struct exchange *exchange = visit->exchange;
+    if (exchange->request.method == METHOD_HEAD) {
+        (void)exchange_send(exchange, (struct slice){0}, false);
+        return;
+    }
+    int rc = object_send(exchange, visit->store, object, offset, length, &visit->seal);
+    if (rc == -ENOMEM)
+        exchange_respond_error(exchange, 503, "no memory is left for the object");
+    else if (rc < 0)
+        exchange_respond_error(exchange, 500, "the object's content is damaged or cannot be read");
+}
+
 /* All of it, or one range: of several the client gets all (RFC 9110 §14.2). */
 static void send_content(struct visit *visit, struct object *object,
                          const struct validators *validators, const struct byte_range *range)
@@ -175,10 +189,7 @@ static void send_content(struct visit *visit, struct object *object,
         write_u64(head, version->size);
         write_literal(head, "\r\n");
     }
-    if (visit->exchange->request.method == METHOD_HEAD)
-        (void)exchange_send(visit->exchange, (struct slice){0}, false);
-    else
-        object_send(visit->exchange, visit->store, object, offset, length, &visit->seal);
+    send_bytes(visit, object, offset, length);
 }
 
 static struct slice quote(struct arena *arena, struct slice etag)

@@ -240,6 +240,23 @@ static int check_conditions(struct s3_call *call, const struct version *version,
     return 1;
 }
 
+static int send_content(struct s3_call *call, struct object *object, const struct portion *portion,
+                        const struct s3_seal *seal)
+{
+    if (call->exchange->request.method == METHOD_HEAD) {
+        (void)exchange_send(call->exchange, (struct slice){0}, false);
+        return 0;
+    }
+    int rc =
+        object_send(call->exchange, call->store, object, portion->offset, portion->length, seal);
+    if (rc == -ENOMEM)
+        return s3_fault_memory(&call->fault);
+    return rc < 0 ? s3_fault_say(&call->fault, S3_INTERNAL_ERROR,
+                                 "The object's content is damaged or cannot be read: the log of "
+                                 "the service tells more")
+                  : 0;
+}
+
 static int answer(struct s3_call *call, struct object *object, const struct s3_seal *seal)
 {
     const struct version *version = &object->version;
@@ -255,11 +272,7 @@ static int answer(struct s3_call *call, struct object *object, const struct s3_s
         return rc;
     if (begin(call, version, &portion, seal) == NULL)
         return 0;
-    if (call->exchange->request.method == METHOD_HEAD)
-        (void)exchange_send(call->exchange, (struct slice){0}, false);
-    else
-        object_send(call->exchange, call->store, object, portion.offset, portion.length, seal);
-    return 0;
+    return send_content(call, object, &portion, seal);
 }
 
 static int open_and_answer(struct s3_call *call, struct object *object)

@@ -61,24 +61,33 @@ static int send_parts(struct exchange *exchange, struct outgoing *outgoing,
     return rc;
 }
 
-void object_send(struct exchange *exchange, struct store *store, struct object *object,
-                 uint64_t offset, uint64_t length, const struct s3_seal *seal)
+/* What went wrong, for the log; and for the caller while he can still answer. */
+static int fail(struct exchange *exchange, const struct object *object, int rc)
+{
+    log_error("the content of \"%.*s\" cannot be read: %s", SLICE_ARG(object->version.key),
+              rc == -EBADMSG ? "its checksum does not hold" : strerror(-rc));
+    if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
+        return rc;
+    exchange_break(exchange);
+    return 0;
+}
+
+int object_send(struct exchange *exchange, struct store *store, struct object *object,
+                uint64_t offset, uint64_t length, const struct s3_seal *seal)
 {
     struct outgoing outgoing;
     struct s3_unsealer unsealer;
     enum block_size size = size_for(object);
     if (length == 0) {
         (void)exchange_send(exchange, (struct slice){0}, false);
-        return;
+        return 0;
     }
     char *room = block_take(size);
     bool is_lent = room != NULL;
     if (!is_lent) /* of the largest there are few */
         room = memory_alloc_raw(block_bytes(size));
-    if (room == NULL) {
-        exchange_respond_error(exchange, 503, "no memory is left for the object");
-        return;
-    }
+    if (room == NULL)
+        return -ENOMEM;
     outgoing_init(&outgoing, store, object, offset, length);
     int rc = s3_unsealer_begin(&unsealer, seal, &object->version, offset);
     if (rc == 0)
@@ -89,12 +98,5 @@ void object_send(struct exchange *exchange, struct store *store, struct object *
         block_give(room, size);
     else
         memory_free(room);
-    if (rc == 0)
-        return;
-    log_error("the content of \"%.*s\" cannot be read: %s", SLICE_ARG(object->version.key),
-              rc == -EBADMSG ? "its checksum does not hold" : strerror(-rc));
-    if (exchange->state == RESPONSE_NONE || exchange->state == RESPONSE_HEAD)
-        exchange_respond_error(exchange, 500, "the object's content is damaged");
-    else
-        exchange_break(exchange);
+    return rc == 0 ? 0 : fail(exchange, object, rc);
 }
