@@ -113,6 +113,8 @@ struct store_change {
     struct slice expected; /* of a BUCKET: the settings that it has, else -EAGAIN; a NULL start:
                               whatever they are */
     bool is_only;          /* of a DELETE: the key has no other version */
+    bool has_limit;        /* of a PUT: with it the bucket's versions take at most `limit_bytes`, */
+    uint64_t limit_bytes;  /* else -EDQUOT; looked at when the change is made */
     bool needs_upload;     /* of a PUT: its upload must be there, else -ESTALE */
     bool is_pinned; /* its blobs are pinned once each, which ends when the index has them; of a
                        change that was refused the caller unpins them */
@@ -128,10 +130,10 @@ struct store_change {
 /*
  * Makes these changes, in this order, all of them on their own: `result` of each is 0 once it is on
  * the disk, else: -ENOENT: no such bucket; -EEXIST: a bucket of that name is there; -ENOTEMPTY: the
- * bucket is not empty; -EAGAIN: it has other settings than was expected; -ENOSPC; -EIO: the disk
- * refused, and whether the change is there is not known before the next start, or the index has
- * failed for so long that no more can wait for it; what `decide` has said; -ENOMEM. Returns the
- * first one's.
+ * bucket is not empty; -EAGAIN: it has other settings than was expected; -EDQUOT; -ENOSPC; -EIO:
+ * the disk refused, and whether the change is there is not known before the next start, or the
+ * index has failed for so long that no more can wait for it; what `decide` has said; -ENOMEM.
+ * Returns the first one's.
  */
 int store_commit(struct store *store, struct store_change *changes, unsigned count);
 

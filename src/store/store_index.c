@@ -151,6 +151,7 @@ int store_index_turn(struct store *store)
             list_remove(&pending->link);
             store->pendings_count--;
             store->pendings_bytes -= sizeof *pending + pending->record.meta.len;
+            store->pendings_growth -= pending->growth;
             lock_release(&store->index_lock);
             settle(store, pending);
             indexed = pending->record.sequence;

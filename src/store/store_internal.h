@@ -14,6 +14,7 @@ struct pending {
     struct packs_place place;
     struct packs_place next; /* where the record behind it begins */
     bool is_pinned;
+    uint64_t growth; /* bytes by which its bucket may become larger */
     char meta[];
 };
 
@@ -79,6 +80,7 @@ struct store {
     struct list pendings; /* of struct pending, oldest first */
     size_t pendings_count;
     size_t pendings_bytes;
+    uint64_t pendings_growth;
     struct list index_waiters;
     struct list index_calls; /* of struct index_call */
     uint64_t indexed;        /* the sequence up to which the index is committed */
@@ -126,6 +128,13 @@ int store_offload(int (*fn)(void *arg), void *arg);
 
 int store_take_reader(struct store *store, struct catalog_reader **ret_reader);
 void store_give_reader(struct store *store, struct catalog_reader *reader);
+
+/* Do the change's bytes fit into its limit, whatever the changes before it do? `batch_growth` is
+ * what the batch before it may add. False: store_limit_check tells, once they are on the disk. */
+bool store_limit_is_far(struct store *store, const struct store_change *change,
+                        uint64_t batch_growth);
+/* With all changes of its bucket on the disk. Waits for the index. 0, -EDQUOT or -errno. */
+int store_limit_check(struct store *store, const struct store_change *change);
 
 /* Bytes that may be written before the reserve is touched. */
 uint64_t store_room(struct store *store);

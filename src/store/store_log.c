@@ -21,6 +21,7 @@ struct batch {
     struct pending *pendings[BATCH_MAX];
     unsigned count;
     size_t bytes;
+    uint64_t growth; /* by which buckets may become larger */
 };
 
 uint64_t store_room(struct store *store)
@@ -76,6 +77,18 @@ static struct slice upload_of(const struct store_change *change)
     }
 }
 
+/* In which bucket a change is to be found, or 0: it says it by its upload. */
+static uint32_t bucket_of(const struct store_change *change)
+{
+    uint32_t bucket = 0;
+    struct slice key;
+    if (change->kind == RECORD_BUCKET || change->kind == RECORD_BUCKET_GONE)
+        return change->bucket.id;
+    if (change->kind == RECORD_UPLOAD)
+        return change->upload.version.bucket;
+    return key_of(change, &bucket, &key) ? bucket : 0;
+}
+
 /* May this one be decided on before the batch is on the disk? Not when it is about what the batch
  * changes. */
 static bool touches(const struct batch *batch, const struct store_change *change)
@@ -83,9 +96,12 @@ static bool touches(const struct batch *batch, const struct store_change *change
     uint32_t bucket, other_bucket;
     struct slice key, other_key, upload = upload_of(change);
     bool has_key = key_of(change, &bucket, &key);
+    bool is_of_bucket = change->has_limit;
     for (unsigned i = 0; i < batch->count; i++) {
         const struct store_change *other = batch->changes[i];
         if (other->kind == RECORD_BUCKET || other->kind == RECORD_BUCKET_GONE)
+            return true;
+        if (is_of_bucket && bucket_of(other) == bucket_of(change))
             return true;
         if (upload.len > 0 && slice_equal(upload_of(other), upload))
             return true;
@@ -96,10 +112,12 @@ static bool touches(const struct batch *batch, const struct store_change *change
     return false;
 }
 
-static bool must_look(const struct store_change *change)
+static bool must_look(struct store *store, const struct batch *batch,
+                      const struct store_change *change)
 {
     return change->decide != NULL || change->needs_upload || change->kind == RECORD_BUCKET ||
-           change->kind == RECORD_BUCKET_GONE;
+           change->kind == RECORD_BUCKET_GONE ||
+           (change->has_limit && !store_limit_is_far(store, change, batch->growth));
 }
 
 /* What the index says, once it has all that is on the disk. */
@@ -173,8 +191,16 @@ static int decide_on_upload(struct store *store, struct slice id)
     return rc == -ENOENT ? -ESTALE : rc;
 }
 
+static int decide_on_limit(struct store *store, const struct batch *batch,
+                           const struct store_change *change)
+{
+    if (!change->has_limit || store_limit_is_far(store, change, batch->growth))
+        return 0;
+    return store_limit_check(store, change);
+}
+
 /* Whether the change may be made, as things are. 0 or the error. */
-static int decide(struct store *store, struct store_change *change)
+static int decide(struct store *store, const struct batch *batch, struct store_change *change)
 {
     uint32_t bucket;
     struct slice key;
@@ -194,7 +220,8 @@ static int decide(struct store *store, struct store_change *change)
         return 0;
     if (!store_bucket_is_there(store, bucket))
         return -ENOENT;
-    return decide_on_key(store, change, bucket, key);
+    int rc = decide_on_limit(store, batch, change);
+    return rc < 0 ? rc : decide_on_key(store, change, bucket, key);
 }
 
 static size_t meta_bytes(const struct store_change *change)
@@ -261,6 +288,7 @@ static struct pending *make_pending(const struct store_change *change)
     pending->record.meta = writer_slice(&writer);
     pending->record.data = change->data;
     pending->is_pinned = change->is_pinned;
+    pending->growth = change->kind == RECORD_PUT ? change->put.version.size : 0;
     return pending;
 }
 
@@ -275,10 +303,11 @@ static bool is_stuck(struct store *store)
 
 /* Decided on and written down; of what it was decided on it may have taken over a part, which is
  * there until then. NULL when it is not to be made. */
-static struct pending *decide_and_make(struct store *store, struct store_change *change)
+static struct pending *decide_and_make(struct store *store, const struct batch *batch,
+                                       struct store_change *change)
 {
     struct pending *pending = NULL;
-    change->result = is_stuck(store) ? -EIO : decide(store, change);
+    change->result = is_stuck(store) ? -EIO : decide(store, batch, change);
     if (change->result == 0)
         pending = make_pending(change);
     object_unref(store->log_object);
@@ -289,7 +318,7 @@ static struct pending *decide_and_make(struct store *store, struct store_change 
 /* Adds the change; what it cannot be is its result. */
 static void add_change(struct store *store, struct batch *batch, struct store_change *change)
 {
-    struct pending *pending = decide_and_make(store, change);
+    struct pending *pending = decide_and_make(store, batch, change);
     if (change->result < 0)
         return;
     size_t bytes =
@@ -312,6 +341,7 @@ static void add_change(struct store *store, struct batch *batch, struct store_ch
     batch->pendings[batch->count] = pending;
     batch->records[batch->count++] = pending->record;
     batch->bytes += bytes;
+    batch->growth += pending->growth;
 }
 
 /* Shows a change of a key to readers. */
@@ -367,6 +397,7 @@ static int show_bucket(struct store *store, const struct store_change *change)
 static void show(struct store *store, struct batch *batch)
 {
     size_t bytes = 0;
+    uint64_t growth = 0;
     bool must_wait = false;
     for (unsigned i = 0; i < batch->count; i++) {
         struct pending *pending = batch->pendings[i];
@@ -378,6 +409,7 @@ static void show(struct store *store, struct batch *batch)
         must_wait |= show_key(store, batch->changes[i], pending) < 0;
         must_wait |= show_bucket(store, batch->changes[i]) < 0;
         bytes += sizeof *pending + pending->record.meta.len;
+        growth += pending->growth;
         pending->record.data = (struct slice){0};
     }
     store->sequence += batch->count;
@@ -386,6 +418,7 @@ static void show(struct store *store, struct batch *batch)
         list_append(&store->pendings, &batch->pendings[i]->link);
     store->pendings_count += batch->count;
     store->pendings_bytes += bytes;
+    store->pendings_growth += growth;
     must_wait |= store->pendings_bytes > PENDING_BYTES_MAX;
     condition_signal(&store->index_wanted);
     lock_release(&store->index_lock);
@@ -455,9 +488,10 @@ bool store_log_turn(struct store *store)
     list_init(&done);
     batch->count = 0;
     batch->bytes = 0;
+    batch->growth = 0;
     while (batch->count < BATCH_MAX && batch->bytes < BATCH_BYTES_MAX &&
            (change = take(store)) != NULL) {
-        if (batch->count > 0 && must_look(change) && touches(batch, change)) {
+        if (batch->count > 0 && must_look(store, batch, change) && touches(batch, change)) {
             put_back(store, change);
             break;
         }

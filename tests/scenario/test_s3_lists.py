@@ -1,4 +1,7 @@
 """The S3 API by boto3: buckets and their listings."""
+import concurrent.futures
+
+import botocore.exceptions
 import pytest
 
 from harness import s3
@@ -6,7 +9,8 @@ from harness import s3
 
 @pytest.fixture(scope="module")
 def store():
-    with s3.service(top='buckets: { declared: {}, kept: { versioning: true }, bounded: { quota: 1MiB } }') as service:
+    with s3.service(top='buckets: { declared: {}, kept: { versioning: true }, bounded: { quota: 1MiB }, '
+                        'shared: { quota: 1000000 } }') as service:
         yield service
 
 
@@ -49,6 +53,46 @@ def test_a_quota_bounds_a_bucket(client):
         client.copy_object(Bucket="bounded", Key="b", CopySource=write)
     client.delete_object(**write)
     client.put_object(Bucket="bounded", Key="b", Body=b"x" * 1_000_000)
+
+
+def _is_taken(write, **arguments):
+    try:
+        write(**arguments)
+        return True
+    except botocore.exceptions.ClientError as error:
+        assert error.response["Error"]["Code"] == "InsufficientStorage", error.response
+        return False
+
+
+def _end_upload(client, key, body):
+    of = {"Bucket": "shared", "Key": key}
+    upload = of | {"UploadId": client.create_multipart_upload(**of)["UploadId"]}
+    part = client.upload_part(**upload, PartNumber=1, Body=body)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    client.complete_multipart_upload(**upload, MultipartUpload=parts)
+
+
+def test_a_quota_holds_for_all_writers_together(store, client):
+    """Thirty objects by three ways at once, of which ten fit."""
+    body = b"x" * 100_000
+    client.put_object(Bucket="declared", Key="source", Body=body)
+
+    def write(number):
+        own = store.connect()
+        key = f"object-{number}"
+        if number % 3 == 0:
+            return _is_taken(own.put_object, Bucket="shared", Key=key, Body=body)
+        if number % 3 == 1:
+            return _is_taken(own.copy_object, Bucket="shared", Key=key,
+                             CopySource={"Bucket": "declared", "Key": "source"})
+        return _is_taken(_end_upload, client=own, key=key, body=body)
+
+    with concurrent.futures.ThreadPoolExecutor(15) as pool:
+        taken = list(pool.map(write, range(30)))
+    listed = client.list_objects_v2(Bucket="shared")["Contents"]
+    assert sum(entry["Size"] for entry in listed) == 1_000_000
+    assert sorted(_keys({"Contents": listed})) == sorted(
+        f"object-{number}" for number, is_taken in enumerate(taken) if is_taken)
 
 
 def test_a_bucket_is_made_and_removed(client):

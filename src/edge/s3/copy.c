@@ -147,6 +147,7 @@ static int commit(struct s3_call *call, struct copy *copy)
     }
     version->checksum = s3_stored_sum_write(&copy->sum, copy->sum_room);
     change.put.version = *version;
+    s3_quota_apply(call->bucket, &change);
     int rc = s3_commit(call, S3_EVENT_CREATED_COPY, &change, 1, NULL);
     if (rc < 0 && copy->is_shared)
         store_unpin(call->store, from->content);
@@ -161,8 +162,6 @@ static int run(struct s3_call *call, struct copy *copy)
         rc = read_draft(call, copy);
     if (rc == 0)
         rc = take_content(call, copy);
-    if (rc == 0)
-        rc = s3_quota_check(call, copy->source.object->version.size);
     if (rc < 0 && copy->is_shared)
         store_unpin(call->store, copy->source.object->version.content);
     if (rc == 0)

@@ -202,6 +202,7 @@ static int commit(struct writing *writing, int64_t now_ms)
     int rc = write_access(writing, &access);
     version->access = buffer_slice(&access);
     s3_received_use(&writing->received, &change, version);
+    s3_quota_apply(writing->target, &change);
     const struct s3_teller teller = {
         .store = delivery->store,
         .outbox = delivery->outbox,
@@ -217,12 +218,7 @@ static int commit(struct writing *writing, int64_t now_ms)
 
 static int write_object(struct writing *writing, int64_t now_ms)
 {
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < writing->chosen; i++)
-        bytes += writing->pages[i]->lines.len;
-    int rc = s3_quota_check_new(writing->delivery->store, writing->target, bytes);
-    if (rc == 0)
-        rc = seal(writing);
+    int rc = seal(writing);
     if (rc == 0)
         rc = take_content(writing);
     if (rc == 0)

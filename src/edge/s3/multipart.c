@@ -622,6 +622,7 @@ static int commit_whole(struct completion *completion)
     version->content = buffer_slice(&completion->content);
     version->seal = buffer_slice(&completion->seal);
     version->checksum = s3_stored_sum_write(&completion->sum, room);
+    s3_quota_apply(call->bucket, &change);
     /* A part that is sent again meanwhile must not take away what this names. */
     if (store_pin(call->store, version->content) < 0)
         return s3_fault_memory(&call->fault);
@@ -646,8 +647,6 @@ static int complete(struct s3_call *call, const struct s3_upload *upload,
         rc = s3_fault_memory(&call->fault);
     if (rc == 0)
         rc = gather(&completion);
-    if (rc == 0)
-        rc = s3_quota_check(call, completion.size);
     if (rc == 0)
         rc = commit_whole(&completion);
     s3_sum_finish(&completion.etag);

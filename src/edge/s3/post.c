@@ -343,6 +343,7 @@ static int commit(struct post *post)
     post->draft.version.checksum = s3_stored_sum_write(&sum, room);
     s3_received_use(&post->received, &change, &post->draft.version);
     change.put.version = post->draft.version;
+    s3_quota_apply(call->bucket, &change);
     int rc = s3_change_fault(call, s3_commit(call, S3_EVENT_CREATED_POST, &change, 1, NULL));
     post->draft.version.sequence = change.sequence;
     return rc;
@@ -457,8 +458,6 @@ static int run(struct post *post)
         rc = receive_file(post);
     if (rc == 0)
         rc = s3_step_in(call);
-    if (rc == 0)
-        rc = s3_quota_check(call, post->received.length);
     if (rc == 0)
         rc = commit(post);
     return rc < 0 ? rc : answer(post);

@@ -39,6 +39,7 @@ static int commit(struct s3_call *call, struct s3_draft *draft, struct s3_receiv
     draft->version.checksum = s3_stored_sum_write(&sum, room);
     s3_received_use(received, &change, &draft->version);
     change.put.version = draft->version;
+    s3_quota_apply(call->bucket, &change);
     int rc = s3_change_fault(call, s3_commit(call, S3_EVENT_CREATED_PUT, &change, 1, NULL));
     if (rc == 0) {
         draft->version.sequence = change.sequence;
@@ -60,8 +61,6 @@ int s3_put_object(struct s3_call *call)
     int rc = s3_draft_read(call, &draft);
     if (rc == 0)
         rc = s3_receive(call, S3_CHECKSUM_KINDS, &draft.seal, &received);
-    if (rc == 0)
-        rc = s3_quota_check(call, received.length);
     if (rc == 0)
         rc = commit(call, &draft, &received);
     s3_received_finish(&received, rc);

@@ -1,6 +1,7 @@
 /* The store with its threads: many writers and readers at once, on the real disk. */
 #include "unit.h"
 
+#include "base/cleanup.h"
 #include "base/memory.h"
 #include "os/folder.h"
 #include "os/thread.h"
@@ -243,12 +244,119 @@ static void a_change_follows_one_that_was_made(void **state)
     assert_int_equal(folder_remove(folder), 0);
 }
 
+/* A put in that bucket with a limit; `key` lasts. */
+static struct store_change bounded(uint32_t bucket, const char *key, uint64_t bytes, uint64_t limit)
+{
+    static const char zeros[4096];
+    struct store_change change = {.kind = RECORD_PUT,
+                                  .data = slice_of(zeros, bytes),
+                                  .has_limit = true,
+                                  .limit_bytes = limit};
+    change.put.version = (struct version){
+        .bucket = bucket, .key = slice_of_cstr(key), .is_null = true, .size = bytes};
+    return change;
+}
+
+struct using
+{
+    uint32_t bucket;
+    struct catalog_usage usage;
+};
+
+static int read_usage(void *arg, struct catalog_reader *reader)
+{
+    struct using *using = arg;
+    return catalog_usage_read(reader, using->bucket, &using->usage);
+}
+
+static uint64_t used(struct store *store, uint32_t bucket)
+{
+    struct using using = {.bucket = bucket};
+    assert_int_equal(store_read(store, read_usage, &using), 0);
+    return using.usage.bytes;
+}
+
+#define LIMIT 100000
+
+/* Each has its keys; they are written over, too. */
+static void write_bounded(void *arg)
+{
+    struct writer_thread *writer = arg;
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "w%u/%u", writer->number, i % 40);
+        struct store_change change =
+            bounded(writer->bucket, key, 300 + writer->number * 100 + i, LIMIT);
+        int rc = store_commit(writer->store, &change, 1);
+        if (rc == -EDQUOT)
+            writer->failed++;
+        else
+            assert_int_equal(rc, 0);
+    }
+}
+
+static void a_limit_holds_for_all_writers_together(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/weir-store-XXXXXX";
+    struct writer_thread writers[WRITERS];
+    struct store_found found;
+    struct store_change bucket = {.kind = RECORD_BUCKET, .bucket = {.name = SLICE("one")}};
+    unsigned refused = 0;
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder, &found);
+    assert_int_equal(store_commit(store, &bucket, 1), 0);
+    uint32_t id = bucket.bucket.id;
+    for (unsigned i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer_thread){.store = store, .bucket = id, .number = i};
+        assert_int_equal(
+            thread_start(&writers[i].thread, "writer", THREAD_CPU_ANY, write_bounded, &writers[i]),
+            0);
+    }
+    for (unsigned i = 0; i < WRITERS; i++) {
+        thread_join(&writers[i].thread);
+        refused += writers[i].failed;
+    }
+    assert_true(refused > 0);
+    assert_true(used(store, id) <= LIMIT);
+    assert_true(used(store, id) > LIMIT - 2000);
+    store_close(store);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
+static void a_limit_counts_what_goes(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/weir-store-XXXXXX";
+    struct store_found found;
+    struct store_change bucket = {.kind = RECORD_BUCKET, .bucket = {.name = SLICE("one")}};
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder, &found);
+    assert_int_equal(store_commit(store, &bucket, 1), 0);
+    uint32_t id = bucket.bucket.id;
+    struct store_change changes[] = {
+        bounded(id, "a", 600, 1000), bounded(id, "b", 600, 1000),     bounded(id, "b", 400, 1000),
+        bounded(id, "c", 1, 1000),   bounded(id, "a", 601, 1000),     bounded(id, "a", 599, 1000),
+        bounded(id, "c", 1, 1000),   bounded(id, "a", 500, 10),       bounded(id, "a", 501, 10),
+        bounded(id, "d", 0, 900),    bounded(id, "c", 2, UINT64_MAX),
+    };
+    const int expected[] = {0, -EDQUOT, 0, -EDQUOT, -EDQUOT, 0, 0, 0, -EDQUOT, 0, 0};
+    (void)store_commit(store, changes, COUNT_OF(changes));
+    for (unsigned i = 0; i < COUNT_OF(changes); i++)
+        assert_int_equal(changes[i].result, expected[i]);
+    assert_int_equal(used(store, id), 500 + 400 + 2);
+    store_close(store);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_write_and_read_at_once),
         cmocka_unit_test(decides_by_what_is_there),
         cmocka_unit_test(a_change_follows_one_that_was_made),
+        cmocka_unit_test(a_limit_holds_for_all_writers_together),
+        cmocka_unit_test(a_limit_counts_what_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
