@@ -56,6 +56,7 @@ static const char *const writer_sql[SQL_WRITER_COUNT] = {
     [SQL_OBJECT_DELETE] = "DELETE FROM objects WHERE bucket = ? AND key = ? AND ord = ?",
     [SQL_UPLOAD_PUT] = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)",
     [SQL_UPLOAD_GET] = "SELECT bucket, key, row FROM uploads WHERE id = ?",
+    [SQL_UPLOAD_ANY] = "SELECT id FROM uploads WHERE bucket = ? LIMIT 1",
     [SQL_UPLOAD_DELETE] = "DELETE FROM uploads WHERE id = ?",
     [SQL_PART_PUT] = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?)",
     [SQL_PART_GET] = "SELECT number, row FROM parts WHERE upload = ? AND number = ?",

@@ -276,6 +276,28 @@ static int apply_amend(struct catalog *catalog, const struct record *record)
     return rc;
 }
 
+/* A bucket may go while uploads are under way: nobody could end them, and a later bucket may get
+ * its number. */
+static int drop_uploads(struct catalog *catalog, uint32_t bucket)
+{
+    sqlite3_stmt *statement = catalog->statements[SQL_UPLOAD_ANY];
+    struct buffer *room = &catalog->room;
+    int rc;
+    do {
+        room->len = 0;
+        (void)sqlite3_bind_int64(statement, 1, bucket);
+        rc = catalog_step(statement);
+        bool is_there = rc == 1;
+        if (is_there)
+            rc = buffer_append(room, catalog_blob(statement, 0));
+        (void)sqlite3_reset(statement);
+        if (!is_there || rc < 0)
+            return rc;
+        rc = drop_upload(catalog, buffer_slice(room));
+    } while (rc == 0);
+    return rc;
+}
+
 static int apply_bucket(struct catalog *catalog, const struct record *record)
 {
     struct change_bucket bucket;
@@ -285,7 +307,8 @@ static int apply_bucket(struct catalog *catalog, const struct record *record)
     if (record->kind == RECORD_BUCKET_GONE) {
         sqlite3_stmt *gone = catalog->statements[SQL_BUCKET_DELETE];
         (void)sqlite3_bind_int64(gone, 1, bucket.id);
-        return catalog_run(gone);
+        rc = catalog_run(gone);
+        return rc < 0 ? rc : drop_uploads(catalog, bucket.id);
     }
     sqlite3_stmt *statement = catalog->statements[SQL_BUCKET_PUT];
     struct buffer *room = &catalog->room;

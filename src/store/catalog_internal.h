@@ -20,6 +20,7 @@ enum catalog_statement {
     SQL_OBJECT_DELETE,
     SQL_UPLOAD_PUT,
     SQL_UPLOAD_GET,
+    SQL_UPLOAD_ANY,
     SQL_UPLOAD_DELETE,
     SQL_PART_PUT,
     SQL_PART_GET,

@@ -22,6 +22,7 @@ struct batch {
     unsigned count;
     size_t bytes;
     uint64_t growth; /* by which buckets may become larger */
+    bool ends;       /* nothing is to come behind it: it removes a bucket */
 };
 
 uint64_t store_room(struct store *store)
@@ -96,7 +97,7 @@ static bool touches(const struct batch *batch, const struct store_change *change
     uint32_t bucket, other_bucket;
     struct slice key, other_key, upload = upload_of(change);
     bool has_key = key_of(change, &bucket, &key);
-    bool is_of_bucket = change->has_limit;
+    bool is_of_bucket = change->kind == RECORD_BUCKET_GONE || change->has_limit;
     for (unsigned i = 0; i < batch->count; i++) {
         const struct store_change *other = batch->changes[i];
         if (other->kind == RECORD_BUCKET || other->kind == RECORD_BUCKET_GONE)
@@ -216,6 +217,8 @@ static int decide(struct store *store, const struct batch *batch, struct store_c
         if (rc < 0)
             return rc;
     }
+    if (change->kind == RECORD_UPLOAD)
+        return store_bucket_is_there(store, change->upload.version.bucket) ? 0 : -ENOENT;
     if (!key_of(change, &bucket, &key))
         return 0;
     if (!store_bucket_is_there(store, bucket))
@@ -342,6 +345,7 @@ static void add_change(struct store *store, struct batch *batch, struct store_ch
     batch->records[batch->count++] = pending->record;
     batch->bytes += bytes;
     batch->growth += pending->growth;
+    batch->ends = change->kind == RECORD_BUCKET_GONE;
 }
 
 /* Shows a change of a key to readers. */
@@ -489,7 +493,8 @@ bool store_log_turn(struct store *store)
     batch->count = 0;
     batch->bytes = 0;
     batch->growth = 0;
-    while (batch->count < BATCH_MAX && batch->bytes < BATCH_BYTES_MAX &&
+    batch->ends = false;
+    while (!batch->ends && batch->count < BATCH_MAX && batch->bytes < BATCH_BYTES_MAX &&
            (change = take(store)) != NULL) {
         if (batch->count > 0 && must_look(store, batch, change) && touches(batch, change)) {
             put_back(store, change);

@@ -349,6 +349,83 @@ static void a_limit_counts_what_goes(void **state)
     assert_int_equal(folder_remove(folder), 0);
 }
 
+/* Of what is asked for in one moment, a bucket goes before the object, or stays because of it. */
+static void a_bucket_that_goes_takes_no_object_along(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/weir-store-XXXXXX";
+    struct store_found found;
+    struct object *object = NULL;
+    struct store_change made = {.kind = RECORD_BUCKET, .bucket = {.name = SLICE("one")}};
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder, &found);
+    assert_int_equal(store_commit(store, &made, 1), 0);
+    uint32_t id = made.bucket.id;
+    const struct store_change gone = {.kind = RECORD_BUCKET_GONE,
+                                      .bucket = {.id = id, .name = SLICE("one")}};
+    struct store_change put_first[] = {bounded(id, "a", 1, 10), gone};
+    assert_int_equal(store_commit(store, put_first, 2), -ENOTEMPTY);
+    assert_int_equal(put_first[0].result, 0);
+    assert_int_equal(store_find(store, id, SLICE("a"), VERSION_LATEST, 0, &object), 0);
+    object_unref(object);
+    struct store_change delete = {.kind = RECORD_DELETE, .is_only = true};
+    delete.version =
+        (struct change_version){.bucket = id, .key = SLICE("a"), .which = VERSION_NULL};
+    assert_int_equal(store_commit(store, &delete, 1), 0);
+
+    struct store_change gone_first[] = {gone, bounded(id, "a", 1, 10), {.kind = RECORD_UPLOAD}};
+    gone_first[1].has_limit = false;
+    gone_first[2].upload = (struct change_upload){.id = SLICE("an upload"),
+                                                  .version = {.bucket = id, .key = SLICE("a")}};
+    assert_int_equal(store_commit(store, gone_first, 3), -ENOENT);
+    assert_int_equal(gone_first[0].result, 0);
+    assert_int_equal(gone_first[1].result, -ENOENT);
+    assert_int_equal(gone_first[2].result, -ENOENT);
+    store_close(store);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
+static int find_upload(void *arg, struct catalog_reader *reader)
+{
+    struct change_upload upload;
+    struct buffer room;
+    buffer_init(&room, 65536);
+    int rc = catalog_find_upload(reader, *(struct slice *)arg, &room, &upload);
+    buffer_finish(&room);
+    return rc;
+}
+
+/* A bucket's number is given again after a start: what was under way in it must not come back. */
+static void uploads_go_with_their_bucket(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/weir-store-XXXXXX";
+    struct store_found found;
+    struct slice ids[] = {SLICE("one upload"), SLICE("another")};
+    struct store_change made = {.kind = RECORD_BUCKET, .bucket = {.name = SLICE("one")}};
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder, &found);
+    assert_int_equal(store_commit(store, &made, 1), 0);
+    uint32_t id = made.bucket.id;
+    for (unsigned i = 0; i < 2; i++) {
+        struct store_change changes[] = {{.kind = RECORD_UPLOAD},
+                                         {.kind = RECORD_PART, .data = SLICE("part")}};
+        changes[0].upload =
+            (struct change_upload){.id = ids[i], .version = {.bucket = id, .key = SLICE("a")}};
+        changes[1].part =
+            (struct change_part){.upload = ids[i], .number = 1, .version = {.size = 4}};
+        assert_int_equal(store_commit(store, changes, 2), 0);
+        assert_int_equal(store_read(store, find_upload, &ids[i]), 0);
+    }
+    struct store_change gone = {.kind = RECORD_BUCKET_GONE,
+                                .bucket = {.id = id, .name = SLICE("one")}};
+    assert_int_equal(store_commit(store, &gone, 1), 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(store_read(store, find_upload, &ids[i]), -ENOENT);
+    store_close(store);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +434,8 @@ int main(void)
         cmocka_unit_test(a_change_follows_one_that_was_made),
         cmocka_unit_test(a_limit_holds_for_all_writers_together),
         cmocka_unit_test(a_limit_counts_what_goes),
+        cmocka_unit_test(a_bucket_that_goes_takes_no_object_along),
+        cmocka_unit_test(uploads_go_with_their_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
