@@ -292,6 +292,48 @@ def test_defaults_that_make_no_sense(client, bucket):
             Bucket=bucket, ServerSideEncryptionConfiguration=_rules(SSEAlgorithm="aws:kms:dsse"))
 
 
+def _block(client, bucket, kind, inside=""):
+    """boto3 of Debian 12 does not know the element."""
+    body = ("<ServerSideEncryptionConfiguration><Rule>" + inside + "<BlockedEncryptionTypes>"
+            f"<EncryptionType>{kind}</EncryptionType></BlockedEncryptionTypes></Rule>"
+            "</ServerSideEncryptionConfiguration>").encode()
+
+    def replace(params, **_):
+        params["body"] = body
+        params["headers"]["Content-MD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()
+    client.meta.events.register("before-call.s3.PutBucketEncryption", replace)
+    client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": []})
+    client.meta.events.unregister("before-call.s3.PutBucketEncryption", replace)
+
+
+def test_a_bucket_may_block_keys_of_clients(client, bucket):
+    client.put_object(Bucket=bucket, Key="before", Body=b"x", **SSE_C)
+    names = {"Bucket": bucket, "Key": "parts", "UploadId": client.create_multipart_upload(
+        Bucket=bucket, Key="parts", **SSE_C)["UploadId"]}
+    part = client.upload_part(**names, PartNumber=1, Body=b"x", **SSE_C)
+    _block(client, bucket, "SSE-C")
+    for call, arguments in ((client.put_object, {"Body": b"x"}),
+                            (client.create_multipart_upload, {}),
+                            (client.copy_object, {"CopySource": "media/plain"})):
+        client.put_object(Bucket="media", Key="plain", Body=b"x")
+        with refused("AccessDenied", 403):
+            call(Bucket=bucket, Key="a", **arguments, **SSE_C)
+    with refused("AccessDenied", 403):
+        client.upload_part(**names, PartNumber=1, Body=b"x", **SSE_C)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    for key in ({}, SSE_C):
+        with refused("AccessDenied", 403):
+            client.complete_multipart_upload(**names, MultipartUpload=parts, **key)
+    assert _said(client.put_object(Bucket=bucket, Key="a", Body=b"x")) == {}
+    assert client.get_object(Bucket=bucket, Key="before", **SSE_C)["Body"].read() == b"x"
+    _block(client, bucket, "NONE", "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256"
+           "</SSEAlgorithm></ApplyServerSideEncryptionByDefault>")
+    assert _said(client.put_object(Bucket=bucket, Key="a", Body=b"x")) == {
+        "ServerSideEncryption": "AES256"}
+    client.complete_multipart_upload(**names, MultipartUpload=parts)
+    client.put_object(Bucket=bucket, Key="a", Body=b"x", **SSE_C)
+
+
 def _form(client, bucket, fields):
     made = client.generate_presigned_post(bucket, "form", Fields=fields,
                                           Conditions=[{name: fields[name]} for name in fields])

@@ -54,7 +54,7 @@ int s3_wish_of_bucket(const struct store_bucket *bucket, struct arena *arena,
 {
     struct slice kept = settings_get(bucket->settings, SETTING_ENCRYPTION);
     struct s3_encryption encryption;
-    *ret_wish = (struct s3_wish){.is_on = kept.at != NULL};
+    *ret_wish = (struct s3_wish){.is_on = kept.at != NULL && s3_encryption_has_default(kept)};
     /* Most are AES256, which says all. */
     if (kept.at == NULL || slice_search(kept, SLICE("aws:kms")) < 0)
         return 0;
@@ -68,12 +68,23 @@ int s3_wish_of_bucket(const struct store_bucket *bucket, struct arena *arena,
     return 0;
 }
 
+int s3_wish_check_customers(struct s3_call *call, bool is_customers)
+{
+    struct slice kept = settings_get(call->bucket->settings, SETTING_ENCRYPTION);
+    if (!is_customers || kept.at == NULL || !s3_encryption_blocks_customers(kept))
+        return 0;
+    return s3_fault_say(&call->fault, S3_ACCESS_DENIED,
+                        "Access Denied: the bucket's encryption blocks keys of clients (SSE-C)");
+}
+
 int s3_wish_read(struct s3_call *call, bool is_customers, struct s3_wish *ret_wish)
 {
     struct said said = read_said(call);
     struct s3_wish wish = {.is_on = false};
     *ret_wish = wish;
     int rc = check_said(call, &said, is_customers);
+    if (rc == 0)
+        rc = s3_wish_check_customers(call, is_customers);
     if (rc == 0 && !is_customers)
         rc = s3_wish_of_bucket(call->bucket, &call->arena, &call->fault, &wish);
     if (rc < 0 || is_customers)

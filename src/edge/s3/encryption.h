@@ -26,5 +26,8 @@ int s3_wish_read(struct s3_call *call, bool is_customers, struct s3_wish *ret_wi
 int s3_wish_of_bucket(const struct store_bucket *bucket, struct arena *arena,
                       struct s3_fault *fault, struct s3_wish *ret_wish);
 
+/* May something be written under a key of the client's? AccessDenied where the bucket blocks it. */
+int s3_wish_check_customers(struct s3_call *call, bool is_customers);
+
 /* Fields of it where nothing is written: InvalidArgument, as S3 answers. 0 or the fault. */
 int s3_wish_expect_none(struct s3_call *call);

@@ -4,6 +4,7 @@
 #include "edge/s3/answer.h"
 #include "edge/s3/body.h"
 #include "edge/s3/draft.h"
+#include "edge/s3/encryption.h"
 #include "edge/s3/log_request.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/quota.h"
@@ -262,6 +263,8 @@ int s3_upload_part(struct s3_call *call)
     if (rc == 0)
         rc = s3_seal_open(call, upload.upload.version.seal, false, &seal);
     if (rc == 0)
+        rc = s3_wish_check_customers(call, seal.is_customers);
+    if (rc == 0)
         rc = s3_receive(call, upload.check_kind, &seal, &received);
     if (rc == 0)
         rc = check_part_sum(call, &upload, &received);
@@ -328,6 +331,8 @@ static int copy_part(struct s3_call *call, const struct s3_upload *upload, uint6
     struct s3_stored_sum sum;
     uint64_t offset, length;
     int rc = s3_seal_open(call, upload->upload.version.seal, false, &seal);
+    if (rc == 0)
+        rc = s3_wish_check_customers(call, seal.is_customers);
     if (rc == 0)
         rc = read_copy_range(call, source->object->version.size, &offset, &length);
     if (rc == 0 && length > PART_BYTES_MAX)
@@ -643,6 +648,8 @@ static int complete(struct s3_call *call, const struct s3_upload *upload,
     buffer_init(&completion.seal, SEAL_BYTES_MAX);
     int rc = s3_seal_tell(call, upload->upload.version.seal, &completion.told);
     s3_seal_wipe(&completion.told);
+    if (rc == 0)
+        rc = s3_wish_check_customers(call, s3_seal_is_customers(upload->upload.version.seal));
     if (rc == 0 && buffer_append(&completion.seal, upload->upload.version.seal) < 0)
         rc = s3_fault_memory(&call->fault);
     if (rc == 0)

@@ -283,7 +283,7 @@ static int open_customers(struct s3_call *call, const struct customer *customer,
                         "originally.");
 }
 
-static bool is_under_customers(struct slice kept)
+bool s3_seal_is_customers(struct slice kept)
 {
     return kept.len >= S3_SEAL_HEAD_BYTES && kept.at[0] == FORM_CUSTOMER;
 }
@@ -291,7 +291,7 @@ static bool is_under_customers(struct slice kept)
 int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct s3_seal *ret_seal)
 {
     struct customer customer = read_fields(call, of_source);
-    bool is_customers = is_under_customers(kept);
+    bool is_customers = s3_seal_is_customers(kept);
     *ret_seal = (struct s3_seal){.is_on = kept.len > 0, .is_customers = is_customers};
     if (!is_customers && (kept.len == 0 || is_said(&customer)))
         return !is_said(&customer)
@@ -313,7 +313,7 @@ int s3_seal_tell(struct s3_call *call, struct slice kept, struct s3_seal *ret_se
 {
     struct customer customer = read_fields(call, false);
     *ret_seal = (struct s3_seal){.is_on = false};
-    if (is_under_customers(kept) && !is_said(&customer))
+    if (s3_seal_is_customers(kept) && !is_said(&customer))
         return 0;
     return s3_seal_open(call, kept, false, ret_seal);
 }

@@ -54,6 +54,8 @@ int s3_seal_make_own(const unsigned char *service_key, const struct s3_wish *wis
 /* By the fields of the request, for what keeps this seal; with another nonce, for a part of it.
  * `of_source`: by those that name the key of a copy's source. 0 or the fault. */
 int s3_seal_open(struct s3_call *call, struct slice kept, bool of_source, struct s3_seal *ret_seal);
+/* Is what keeps this seal under a key of the client's? */
+bool s3_seal_is_customers(struct slice kept);
 /* The same for an answer that needs no key: one of the client's is checked where it was said, and
  * told of only then. 0 or the fault. */
 int s3_seal_tell(struct s3_call *call, struct slice kept, struct s3_seal *ret_seal);

@@ -22,6 +22,7 @@ static int read_default(const struct xml_element *element, struct s3_fault *faul
     if (rc < 0)
         return rc;
     struct slice algorithm = s3_word(fields[0].found);
+    encryption->has_default = true;
     if (slice_equal(algorithm, SLICE("aws:kms:dsse")))
         return s3_fault_say(fault, S3_NOT_IMPLEMENTED,
                             "aws:kms:dsse is not implemented: aws:kms is");
@@ -38,13 +39,27 @@ static int read_default(const struct xml_element *element, struct s3_fault *faul
     return s3_kms_key_id_check(encryption->key_id, fault);
 }
 
+static int read_blocked(const struct xml_element *element, struct s3_fault *fault,
+                        enum s3_blocked *ret_blocked)
+{
+    static const struct slice types[] = {SLICE("NONE"), SLICE("SSE-C")};
+    struct s3_field fields[] = {{.name = SLICE("EncryptionType"), .flags = S3_FIELD_NEEDED}};
+    unsigned index = 0;
+    int rc = s3_fields_take(element, fields, COUNT_OF(fields), fault);
+    if (rc == 0)
+        rc = s3_choice(fields[0].found, types, COUNT_OF(types), fault, &index);
+    *ret_blocked = index == 0 ? S3_BLOCKED_NONE : S3_BLOCKED_CUSTOMERS;
+    return rc;
+}
+
 int s3_encryption_parse(struct slice xml, struct arena *arena, struct s3_fault *fault,
                         struct s3_encryption *ret_encryption)
 {
     struct s3_field rules[] = {{.name = SLICE("Rule"), .flags = S3_FIELD_NEEDED}};
     struct s3_field fields[] = {
-        {.name = SLICE("ApplyServerSideEncryptionByDefault"), .flags = S3_FIELD_NEEDED},
+        {.name = SLICE("ApplyServerSideEncryptionByDefault")},
         {.name = SLICE("BucketKeyEnabled")},
+        {.name = SLICE("BlockedEncryptionTypes")},
     };
     const struct xml_element *root;
     struct s3_encryption encryption = {0};
@@ -54,8 +69,13 @@ int s3_encryption_parse(struct slice xml, struct arena *arena, struct s3_fault *
         rc = s3_fields_take(root, rules, COUNT_OF(rules), fault);
     if (rc == 0)
         rc = s3_fields_take(rules[0].found, fields, COUNT_OF(fields), fault);
-    if (rc == 0)
+    if (rc == 0 && fields[0].found == NULL && fields[2].found == NULL)
+        rc = s3_malformed(fault, rules[0].found,
+                          "needs ApplyServerSideEncryptionByDefault or BlockedEncryptionTypes");
+    if (rc == 0 && fields[0].found != NULL)
         rc = read_default(fields[0].found, fault, &encryption);
+    if (rc == 0 && fields[2].found != NULL)
+        rc = read_blocked(fields[2].found, fault, &encryption.blocked);
     if (rc == 0)
         rc = s3_bool(fields[1].found, fault, &encryption.is_bucket_key);
     if (rc < 0)
@@ -65,21 +85,42 @@ int s3_encryption_parse(struct slice xml, struct arena *arena, struct s3_fault *
     return 0;
 }
 
+static const struct slice default_name = SLICE("ApplyServerSideEncryptionByDefault");
+
 int s3_encryption_write(struct buffer *out, const struct s3_encryption *encryption)
 {
     struct xml_writer writer;
     xml_writer_init(&writer, out);
     xml_open_root(&writer, "ServerSideEncryptionConfiguration", S3_NAME_SPACE);
     xml_open(&writer, "Rule");
-    xml_open(&writer, "ApplyServerSideEncryptionByDefault");
-    xml_element(&writer, "SSEAlgorithm", encryption->is_kms ? SLICE("aws:kms") : SLICE("AES256"));
-    xml_element_if(&writer, "KMSMasterKeyID", encryption->key_id);
-    xml_close(&writer);
+    if (encryption->has_default) {
+        xml_open(&writer, default_name.at);
+        xml_element(&writer, "SSEAlgorithm",
+                    encryption->is_kms ? SLICE("aws:kms") : SLICE("AES256"));
+        xml_element_if(&writer, "KMSMasterKeyID", encryption->key_id);
+        xml_close(&writer);
+    }
+    if (encryption->blocked != S3_BLOCKED_UNSAID) {
+        xml_open(&writer, "BlockedEncryptionTypes");
+        xml_element(&writer, "EncryptionType",
+                    encryption->blocked == S3_BLOCKED_NONE ? SLICE("NONE") : SLICE("SSE-C"));
+        xml_close(&writer);
+    }
     if (encryption->has_bucket_key)
         xml_element_bool(&writer, "BucketKeyEnabled", encryption->is_bucket_key);
     xml_close(&writer);
     xml_close(&writer);
     return xml_writer_end(&writer);
+}
+
+bool s3_encryption_has_default(struct slice written)
+{
+    return slice_search(written, default_name) >= 0;
+}
+
+bool s3_encryption_blocks_customers(struct slice written)
+{
+    return slice_search(written, SLICE("<EncryptionType>SSE-C</EncryptionType>")) >= 0;
 }
 
 /* arn:PARTITION:kms:REGION:ACCOUNT:key/ID or …:alias/NAME */

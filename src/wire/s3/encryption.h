@@ -10,10 +10,15 @@
 #define S3_KMS_KEY_ID_BYTES_MAX  512
 #define S3_KMS_CONTEXT_BYTES_MAX 2048 /* decoded */
 
+/* Which encryption is refused (BlockedEncryptionTypes): that by a key of the client's, or none. */
+enum s3_blocked { S3_BLOCKED_UNSAID, S3_BLOCKED_NONE, S3_BLOCKED_CUSTOMERS };
+
 /* The default of a bucket: AES256 (the service's key), or aws:kms (a key with an id). */
 struct s3_encryption {
+    bool has_default; /* else there is only `blocked` */
     bool is_kms;
     struct slice key_id; /* of aws:kms; a NULL start: none is named */
+    enum s3_blocked blocked;
     bool has_bucket_key; /* BucketKeyEnabled was said */
     bool is_bucket_key;
 };
@@ -23,6 +28,10 @@ struct s3_encryption {
 int s3_encryption_parse(struct slice xml, struct arena *arena, struct s3_fault *fault,
                         struct s3_encryption *ret_encryption);
 int s3_encryption_write(struct buffer *out, const struct s3_encryption *encryption);
+
+/* What was written says, without reading all of it: is there a default, is SSE-C refused? */
+bool s3_encryption_has_default(struct slice written);
+bool s3_encryption_blocks_customers(struct slice written);
 
 /*
  * An id: letters, digits and "-_./:", 512 bytes at most, as key ids, "alias/NAME" and ARNs of KMS

@@ -37,6 +37,38 @@ static void a_default_is_one_of_two(void **state)
     expect_fault(encryption, "<ServerSideEncryptionConfiguration/>", S3_MALFORMED_XML);
 }
 
+static void a_type_may_be_blocked(void **state)
+{
+    (void)state;
+#define BLOCKED(type)                                                                              \
+    "<BlockedEncryptionTypes><EncryptionType>" type "</EncryptionType></BlockedEncryptionTypes>"
+#define RULE(inside)                                                                               \
+    "<ServerSideEncryptionConfiguration><Rule>" inside "</Rule></"                                 \
+    "ServerSideEncryptionConfiguration>"
+    SCOPED(arena_finish) struct arena arena;
+    SCOPED(buffer_finish) struct buffer out;
+    struct s3_fault fault;
+    struct s3_encryption made;
+    arena_init(&arena, NULL, 0, 1 << 20);
+    buffer_init(&out, 10000);
+    expect_round(encryption, RULE(BLOCKED("SSE-C")));
+    expect_round(encryption, RULE(BLOCKED("NONE")));
+    expect_round(encryption, DEFAULT(AES, BLOCKED("SSE-C")));
+    expect_fault(encryption, RULE(""), S3_MALFORMED_XML);
+    expect_fault(encryption, RULE(BLOCKED("SSE-S3")), S3_MALFORMED_XML);
+    expect_fault(encryption, RULE("<BlockedEncryptionTypes/>"), S3_MALFORMED_XML);
+    assert_int_equal(s3_encryption_parse(SLICE(RULE(BLOCKED("SSE-C"))), &arena, &fault, &made), 0);
+    assert_int_equal(s3_encryption_write(&out, &made), 0);
+    assert_false(s3_encryption_has_default(buffer_slice(&out)));
+    assert_true(s3_encryption_blocks_customers(buffer_slice(&out)));
+    out.len = 0;
+    struct slice both = SLICE(DEFAULT(KMS, BLOCKED("NONE")));
+    assert_int_equal(s3_encryption_parse(both, &arena, &fault, &made), 0);
+    assert_int_equal(s3_encryption_write(&out, &made), 0);
+    assert_true(s3_encryption_has_default(buffer_slice(&out)));
+    assert_false(s3_encryption_blocks_customers(buffer_slice(&out)));
+}
+
 static void a_default_is_read(void **state)
 {
     (void)state;
@@ -129,9 +161,8 @@ static void a_context_is_a_map_of_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_default_is_one_of_two),
-        cmocka_unit_test(a_default_is_read),
-        cmocka_unit_test(ids_are_as_those_of_kms),
+        cmocka_unit_test(a_default_is_one_of_two),     cmocka_unit_test(a_type_may_be_blocked),
+        cmocka_unit_test(a_default_is_read),           cmocka_unit_test(ids_are_as_those_of_kms),
         cmocka_unit_test(a_context_is_a_map_of_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
