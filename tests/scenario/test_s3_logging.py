@@ -407,6 +407,17 @@ def test_nothing_is_written_where_it_is_no_longer_allowed(s3, client, logged):
     s3.edge.wait_for_log("does not let logging.s3.amazonaws.com put objects there")
 
 
+def test_a_denial_of_some_keys_holds(s3, client, logged):
+    source, target = logged
+    policy = json.loads(_policy(target, source=source))
+    policy["Statement"].append({"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+                                "Resource": f"arn:aws:s3:::{target}/log/2*"})
+    client.put_bucket_policy(Bucket=target, Policy=json.dumps(policy))
+    client.put_object(Bucket=source, Key="a", Body=b"x")
+    _flush(s3)
+    assert _keys(client, target) == []
+
+
 def test_lines_that_are_lost_are_counted(s3, client, logged):
     source, target = logged
     before = s3.edge.metrics()["weir_bucket_log_dropped_total"]

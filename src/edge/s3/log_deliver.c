@@ -90,6 +90,19 @@ bool log_may_deliver(const struct store_bucket *target, struct slice prefix,
     return decision == S3_POLICY_ALLOW || (may && decision == S3_POLICY_NONE);
 }
 
+/* What lets the prefix in may still deny some keys. */
+static bool is_denied(const struct store_bucket *target, struct slice key,
+                      const struct log_source *source, int64_t now_s)
+{
+    SCOPED(arena_finish) struct arena arena;
+    const struct s3_policy *policy;
+    struct s3_fault fault;
+    struct slice text = settings_get(target->settings, SETTING_POLICY);
+    arena_init(&arena, NULL, 0, S3_POLICY_ARENA_BYTES);
+    return text.at != NULL && (s3_policy_parse(text, target->name, &arena, &fault, &policy) < 0 ||
+                               decide(policy, target->name, key, source, now_s) == S3_POLICY_DENY);
+}
+
 /* An object under way. */
 struct writing {
     struct log_delivery *delivery;
@@ -101,7 +114,8 @@ struct writing {
     unsigned chosen; /* the first of them, which may go there */
     struct s3_seal seal;
     struct s3_received received;
-    char key[S3_LOG_KEY_BYTES_MAX];
+    struct slice key; /* in its room */
+    char key_room[S3_LOG_KEY_BYTES_MAX];
 };
 
 static struct log_source source_of(const struct log_page *page)
@@ -175,13 +189,10 @@ static int write_access(struct writing *writing, struct buffer *out)
     return s3_acl_keep(out, &acl);
 }
 
-static int commit(struct writing *writing, int64_t now_ms)
+static int name_object(struct writing *writing, int64_t now_ms)
 {
-    SCOPED(buffer_finish) struct buffer access;
     const struct log_page *first = writing->pages[0];
-    struct log_delivery *delivery = writing->delivery;
-    struct store_change change = {.kind = RECORD_PUT};
-    struct version *version = &change.put.version;
+    const struct log_source source = source_of(first);
     struct s3_log_place place = {
         .owner_id = first->subject.owner_id,
         .region = first->subject.region,
@@ -190,9 +201,20 @@ static int commit(struct writing *writing, int64_t now_ms)
         .delivery_s = now_ms / 1000,
     };
     random_bytes(&place.unique, sizeof place.unique);
+    writing->key = s3_log_key_write(&writing->logging, &place, writing->key_room);
+    return is_denied(writing->target, writing->key, &source, now_ms / 1000) ? -EACCES : 0;
+}
+
+static int commit(struct writing *writing, int64_t now_ms)
+{
+    SCOPED(buffer_finish) struct buffer access;
+    const struct log_page *first = writing->pages[0];
+    struct log_delivery *delivery = writing->delivery;
+    struct store_change change = {.kind = RECORD_PUT};
+    struct version *version = &change.put.version;
     *version = (struct version){
         .bucket = writing->target->id,
-        .key = s3_log_key_write(&writing->logging, &place, writing->key),
+        .key = writing->key,
         .modified_ms = now_ms,
         .is_null = s3_versioning_of(writing->target) != S3_VERSIONING_ENABLED,
         .fields = SLICE("Content-Type: text/plain\r\n"),
@@ -218,7 +240,9 @@ static int commit(struct writing *writing, int64_t now_ms)
 
 static int write_object(struct writing *writing, int64_t now_ms)
 {
-    int rc = seal(writing);
+    int rc = name_object(writing, now_ms);
+    if (rc == 0)
+        rc = seal(writing);
     if (rc == 0)
         rc = take_content(writing);
     if (rc == 0)
