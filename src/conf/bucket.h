@@ -39,9 +39,10 @@ struct conf_remote {
     struct slice bucket; /* its name there */
     struct conf_secret access_key, secret_key;
     enum conf_s3_style style;
-    struct slice ca;   /* absolute path of PEM; empty: the system's authorities */
-    struct slice host; /* of its requests, as the field Host has it */
-    unsigned group;    /* its number in the snapshot's `groups` */
+    unsigned takes_trailers; /* STREAMING-UNSIGNED-PAYLOAD-TRAILER is known there */
+    struct slice ca;         /* absolute path of PEM; empty: the system's authorities */
+    struct slice host;       /* of its requests, as the field Host has it */
+    unsigned group;          /* its number in the snapshot's `groups` */
 };
 
 enum conf_backend_kind { CONF_BACKEND_LOCAL, CONF_BACKEND_S3 };

@@ -57,6 +57,13 @@ static const struct schema_row remote_rows[] = {
      .kind = SCHEMA_FILE,
      AT(struct conf_remote, ca),
      .doc = "PEM: whose certificates are believed; without it those of the system"},
+    {.name = "trailing_checksums",
+     .kind = SCHEMA_WORD,
+     .words = bool_words,
+     AT(struct conf_remote, takes_trailers),
+     .standard = "true",
+     .doc = "it takes checksums behind bodies, which the newer SDKs send (AWS, MinIO, Ceph from 19 "
+            "on); `false`: they are verified here and not sent on"},
 };
 
 static const struct schema_struct remote_type = {

@@ -34,7 +34,7 @@ sites:
 
 BUCKET = """\
   {name}: {{ public: {public}, backend: {{ s3: {{ endpoint: "{endpoint}", bucket: {bucket},
-             access_key: "env:REMOTE_ACCESS_KEY", secret_key: "file:secret", style: {style} }} }} }}
+             access_key: "env:REMOTE_ACCESS_KEY", secret_key: "file:secret", style: {style}{more} }} }} }}
 """
 
 SITES = """\
@@ -43,8 +43,9 @@ SITES = """\
 """
 
 
-def _bucket(endpoint, name, bucket, public="false", style="path"):
-    return BUCKET.format(name=name, endpoint=endpoint, bucket=bucket, public=public, style=style)
+def _bucket(endpoint, name, bucket, public="false", style="path", more=""):
+    return BUCKET.format(name=name, endpoint=endpoint, bucket=bucket, public=public, style=style,
+                         more=more)
 
 
 def _front(keys, buckets, sites=""):
@@ -272,6 +273,24 @@ def test_checksums_behind_bodies_arrive(far, front, size):
     assert answer.status == 400 and b"BadDigest" in content
     with s3.refused("NoSuchKey"):
         far.client.get_object(Bucket="far", Key=f"bad-{size}")
+
+
+def test_checksums_behind_bodies_stay_here_where_they_are_unknown_there(far):
+    """As with Ceph before 19, which refuses a body in that form."""
+    bucket = _bucket(far.url, "near", "far", more=", trailing_checksums: false")
+    with _front((far.access_key, far.secret_key), bucket) as front:
+        for size in (0, 5, 300_000, (1 << 20) + 1):
+            body = os.urandom(size)
+            crc = base64.b64encode(binascii.crc32(body).to_bytes(4, "big"))
+            answer, content = _trailed(front, f"plain-{size}", body, crc)
+            assert answer.status == 200, content
+            there = far.client.get_object(Bucket="far", Key=f"plain-{size}", ChecksumMode="ENABLED")
+            assert there["Body"].read() == body and "ContentEncoding" not in there
+            assert there.get("ChecksumCRC32") != crc.decode()
+            answer, content = _trailed(front, f"bad-{size}", body, base64.b64encode(b"1234"))
+            assert answer.status == 400 and b"BadDigest" in content
+            with s3.refused("NoSuchKey"):
+                far.client.get_object(Bucket="far", Key=f"bad-{size}")
 
 
 def _chain(front, headers, parts):

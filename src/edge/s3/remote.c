@@ -141,17 +141,22 @@ static bool is_named(struct slice name, const struct slice *names, size_t count)
     return false;
 }
 
-/* A body that is coded anew is told of as the client did. */
-static bool is_own(const struct field *field, bool is_coded)
+/* A body that is coded anew is told of as the client did; without its trailer nothing is told of
+ * the sum that was there. */
+static bool is_own(const struct s3_call *call, const struct field *field, bool is_coded)
 {
     static const struct slice signing[] = {SLICE("x-amz-date"), SLICE("x-amz-content-sha256"),
                                            SLICE("x-amz-security-token")};
     static const struct slice coding[] = {SLICE("x-amz-decoded-content-length"),
                                           SLICE("x-amz-trailer")};
+    static const struct slice sum = SLICE("x-amz-sdk-checksum-algorithm");
     if (field->id != FIELD_OTHER)
         return field_is_hop_by_hop(field->id) || field_set_has(&own_fields, field->id);
-    return is_named(field->name, signing, COUNT_OF(signing)) ||
-           (!is_coded && is_named(field->name, coding, COUNT_OF(coding)));
+    if (is_named(field->name, signing, COUNT_OF(signing)))
+        return true;
+    return !is_coded &&
+           (is_named(field->name, coding, COUNT_OF(coding)) ||
+            (is_named(field->name, &sum, 1) && s3_field(call, SLICE("x-amz-trailer")).at != NULL));
 }
 
 /* Without aws-chunked; empty: none is left. */
@@ -232,7 +237,7 @@ static int gather_fields(struct s3_call *call, bool is_coded, struct fields *ret
     unsigned count = 0;
     for (unsigned i = 0; i < all.count; i++) {
         struct field field = all.at[i];
-        if (is_own(&field, is_coded))
+        if (is_own(call, &field, is_coded))
             continue;
         int rc = change_field(call, is_coded, &field);
         if (rc < 0)

@@ -180,7 +180,8 @@ int remote_body_init(struct remote_body *self, struct s3_call *call)
     int rc = s3_body_init(&self->body, call, false, S3_CHECKSUM_KINDS);
     if (rc < 0)
         return rc;
-    if (self->body.is_trailed && self->body.chunks != NULL)
+    if (self->body.is_trailed && self->body.chunks != NULL &&
+        call->remote->backend.s3.takes_trailers)
         begin_coding(self);
     else
         begin_plain(self);
