@@ -1,5 +1,7 @@
 """The S3 API: who may do what, presigned requests, virtual hosts, and the codes of each refusal."""
+import base64
 import datetime
+import hashlib
 import http.client
 import urllib.parse
 
@@ -180,6 +182,23 @@ def test_an_empty_body_is_continued_as_s3_does(store, client):
     for number in range(4):
         answer = client.put_object(Bucket="media", Key="a", Body=b"x" * (number % 2))
         assert answer["ETag"]
+
+
+def test_sums_that_contradict_each_other_are_refused(store, client):
+    """By a presigned request, as its Content-MD5 needs no signature."""
+    url = client.generate_presigned_url("put_object", Params={"Bucket": "media", "Key": "twice"})
+    right = base64.b64encode(hashlib.md5(b"hello").digest()).decode()
+    connection = http.client.HTTPConnection("127.0.0.1", store.edge.port, timeout=20)
+    connection.putrequest("PUT", url.split(store.host, 1)[1], skip_host=True)
+    for name, value in (("Host", store.host), ("Content-Length", "5"), ("Content-MD5", right),
+                        ("Content-MD5", base64.b64encode(b"x" * 16).decode())):
+        connection.putheader(name, value)
+    connection.endheaders(b"hello")
+    answer = connection.getresponse()
+    assert (answer.status, b"<Code>InvalidDigest</Code>" in answer.read()) == (400, True)
+    connection.close()
+    with s3.refused("NoSuchKey", 404):
+        client.get_object(Bucket="media", Key="twice")
 
 
 def test_a_body_that_is_cut_short_leaves_nothing(store, client):

@@ -123,6 +123,12 @@ def test_forms_that_were_changed(store, change, code):
     assert _code(content) == code and answer.status == 403, content
 
 
+def test_a_key_that_nobody_could_name_again_is_refused(store):
+    answer, content = _send(store, _encode(_form(store, "up/a\0b", conditions=[
+        ["starts-with", "$key", "up/"]]), b"x"))
+    assert answer.status == 400 and b"<Code>InvalidArgument</Code>" in content, content
+
+
 def test_a_form_ends_and_bounds_its_file(store):
     answer, content = _send(store, _encode(_form(store, expires=-1), b"x"))
     assert answer.status == 403 and b"Policy expired" in content

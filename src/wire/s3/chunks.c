@@ -156,6 +156,16 @@ static int end_trailers(struct s3_chunks *chunks, struct s3_fault *fault)
     return 0;
 }
 
+/* One that comes twice may contradict itself. */
+static bool has_trailer(const struct s3_chunks *chunks, struct slice name)
+{
+    for (unsigned i = 0; i < chunks->trailers_count; i++) {
+        if (slice_equal(chunks->trailers[i].name, name))
+            return true;
+    }
+    return false;
+}
+
 static int add_trailer(struct s3_chunks *chunks, struct slice line, struct s3_fault *fault)
 {
     ptrdiff_t colon = slice_find(line, ':');
@@ -172,7 +182,7 @@ static int add_trailer(struct s3_chunks *chunks, struct slice line, struct s3_fa
         chunks->has_trailer_signature = true;
         return is_signed(chunks) ? check_trailers(chunks, trailer.value, fault) : 0;
     }
-    if (chunks->trailers_count == S3_TRAILERS_MAX)
+    if (chunks->trailers_count == S3_TRAILERS_MAX || has_trailer(chunks, trailer.name))
         return s3_fault_set(fault, S3_MALFORMED_TRAILER);
     chunks->trailers[chunks->trailers_count++] = trailer;
     return 0;

@@ -65,5 +65,8 @@ int s3_key_check(struct slice key, struct s3_fault *fault)
         return s3_fault_say(fault, S3_INVALID_REQUEST, "The key of an object cannot be empty");
     if (key.len > S3_KEY_BYTES_MAX)
         return s3_fault_set(fault, S3_KEY_TOO_LONG);
+    /* No path and no document could name it again: it could be read and removed by nobody. */
+    if (memchr(key.at, '\0', key.len) != NULL)
+        return s3_fault_say(fault, S3_INVALID_ARGUMENT, "The key of an object cannot hold a NUL");
     return 0;
 }

@@ -52,17 +52,20 @@ static void bad_names_are_refused(void **state)
     assert_false(s3_bucket_name_is_valid(SLICE("ab\0c")));
 }
 
-static void keys_are_any_bytes(void **state)
+static void keys_are_any_bytes_but_nul(void **state)
 {
     (void)state;
-    static char key[1025];
+    char key[1025];
     struct s3_fault fault;
+    memset(key, 0xff, sizeof key);
     assert_int_equal(s3_key_check(slice_of(key, 1024), &fault), 0);
     assert_int_equal(s3_key_check(SLICE("../a//\xff"), &fault), 0);
     assert_int_equal(s3_key_check(slice_of(key, 1025), &fault), -EBADMSG);
     assert_int_equal(fault.code, S3_KEY_TOO_LONG);
     assert_int_equal(s3_key_check(SLICE(""), &fault), -EBADMSG);
     assert_int_equal(fault.code, S3_INVALID_REQUEST);
+    assert_int_equal(s3_key_check(SLICE("a\0b"), &fault), -EBADMSG);
+    assert_int_equal(fault.code, S3_INVALID_ARGUMENT);
 }
 
 int main(void)
@@ -70,7 +73,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_names_are_taken),
         cmocka_unit_test(bad_names_are_refused),
-        cmocka_unit_test(keys_are_any_bytes),
+        cmocka_unit_test(keys_are_any_bytes_but_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

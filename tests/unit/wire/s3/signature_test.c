@@ -473,7 +473,9 @@ static void chunks_without_signatures_have_trailers(void **state)
                                       "\r\n",
                                       "5\r\nhello\r\n0\r\n\r\nmore",
                                       "11111111111111111111\r\n",
-                                      "0\r\nno colon\r\n\r\n"};
+                                      "0\r\nno colon\r\n\r\n",
+                                      "0\r\nx-amz-checksum-crc32: NhCmhg==\r\n"
+                                      "X-Amz-Checksum-CRC32: AAAAAA==\r\n\r\n"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(feed_unsigned(bad[i], &fault, &chunks), -EBADMSG);
 }
