@@ -164,14 +164,14 @@ int catalog_read_object(sqlite3_stmt *statement, uint32_t bucket, int column,
     struct slice key = catalog_blob(statement, column);
     int64_t ord = sqlite3_column_int64(statement, column + 1);
     struct slice row = catalog_blob(statement, column + 2);
-    int rc = catalog_row_check(bucket, key, (uint64_t)-ord, &row);
+    int rc = catalog_row_check(bucket, key, catalog_sequence(ord), &row);
     if (rc == 0)
         rc = version_read(row, ret_version);
     if (rc < 0)
         return rc;
     ret_version->bucket = bucket;
     ret_version->key = key;
-    ret_version->sequence = (uint64_t)-ord;
+    ret_version->sequence = catalog_sequence(ord);
     return 0;
 }
 
@@ -232,6 +232,9 @@ static int migrate(sqlite3 *db, struct error *ret_error)
         return error_set(ret_error, -EPROTO,
                          "the store's index has layout %d; this version of Weir knows up to %d",
                          layout, newest);
+    if (rc == 0 && layout < 0)
+        return error_set(ret_error, -EBADMSG, "the store's index is damaged: its layout is %d",
+                         layout);
     for (; rc == 0 && layout < newest; layout++) {
         char step[48];
         (void)snprintf(step, sizeof step, "PRAGMA user_version = %d", layout + 1);

@@ -8,11 +8,6 @@
 
 #include <errno.h>
 
-static int64_t ord_of(uint64_t sequence)
-{
-    return -(int64_t)sequence;
-}
-
 static int refer_pack(struct catalog *catalog, const struct content_segment *segment, int by)
 {
     int64_t bytes = by * (int64_t)segment->length;
@@ -83,7 +78,7 @@ static int write_object(struct catalog *catalog, const struct version *version)
         return rc;
     (void)sqlite3_bind_int64(statement, 1, version->bucket);
     catalog_bind_blob(statement, 2, version->key);
-    (void)sqlite3_bind_int64(statement, 3, ord_of(version->sequence));
+    (void)sqlite3_bind_int64(statement, 3, catalog_ord(version->sequence));
     catalog_bind_blob(statement, 4, buffer_slice(room));
     return catalog_run(statement);
 }
@@ -99,7 +94,7 @@ static int drop_object(struct catalog *catalog, const struct version *version)
         return rc;
     (void)sqlite3_bind_int64(statement, 1, version->bucket);
     catalog_bind_blob(statement, 2, version->key);
-    (void)sqlite3_bind_int64(statement, 3, ord_of(version->sequence));
+    (void)sqlite3_bind_int64(statement, 3, catalog_ord(version->sequence));
     return catalog_run(statement);
 }
 
@@ -133,7 +128,7 @@ static int find_sequence(struct catalog *catalog, uint32_t bucket, struct slice 
     sqlite3_stmt *statement = catalog->statements[SQL_OBJECT_GET];
     (void)sqlite3_bind_int64(statement, 1, bucket);
     catalog_bind_blob(statement, 2, key);
-    (void)sqlite3_bind_int64(statement, 3, ord_of(sequence));
+    (void)sqlite3_bind_int64(statement, 3, catalog_ord(sequence));
     return step_object(statement, bucket, ret_version);
 }
 

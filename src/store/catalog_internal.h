@@ -76,6 +76,17 @@ struct catalog_reader {
     sqlite3_stmt *statements[READ_COUNT];
 };
 
+/* Versions of a key stand in the index by the negative of their sequence, the latest first. Both
+ * ways are defined for all numbers: clients and damaged files name any. */
+static inline int64_t catalog_ord(uint64_t sequence)
+{
+    return (int64_t)(0 - sequence);
+}
+static inline uint64_t catalog_sequence(int64_t ord)
+{
+    return 0 - (uint64_t)ord;
+}
+
 /* SQLite's code as an errno; what it says goes to the log when it is no common one. */
 int catalog_failure(sqlite3 *db, int code);
 

@@ -39,7 +39,7 @@ int catalog_find(struct catalog_reader *reader, uint32_t bucket, struct slice ke
     (void)sqlite3_bind_int64(statement, 1, bucket);
     catalog_bind_blob(statement, 2, key);
     if (which == VERSION_SEQUENCE)
-        (void)sqlite3_bind_int64(statement, 3, -(int64_t)sequence);
+        (void)sqlite3_bind_int64(statement, 3, catalog_ord(sequence));
     for (;;) {
         rc = catalog_step(statement);
         if (rc != 1)
@@ -73,7 +73,7 @@ static sqlite3_stmt *begin_list(struct catalog_reader *reader, uint32_t bucket, 
     (void)sqlite3_bind_int64(statement, 1, bucket);
     catalog_bind_blob(statement, 2, from);
     if (from_sequence != 0)
-        (void)sqlite3_bind_int64(statement, 3, -(int64_t)from_sequence);
+        (void)sqlite3_bind_int64(statement, 3, catalog_ord(from_sequence));
     return statement;
 }
 

@@ -174,6 +174,12 @@ static void decides_by_what_is_there(void **state)
     assert_int_equal(changes[2].result, -EEXIST);
     assert_true(had_one);
 
+    /* Clients name any number as a version. */
+    struct object *object;
+    assert_int_equal(
+        store_find(store, bucket, SLICE("k"), VERSION_SEQUENCE, (uint64_t)1 << 63, &object),
+        -ENOENT);
+
     struct store_change gone = {.kind = RECORD_BUCKET_GONE,
                                 .bucket = {.id = bucket, .name = SLICE("one")}};
     assert_int_equal(store_commit(store, &gone, 1), -ENOTEMPTY);
