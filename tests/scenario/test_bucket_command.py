@@ -60,7 +60,7 @@ def test_a_flipped_bit_is_found_and_never_served(store, key):
     fault = "media/small: " if key == "small" else "the blob "
     assert result.code == 1 and fault in result.stdout and "1 fault" in result.stdout
     store.edge.start()
-    with s3.refused("500", 500):
+    with s3.refused("InternalError", 500):
         store.client.get_object(Bucket="media", Key=key)["Body"].read()
     assert "its checksum does not hold" in store.edge.log()
     other = "large" if key == "small" else "small"
