@@ -12,6 +12,6 @@
  */
 bool s3_bucket_name_is_valid(struct slice name);
 
-/* 1 to 1024 bytes, any but NUL: InvalidRequest, KeyTooLongError or InvalidArgument otherwise. Returns
- * 0 or -EBADMSG. */
+/* 1 to 1024 bytes, any but NUL: InvalidRequest, KeyTooLongError or InvalidArgument otherwise.
+ * Returns 0 or -EBADMSG. */
 int s3_key_check(struct slice key, struct s3_fault *fault);
