@@ -4,6 +4,7 @@
 #include "base/crc32c.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "os/disk.h"
 #include "store/catalog_internal.h"
 #include "store/sqlite_disk.h"
 
@@ -183,7 +184,8 @@ static int execute(sqlite3 *db, const char *sql)
 int catalog_connect(const struct catalog *catalog, bool may_write, sqlite3 **ret_db)
 {
     sqlite3 *db = NULL;
-    int rc = sqlite_disk_open(catalog->sqlite, "index.db", may_write ? 0 : SQLITE_DISK_READER, &db);
+    int rc =
+        sqlite_disk_open(catalog->sqlite, CATALOG_PATH, may_write ? 0 : SQLITE_DISK_READER, &db);
     if (rc < 0)
         return rc;
     rc = execute(db, may_write ? "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;"
@@ -293,6 +295,35 @@ void catalog_close(struct catalog *catalog)
     buffer_finish(&catalog->content);
     memory_free(catalog->deltas);
     memory_free(catalog);
+}
+
+bool catalog_is_failed(struct sqlite_disk *sqlite)
+{
+    return sqlite_disk_is_failed(sqlite, CATALOG_PATH);
+}
+
+static int sync_file(struct disk *disk, const char *path)
+{
+    struct disk_file *file;
+    int rc = disk_open(disk, path, DISK_WRITE, &file);
+    if (rc < 0)
+        return rc;
+    rc = disk_sync(file);
+    disk_close(file);
+    return rc;
+}
+
+int catalog_copy(struct catalog *catalog, struct disk *disk, const char *path)
+{
+    sqlite3_stmt *statement;
+    int rc = catalog_failure(
+        catalog->db, sqlite3_prepare_v2(catalog->db, "VACUUM INTO ?", -1, &statement, NULL));
+    if (rc < 0)
+        return rc;
+    (void)sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
+    rc = catalog_step(statement);
+    (void)sqlite3_finalize(statement);
+    return rc < 0 ? rc : sync_file(disk, path);
 }
 
 int catalog_mark_read(struct catalog *catalog, struct catalog_mark *ret_mark)

@@ -15,6 +15,7 @@
 #include "store/packs.h"
 
 struct catalog;
+struct disk;
 struct sqlite_disk;
 struct catalog_reader;
 
@@ -30,6 +31,13 @@ struct catalog_mark {
  */
 int catalog_open(struct sqlite_disk *sqlite, struct catalog **ret_catalog, struct error *ret_error);
 void catalog_close(struct catalog *catalog); /* NULL is fine */
+
+/* A sync of it did fail: nothing more goes into it (store/sqlite_disk.h). From any thread. */
+bool catalog_is_failed(struct sqlite_disk *sqlite);
+
+/* All that was committed, written into a file of its own that is not there yet, and synced. Between
+ * two transactions. 0 or -errno. */
+int catalog_copy(struct catalog *catalog, struct disk *disk, const char *path);
 
 int catalog_mark_read(struct catalog *catalog, struct catalog_mark *ret_mark);
 

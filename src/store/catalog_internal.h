@@ -59,6 +59,8 @@ struct pack_delta {
     int64_t bytes;
 };
 
+#define CATALOG_PATH "index.db"
+
 struct catalog {
     struct sqlite_disk *sqlite; /* borrowed */
     sqlite3 *db;                /* owned */

@@ -293,6 +293,11 @@ int sqlite_disk_error(int code)
     return -EINVAL;
 }
 
+bool sqlite_disk_is_failed(struct sqlite_disk *sqlite_disk, const char *path)
+{
+    return database_is_failed(sqlite_disk, path);
+}
+
 uint64_t sqlite_disk_damaged(const struct sqlite_disk *sqlite_disk)
 {
     return atomic_load(&sqlite_disk->damaged);

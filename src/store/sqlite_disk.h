@@ -65,5 +65,8 @@ int sqlite_disk_open(struct sqlite_disk *sqlite_disk, const char *path, unsigned
  */
 int sqlite_disk_error(int code);
 
+/* A sync of this database, which somebody has open, did fail. From any thread. */
+bool sqlite_disk_is_failed(struct sqlite_disk *sqlite_disk, const char *path);
+
 /* Pages that were found damaged so far. From any thread. */
 uint64_t sqlite_disk_damaged(const struct sqlite_disk *sqlite_disk);

@@ -80,6 +80,8 @@ int sqlite_disk_sync_parent(struct disk *disk, const char *path);
 
 /* Finds or makes it, counted. Returns 0 or -ENOMEM. */
 int database_take(struct sqlite_disk *owner, const char *path, struct database **ret_database);
+/* As sqlite_disk_is_failed. */
+bool database_is_failed(struct sqlite_disk *owner, const char *path);
 void database_release(struct sqlite_disk *owner, struct database *database);
 
 /* SQLite's xLock, xUnlock, xCheckReservedLock. */

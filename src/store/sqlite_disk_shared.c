@@ -60,6 +60,15 @@ int database_take(struct sqlite_disk *owner, const char *path, struct database *
     return rc;
 }
 
+bool database_is_failed(struct sqlite_disk *owner, const char *path)
+{
+    lock_take(&owner->lock);
+    const struct database *database = find(owner, path);
+    bool is_failed = database != NULL && atomic_load(&database->is_failed);
+    lock_release(&owner->lock);
+    return is_failed;
+}
+
 static void free_regions(struct database *database)
 {
     for (int i = 0; i < database->regions_count; i++)

@@ -40,15 +40,34 @@ int store_offload(int (*fn)(void *arg), void *arg)
     return rc < 0 ? rc : offloaded.result;
 }
 
+static void count_reader_in(struct store *store)
+{
+    lock_take(&store->readers_lock);
+    store->readers_out--;
+    lock_release(&store->readers_lock);
+}
+
+static int make_reader(struct store *store, struct catalog_reader **ret_reader)
+{
+    int rc = catalog_reader_create(store->catalog, ret_reader);
+    if (rc < 0)
+        count_reader_in(store);
+    return rc;
+}
+
 int store_take_reader(struct store *store, struct catalog_reader **ret_reader)
 {
     lock_take(&store->readers_lock);
-    struct idle_reader *idle = store->readers;
+    bool is_closed = store->index_is_closed;
+    struct idle_reader *idle = is_closed ? NULL : store->readers;
     if (idle != NULL)
         store->readers = idle->next;
+    store->readers_out += is_closed ? 0 : 1;
     lock_release(&store->readers_lock);
+    if (is_closed)
+        return -ETIMEDOUT;
     if (idle == NULL)
-        return catalog_reader_create(store->catalog, ret_reader);
+        return make_reader(store, ret_reader);
     *ret_reader = idle->reader;
     memory_free(idle);
     return 0;
@@ -57,14 +76,17 @@ int store_take_reader(struct store *store, struct catalog_reader **ret_reader)
 void store_give_reader(struct store *store, struct catalog_reader *reader)
 {
     struct idle_reader *idle = NEW(struct idle_reader);
-    if (idle == NULL) {
+    if (idle == NULL)
         catalog_reader_destroy(reader);
-        return;
-    }
-    idle->reader = reader;
+    else
+        idle->reader = reader;
     lock_take(&store->readers_lock);
-    idle->next = store->readers;
-    store->readers = idle;
+    /* One that is kept while the index closes is found at the next try. */
+    if (idle != NULL) {
+        idle->next = store->readers;
+        store->readers = idle;
+    }
+    store->readers_out--;
     lock_release(&store->readers_lock);
 }
 
@@ -185,6 +207,14 @@ static int open_disk(struct store *store, struct error *ret_error)
                   : 0;
 }
 
+static int end_mending(struct store *store, struct error *ret_error)
+{
+    int rc = store_index_mend_end(store);
+    return rc < 0 ? error_set(ret_error, rc, "the store's new index cannot take its place: %s",
+                              strerror(-rc))
+                  : 0;
+}
+
 static int open_parts(struct store *store, struct store_found *found, struct error *ret_error)
 {
     struct catalog_reader *reader;
@@ -194,14 +224,14 @@ static int open_parts(struct store *store, struct store_found *found, struct err
     if (rc == 0)
         rc = blobs_open(store->disk, &store->blobs, ret_error);
     if (rc == 0)
+        rc = end_mending(store, ret_error);
+    if (rc == 0)
         rc = catalog_open(store->sqlite, &store->catalog, ret_error);
     if (rc == 0)
         rc = replay(store, &found->replay, ret_error);
     if (rc < 0)
         return rc;
     rc = recent_create(store->options.recent_bytes, &store->recent);
-    if (rc == 0)
-        rc = catalog_reader_create(store->catalog, &store->log_reader);
     if (rc == 0)
         rc = store_take_reader(store, &reader);
     if (rc == 0) {
@@ -248,12 +278,12 @@ static void index_main(void *arg)
     while (!ends) {
         lock_take(&store->index_lock);
         while (list_is_empty(&store->pendings) && list_is_empty(&store->index_calls) &&
-               !store->index_is_closing)
+               !store->index_is_closing && !store->index_is_closed)
             condition_wait(&store->index_wanted, &store->index_lock);
         ends = store->index_is_closing && list_is_empty(&store->index_calls) &&
                (list_is_empty(&store->pendings) || store->index_fails);
         /* A disk that is full, say: what is pending stays in the log and in memory. */
-        if (!ends && store->index_fails)
+        if (!ends && (store->index_fails || store->index_is_closed))
             condition_wait_for(&store->index_wanted, &store->index_lock, 200);
         lock_release(&store->index_lock);
         if (!ends)
@@ -349,8 +379,6 @@ void store_retire(struct store *store)
         catalog_reader_destroy(idle->reader);
         memory_free(idle);
     }
-    catalog_reader_destroy(store->log_reader);
-    store->log_reader = NULL;
     catalog_close(store->catalog);
     store->catalog = NULL;
     sqlite_disk_destroy(store->sqlite);

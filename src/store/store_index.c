@@ -20,6 +20,8 @@ static unsigned count_pending(struct store *store, struct list **ret_first)
 static int try_apply(struct store *store, struct list *link, unsigned count)
 {
     struct catalog_mark mark = {.sequence = 0};
+    if (store->catalog == NULL)
+        return -EIO;
     catalog_set_now(store->catalog, clock_wall_us() / 1000);
     int rc = catalog_begin(store->catalog);
     for (unsigned i = 0; rc == 0 && i < count; i++) {
@@ -39,8 +41,14 @@ static int try_apply(struct store *store, struct list *link, unsigned count)
 
 static int apply(struct store *store, struct list *first, unsigned count)
 {
-    int rc = try_apply(store, first, count);
-    return rc == -ENOSPC && store_ballast_release(store) ? try_apply(store, first, count) : rc;
+    int rc = store_index_mend(store);
+    if (rc == 0)
+        rc = try_apply(store, first, count);
+    if (rc == -ENOSPC && store_ballast_release(store))
+        rc = try_apply(store, first, count);
+    if (rc < 0 && catalog_is_failed(store->sqlite) && store_index_mend(store) == 0)
+        rc = try_apply(store, first, count);
+    return rc;
 }
 
 static void settle_content(struct store *store, const struct pending *pending)
@@ -110,7 +118,9 @@ static void run_calls(struct store *store)
         lock_release(&store->index_lock);
         if (call == NULL)
             return;
-        call->result = call->fn(call->arg, store->catalog);
+        call->result = store_index_mend(store);
+        if (call->result == 0)
+            call->result = call->fn(call->arg, store->catalog);
         arrival_tell(&call->arrival);
     }
 }
@@ -120,6 +130,8 @@ int store_index_call(struct store *store, int (*fn)(void *arg, struct catalog *c
     struct index_call call = {.fn = fn, .arg = arg};
     if (!store->options.has_threads) {
         int rc = store_index_turn(store);
+        if (rc == 0)
+            rc = store_index_mend(store);
         return rc < 0 ? rc : fn(arg, store->catalog);
     }
     int rc = arrival_init(&call.arrival);
@@ -135,6 +147,7 @@ int store_index_call(struct store *store, int (*fn)(void *arg, struct catalog *c
 
 int store_index_turn(struct store *store)
 {
+    (void)store_index_mend(store); /* also when nothing is pending: readers wait */
     run_calls(store);
     struct list *first;
     unsigned count;

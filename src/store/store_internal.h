@@ -66,7 +66,6 @@ struct store {
     unsigned committers_wanted; /* before the next batch is begun, but for a moment's patience */
     bool is_closing;
     uint64_t sequence; /* of the last change */
-    struct catalog_reader *log_reader;
     struct buffer log_room;
     struct object *log_object; /* while a change is decided on */
     struct batch *batch;       /* owned */
@@ -90,6 +89,9 @@ struct store {
 
     struct lock readers_lock;
     struct idle_reader *readers;
+    unsigned readers_out;  /* taken and not given back */
+    bool index_is_closed;  /* it is written anew: no reader is given out */
+    int64_t mend_after_ms; /* the index thread's */
 
     atomic_uint_least64_t acknowledged; /* the last sequence that is on the disk */
     atomic_uint_least64_t batches, changes, syncs, collected_bytes, damaged;
@@ -126,8 +128,22 @@ int store_index_call(struct store *store, int (*fn)(void *arg, struct catalog *c
 /* Runs fn(arg) where it may block. */
 int store_offload(int (*fn)(void *arg), void *arg);
 
+/*
+ * Writes the index anew into another file, when a sync of it has failed: what the disk has of it is
+ * not known any more, and SQLite may not write it on. The index thread's, between transactions. 0:
+ * it is up to date with what it had, or nothing was wrong; or -errno: later, or in vain.
+ */
+int store_index_mend(struct store *store);
+
+/* Before the index is opened: ends what a start found half done of that. 0 or -errno. */
+int store_index_mend_end(struct store *store);
+
+/* -ETIMEDOUT while the index is written anew. */
 int store_take_reader(struct store *store, struct catalog_reader **ret_reader);
 void store_give_reader(struct store *store, struct catalog_reader *reader);
+
+/* As the index has it now. Blocks. 0 or -errno. */
+int store_usage(struct store *store, uint32_t bucket, struct catalog_usage *ret_usage);
 
 /* Do the change's bytes fit into its limit, whatever the changes before it do? `batch_growth` is
  * what the batch before it may add. False: store_limit_check tells, once they are on the disk. */

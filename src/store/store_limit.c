@@ -12,6 +12,17 @@ static bool is_within(uint64_t used, uint64_t more, uint64_t limit)
     return used <= limit && more <= limit - used;
 }
 
+int store_usage(struct store *store, uint32_t bucket, struct catalog_usage *ret_usage)
+{
+    struct catalog_reader *reader;
+    int rc = store_take_reader(store, &reader);
+    if (rc < 0)
+        return rc;
+    rc = catalog_usage_read(reader, bucket, ret_usage);
+    store_give_reader(store, reader);
+    return rc;
+}
+
 bool store_limit_is_far(struct store *store, const struct store_change *change,
                         uint64_t batch_growth)
 {
@@ -21,7 +32,7 @@ bool store_limit_is_far(struct store *store, const struct store_change *change,
     lock_take(&store->index_lock);
     uint64_t growth = store->pendings_growth;
     lock_release(&store->index_lock);
-    return catalog_usage_read(store->log_reader, change->put.version.bucket, &usage) == 0 &&
+    return store_usage(store, change->put.version.bucket, &usage) == 0 &&
            is_within(growth, batch_growth, UINT64_MAX) &&
            is_within(usage.bytes, growth + batch_growth, change->limit_bytes) &&
            is_within(usage.bytes + growth + batch_growth, change->put.version.size,
@@ -35,8 +46,13 @@ static int replaced_bytes(struct store *store, const struct version *version, ui
     *ret_bytes = 0;
     if (!version->is_null)
         return 0;
-    int rc = catalog_find(store->log_reader, version->bucket, version->key, VERSION_NULL, 0,
-                          &store->log_room, &replaced);
+    struct catalog_reader *reader;
+    int rc = store_take_reader(store, &reader);
+    if (rc < 0)
+        return rc;
+    rc = catalog_find(reader, version->bucket, version->key, VERSION_NULL, 0, &store->log_room,
+                      &replaced);
+    store_give_reader(store, reader);
     if (rc == 0)
         *ret_bytes = replaced.size;
     return rc == -ENOENT ? 0 : rc;
@@ -49,7 +65,7 @@ int store_limit_check(struct store *store, const struct store_change *change)
     uint64_t replaced = 0;
     int rc = store_index_wait(store, atomic_load(&store->acknowledged));
     if (rc == 0)
-        rc = catalog_usage_read(store->log_reader, version->bucket, &usage);
+        rc = store_usage(store, version->bucket, &usage);
     if (rc == 0)
         rc = replaced_bytes(store, version, &replaced);
     if (rc < 0)

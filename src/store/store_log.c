@@ -142,8 +142,14 @@ static int find_current(struct store *store, const struct store_change *change, 
                  : 0;
     if (rc < 0)
         return rc;
-    return catalog_find(store->log_reader, bucket, key, change->find, change->find_sequence,
-                        &store->log_room, ret_version);
+    struct catalog_reader *reader;
+    rc = store_take_reader(store, &reader);
+    if (rc < 0)
+        return rc;
+    rc = catalog_find(reader, bucket, key, change->find, change->find_sequence, &store->log_room,
+                      ret_version);
+    store_give_reader(store, reader);
+    return rc;
 }
 
 static int decide_on_key(struct store *store, struct store_change *change, uint32_t bucket,
@@ -179,16 +185,21 @@ static int decide_on_bucket(struct store *store, struct store_change *change)
         return is_as_expected ? 0 : -EAGAIN;
     rc = store_index_wait(store, atomic_load(&store->acknowledged));
     if (rc == 0)
-        rc = catalog_usage_read(store->log_reader, change->bucket.id, &usage);
+        rc = store_usage(store, change->bucket.id, &usage);
     return rc == 0 && usage.versions > 0 ? -ENOTEMPTY : rc;
 }
 
 static int decide_on_upload(struct store *store, struct slice id)
 {
     struct change_upload upload;
+    struct catalog_reader *reader;
     int rc = store_index_wait(store, atomic_load(&store->acknowledged));
     if (rc == 0)
-        rc = catalog_find_upload(store->log_reader, id, &store->log_room, &upload);
+        rc = store_take_reader(store, &reader);
+    if (rc < 0)
+        return rc;
+    rc = catalog_find_upload(reader, id, &store->log_room, &upload);
+    store_give_reader(store, reader);
     return rc == -ENOENT ? -ESTALE : rc;
 }
 
