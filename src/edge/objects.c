@@ -165,9 +165,10 @@ static void load_key(struct objects *objects)
     int rc = service_key_load(objects->options.folder, objects->service_key);
     objects->has_service_key = rc == 0;
     if (rc < 0)
-        log_warn("%s/" SERVICE_KEY_FILE " cannot be used, so nothing is encrypted or decrypted "
-                 "by it: %s",
-                 objects->options.folder, strerror(-rc));
+        log_warn("the file \"" SERVICE_KEY_FILE
+                 "\" of the store's folder cannot be used, so nothing "
+                 "is encrypted or decrypted by it: %s",
+                 rc == -EBADMSG ? "it is not 32 bytes long" : strerror(-rc));
 }
 
 /* With the lock held, but not meanwhile. 0 when it is open. */
@@ -192,14 +193,18 @@ static int try_open(struct objects *objects, int before)
     return rc;
 }
 
-/* Those who have waited long enough are told; what is wrong was logged, or is another process. */
+/* Another process gives it up soon: those who have waited long enough are told. What else is wrong
+ * was logged, and lasts: nobody waits for that. */
 static void lose_patience(struct objects *objects, int rc, int64_t retry_ms)
 {
+    if (rc != -EBUSY) {
+        tell_waiters(objects, -ENODEV);
+        return;
+    }
     objects->waited_ms += list_is_empty(&objects->waiters) ? 0 : retry_ms;
     if (objects->waited_ms < PATIENCE_MS)
         return;
-    if (rc == -EBUSY)
-        log_error("the object store is held by another process");
+    log_error("the object store is held by another process");
     tell_waiters(objects, -ETIMEDOUT);
 }
 

@@ -25,8 +25,8 @@ void objects_destroy(struct objects *objects);
 
 /*
  * On a fiber: the store, open until objects_leave. Waits for it; cancelled or not. 0; -ESHUTDOWN
- * when another edge has it from now on; -ETIMEDOUT when it could not be opened in time, which was
- * logged. `objects` NULL: -ENOENT.
+ * when another edge has it from now on; -ETIMEDOUT when another process held it for too long,
+ * -ENODEV when it cannot be opened, which were logged. `objects` NULL: -ENOENT.
  */
 int objects_enter(struct objects *objects, struct store **ret_store);
 void objects_leave(struct objects *objects);

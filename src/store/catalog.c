@@ -252,6 +252,14 @@ static int migrate(sqlite3 *db, struct error *ret_error)
                   : 0;
 }
 
+static const char *opening_failure(int rc)
+{
+    if (rc == -EBADMSG)
+        return "it is damaged, or a file of another program; put the store's folder of a backup in "
+               "its place";
+    return rc == -ENOENT ? "it is no regular file, or may not be opened" : strerror(-rc);
+}
+
 int catalog_open(struct sqlite_disk *sqlite, struct catalog **ret_catalog, struct error *ret_error)
 {
     struct catalog *catalog = NEW(struct catalog);
@@ -262,7 +270,8 @@ int catalog_open(struct sqlite_disk *sqlite, struct catalog **ret_catalog, struc
     buffer_init(&catalog->content, ROOM_BYTES_MAX);
     int rc = catalog_connect(catalog, true, &catalog->db);
     if (rc < 0)
-        (void)error_set(ret_error, rc, "the store's index cannot be opened: %s", strerror(-rc));
+        (void)error_set(ret_error, rc, "the store's index, " CATALOG_PATH ", cannot be opened: %s",
+                        opening_failure(rc));
     if (rc == 0)
         rc = migrate(catalog->db, ret_error);
     if (rc == 0) {

@@ -199,9 +199,12 @@ static int open_disk(struct store *store, struct error *ret_error)
     if (rc == -EAGAIN)
         return error_set(ret_error, -EBUSY, "another process has the store %s open",
                          store->options.folder);
+    if (rc < 0)
+        return error_set(ret_error, rc,
+                         "the file \"lock\" of the store's folder cannot be locked: %s",
+                         strerror(-rc));
     (void)snprintf(name, sizeof name, "weir-store-%u", atomic_fetch_add(&opened, 1));
-    if (rc == 0)
-        rc = sqlite_disk_create(store->disk, name, &store->sqlite);
+    rc = sqlite_disk_create(store->disk, name, &store->sqlite);
     return rc < 0 ? error_set(ret_error, rc, "the store's folder %s cannot be used: %s",
                               store->options.folder, strerror(-rc))
                   : 0;

@@ -11,6 +11,14 @@ import pytest
 from harness import s3
 
 OBJECTS = 300
+SITE = """\
+listeners: { http: { address: "127.0.0.1:@PORT@" } }
+access_log: off
+buckets: { media: {} }
+sites:
+  site: { domains: localhost, bucket: { name: media } }
+  objects: { domains: "127.0.0.1", s3: {} }
+"""
 
 
 @pytest.fixture
@@ -61,14 +69,32 @@ def test_a_flipped_bit_of_the_index_is_never_believed(store, key):
     assert _unserved(store) == 0
 
 
-SITE = """\
-listeners: { http: { address: "127.0.0.1:@PORT@" } }
-access_log: off
-buckets: { media: {} }
-sites:
-  site: { domains: localhost, bucket: { name: media } }
-  objects: { domains: "127.0.0.1", s3: {} }
-"""
+def _truncate(index):
+    index.write_bytes(index.read_bytes()[:10_000])
+
+
+def _make_folder(index):
+    index.unlink()
+    index.mkdir()
+
+
+@pytest.mark.parametrize("damage, reason", [(_truncate, "it is damaged"),
+                                            (_make_folder, "it is no regular file")])
+def test_a_store_that_cannot_be_opened_is_told_at_once(damage, reason):
+    with s3.service(text=SITE) as service:
+        assert service.edge.stop() == 0
+        damage(pathlib.Path(service.edge.folder) / ".weir/edge/store/index.db")
+        service.edge.start()
+        # Less than the twenty seconds that another process would be waited for.
+        client = service.connect(read_timeout=10)
+        with s3.refused("ServiceUnavailable", 503):
+            client.list_objects_v2(Bucket="media")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://localhost:{service.edge.port}/a", timeout=10)
+        assert caught.value.code == 503
+        assert f"the store's index, index.db, cannot be opened: {reason}" in service.edge.log()
+
+
 BLOCK = 64 * 1024
 
 

@@ -251,7 +251,7 @@ static void answer_failure(struct exchange *exchange, int code)
         exchange_respond_error(exchange, 404, "no such object");
     else if (code == -EACCES)
         exchange_respond_error(exchange, 403, "the object is under a key of its client's");
-    else if (code == -ENOMEM || code == -ETIMEDOUT || code == -ESHUTDOWN)
+    else if (code == -ENOMEM || code == -ETIMEDOUT || code == -ESHUTDOWN || code == -ENODEV)
         exchange_respond_error(exchange, 503, "the object store is not at hand");
     else
         exchange_respond_error(exchange, 500, "the object cannot be read");

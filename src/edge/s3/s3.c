@@ -573,6 +573,9 @@ static int serve(struct s3_call *call)
     if (call->objects == NULL)
         return serve_without_store(call);
     rc = objects_enter(call->objects, &call->store);
+    if (rc == -ENODEV)
+        return s3_fault_say(&call->fault, S3_SERVICE_UNAVAILABLE,
+                            "The object store cannot be opened: the log of the service tells why");
     if (rc < 0)
         return s3_store_fault(call, rc == -ENOENT ? -EIO : rc);
     call->is_inside = true;
