@@ -26,7 +26,7 @@ int store_usage(struct store *store, uint32_t bucket, struct catalog_usage *ret_
 bool store_limit_is_far(struct store *store, const struct store_change *change,
                         uint64_t batch_growth)
 {
-    struct catalog_usage usage;
+    struct catalog_usage usage = {.bytes = 0};
     /* Before the index is read: what it takes over between the two is counted twice, never missed.
      */
     lock_take(&store->index_lock);
@@ -61,7 +61,7 @@ static int replaced_bytes(struct store *store, const struct version *version, ui
 int store_limit_check(struct store *store, const struct store_change *change)
 {
     const struct version *version = &change->put.version;
-    struct catalog_usage usage;
+    struct catalog_usage usage = {.bytes = 0};
     uint64_t replaced = 0;
     int rc = store_index_wait(store, atomic_load(&store->acknowledged));
     if (rc == 0)
