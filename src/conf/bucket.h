@@ -84,6 +84,8 @@ struct conf_webhook {
 struct conf_store {
     struct slice folder;    /* absolute, not yet there perhaps; empty: `edge/store` of the state */
     uint64_t reserve_bytes; /* with less free disk, writes are answered 507 */
+    struct slice
+        region; /* of the first action `s3`: what happens without a request is told of it */
 };
 
 /* The action `s3`. */

@@ -606,6 +606,8 @@ static void link_rule(struct linking *linking, const struct draft_site *site,
         break;
     case CONF_ACTION_S3:
         link_s3(linking->reading, site, from, rule);
+        if (!linking->snapshot->has_s3)
+            linking->snapshot->store.region = rule->s3.region;
         linking->snapshot->has_s3 = true;
         break;
     }

@@ -159,6 +159,7 @@ void link_buckets(struct reading *reading, struct draft *draft, struct snapshot 
                   struct map *ret_buckets)
 {
     snapshot->store = draft->store;
+    snapshot->store.region = SLICE("us-east-1");
     snapshot->webhooks = draft->webhooks;
     snapshot->webhooks_count = draft->webhooks_count;
     snapshot->buckets = draft->buckets;

@@ -251,6 +251,17 @@ static int run_with_threads(struct edge *edge, struct error *ret_error)
     return rc;
 }
 
+static void load_maintenance(struct edge *edge)
+{
+    if (maintenance_load(&edge->maintenance, edge->options->maintenance) < 0)
+        log_error("which sites are closed for maintenance is not known in full");
+    if (maintenance_is_on(&edge->maintenance))
+        log_warn(
+            "sites are closed for maintenance (%u): `weir status` names them, `weir maintenance "
+            "off SITE` opens one",
+            atomic_load(&edge->maintenance.count));
+}
+
 int edge_run(const struct edge_options *options, struct error *ret_error)
 {
     const struct snapshot *snapshot = options->snapshot;
@@ -263,13 +274,7 @@ int edge_run(const struct edge_options *options, struct error *ret_error)
     timer_init(&edge.tickets_timer, rotate_tickets);
     maintenance_init(&edge.maintenance, edge.hash_key);
     challenges_init(&edge.challenges);
-    if (maintenance_load(&edge.maintenance, options->maintenance) < 0)
-        log_error("which sites are closed for maintenance is not known in full");
-    if (maintenance_is_on(&edge.maintenance))
-        log_warn(
-            "sites are closed for maintenance (%u): `weir status` names them, `weir maintenance "
-            "off SITE` opens one",
-            atomic_load(&edge.maintenance.count));
+    load_maintenance(&edge);
     edge.workers_count = snapshot->workers > 0 ? snapshot->workers : (unsigned)thread_cpu_count();
     edge.workers = memory_alloc_array(edge.workers_count, sizeof *edge.workers);
     if (edge.workers == NULL) {

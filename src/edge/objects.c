@@ -260,8 +260,19 @@ static bool must_stop(void *arg)
 
 static void run_lifecycle(struct objects *objects)
 {
-    int64_t rc = s3_lifecycle_run(objects->store, objects->outbox, clock_wall_us() / 1000,
-                                  must_stop, objects);
+    lock_take(&objects->lock);
+    struct snapshot *snapshot = snapshot_ref(objects->snapshot);
+    lock_release(&objects->lock);
+    const struct s3_lifecycle_pass pass = {
+        .store = objects->store,
+        .outbox = objects->outbox,
+        .region = snapshot->store.region,
+        .now_ms = clock_wall_us() / 1000,
+        .must_stop = must_stop,
+        .arg = objects,
+    };
+    int64_t rc = s3_lifecycle_run(&pass);
+    snapshot_unref(snapshot);
     if (rc < 0)
         log_error("lifecycle rules could not be carried out: %s", strerror((int)-rc));
 }

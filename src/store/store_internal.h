@@ -67,10 +67,10 @@ struct store {
     bool is_closing;
     uint64_t sequence; /* of the last change */
     struct buffer log_room;
-    struct object *log_object; /* while a change is decided on */
-    struct batch *batch;       /* owned */
-    int64_t space_at_ms;
-    uint64_t space_free;
+    struct object *log_object;   /* while a change is decided on */
+    struct batch *batch;         /* owned */
+    _Atomic int64_t space_at_ms; /* when it was asked for, by whoever wrote */
+    _Atomic uint64_t space_free;
     struct thread log_thread;
 
     /* The index thread's. */

@@ -28,15 +28,15 @@ struct batch {
 uint64_t store_room(struct store *store)
 {
     int64_t now_ms = clock_wall_us() / 1000;
-    uint64_t total;
-    if (now_ms - store->space_at_ms >= SPACE_FRESH_MS || now_ms < store->space_at_ms) {
-        if (disk_space(store->disk, &store->space_free, &total) < 0)
-            store->space_free = UINT64_MAX;
-        store->space_at_ms = now_ms;
+    int64_t at_ms = atomic_load(&store->space_at_ms);
+    uint64_t free = atomic_load(&store->space_free), total;
+    if (now_ms - at_ms >= SPACE_FRESH_MS || now_ms < at_ms) {
+        if (disk_space(store->disk, &free, &total) < 0)
+            free = UINT64_MAX;
+        atomic_store(&store->space_free, free);
+        atomic_store(&store->space_at_ms, now_ms);
     }
-    return store->space_free > store->options.reserve_bytes
-               ? store->space_free - store->options.reserve_bytes
-               : 0;
+    return free > store->options.reserve_bytes ? free - store->options.reserve_bytes : 0;
 }
 
 /* Which key a change is about; false: none. */

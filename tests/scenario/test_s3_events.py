@@ -20,7 +20,7 @@ buckets: {{ media: {{}} }}
 webhooks:
   app: {{ url: "http://{first}/hook?a=b", secret: "file:secret.txt" }}
   other: "http://{second}/"
-sites: {{ objects: {{ domains: "127.0.0.1", s3: {{}} }} }}
+sites: {{ objects: {{ domains: "127.0.0.1", s3: {{ region: {region} }} }} }}
 """
 SECRET = b"asecretofsomelength"
 
@@ -62,8 +62,11 @@ def receivers(backends):
 @pytest.fixture
 def service(receivers):
     first, second = receivers
-    text = FILE.format(first=first.backend.address, second=second.backend.address)
+    text = FILE.format(first=first.backend.address, second=second.backend.address,
+                       region="eu-test-1")
     with s3.service(text=text, files={"secret.txt": SECRET + b"\n"}) as made:
+        made.region = "eu-test-1"
+        made.client = made.connect()
         yield made
 
 
@@ -122,7 +125,7 @@ def test_a_message_says_what_s3s_does_and_is_signed(service, receivers):
     assert request.get("X-Weir-Signature") == f"sha256={digest}"
     [record] = message["Records"]
     assert record["eventVersion"] == "2.1" and record["eventSource"] == "aws:s3"
-    assert record["awsRegion"] == "us-east-1"
+    assert record["awsRegion"] == "eu-test-1"
     assert record["userIdentity"] == {"principalId": "main"}
     assert record["requestParameters"] == {"sourceIPAddress": "127.0.0.1"}
     assert record["responseElements"]["x-amz-request-id"] == answer["ResponseMetadata"]["RequestId"]
@@ -156,6 +159,7 @@ def test_an_expiry_is_told(service, receivers):
             {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""},
              "Expiration": {"Date": "2020-01-01T00:00:00Z"}}]})
     receiver.expect(("LifecycleExpiration:Delete", "old"))
+    assert receiver.records()[0]["awsRegion"] == "eu-test-1"
 
 
 def test_filters_choose_what_is_told(service, receivers):

@@ -21,8 +21,7 @@
 #define LIFECYCLE_ARENA ((size_t)16 << 20)
 
 struct walk {
-    struct store *store;
-    struct outbox *outbox;
+    const struct s3_lifecycle_pass *pass;
     struct store_bucket *bucket;
     const struct s3_lifecycle *lifecycle;
     int64_t now_ms;
@@ -49,8 +48,8 @@ static int doom(struct walk *walk, struct slice key, const struct version *versi
     struct slice copy = arena_copy(&walk->arena, key);
     if (copy.at == NULL)
         return -ENOMEM;
-    *deletion =
-        (struct deletion){.key = copy, .now_ms = walk->now_ms, .only_sequence = version->sequence};
+    *deletion = (struct deletion){
+        .key = copy, .now_ms = walk->pass->now_ms, .only_sequence = version->sequence};
     if (action != S3_LIFECYCLE_EXPIRE) {
         deletion->which = version->is_null ? VERSION_NULL : VERSION_SEQUENCE;
         deletion->sequence = version->sequence;
@@ -93,7 +92,7 @@ static int judge(struct walk *walk, const struct version *version, bool is_only)
     int rc = read_tags(walk, version, &facts.tags);
     if (rc == -ENOMEM)
         return rc;
-    const struct s3_lifecycle_clock clock = {walk->now_ms / 1000, S3_DAY_S};
+    const struct s3_lifecycle_clock clock = {walk->pass->now_ms / 1000, S3_DAY_S};
     struct s3_lifecycle_decision decision = s3_lifecycle_decide(walk->lifecycle, &facts, clock);
     if (decision.action == S3_LIFECYCLE_KEEP)
         return 0;
@@ -159,12 +158,12 @@ static int read_page(void *arg, struct catalog_reader *reader)
 /* What was written since, or is locked, stays. */
 static int64_t carry_out(struct walk *walk)
 {
-    const struct s3_teller teller = {.store = walk->store,
-                                     .outbox = walk->outbox,
+    const struct s3_teller teller = {.store = walk->pass->store,
+                                     .outbox = walk->pass->outbox,
                                      .bucket = walk->bucket,
-                                     .region = SLICE("us-east-1"),
+                                     .region = walk->pass->region,
                                      .principal = SLICE("lifecycle"),
-                                     .now_ms = walk->now_ms};
+                                     .now_ms = walk->pass->now_ms};
     int64_t gone = 0;
     for (unsigned i = 0; i < walk->doomed_count; i++) {
         deletion_prepare(&walk->doomed[i], walk->bucket);
@@ -187,7 +186,7 @@ static int visit_upload(void *arg, const struct change_upload *upload)
     const struct s3_lifecycle_rule *rule =
         s3_lifecycle_abort(stale->walk->lifecycle, upload->version.key,
                            upload->version.modified_ms / 1000, S3_DAY_S, &due_s);
-    if (rule == NULL || due_s > stale->walk->now_ms / 1000)
+    if (rule == NULL || due_s > stale->walk->pass->now_ms / 1000)
         return 0;
     memcpy(stale->ids[stale->count++], upload->id.at, UPLOAD_ID_BYTES);
     return stale->count == DOOMED_MAX ? CATALOG_END : 0;
@@ -209,42 +208,37 @@ static int64_t abort_uploads(struct walk *walk)
         return -ENOMEM;
     stale->walk = walk;
     stale->count = 0;
-    int rc = store_read(walk->store, read_uploads, stale);
+    int rc = store_read(walk->pass->store, read_uploads, stale);
     for (unsigned i = 0; rc == 0 && i < stale->count; i++) {
         struct store_change change = {.kind = RECORD_UPLOAD_GONE, .needs_upload = true};
         change.upload.id = slice_of(stale->ids[i], UPLOAD_ID_BYTES);
-        if (store_commit(walk->store, &change, 1) == 0)
+        if (store_commit(walk->pass->store, &change, 1) == 0)
             gone++;
     }
     return rc < 0 ? rc : gone;
 }
 
-static int64_t walk_bucket(struct walk *walk, bool (*must_stop)(void *arg), void *arg)
+static int64_t walk_bucket(struct walk *walk)
 {
     int64_t gone = abort_uploads(walk);
     do {
         arena_init(&walk->arena, NULL, 0, ARENA_BYTES_MAX);
-        int rc = gone < 0 ? (int)gone : store_read(walk->store, read_page, walk);
+        int rc = gone < 0 ? (int)gone : store_read(walk->pass->store, read_page, walk);
         if (rc == 0)
             gone += carry_out(walk);
         arena_finish(&walk->arena);
         if (rc < 0)
             return rc;
-    } while (!walk->is_over && !must_stop(arg));
+    } while (!walk->is_over && !walk->pass->must_stop(walk->pass->arg));
     return gone;
 }
 
-static int64_t run_bucket(struct store *store, struct outbox *outbox, struct store_bucket *bucket,
-                          int64_t now_ms, bool (*must_stop)(void *arg), void *arg)
+static int64_t run_bucket(const struct s3_lifecycle_pass *pass, struct store_bucket *bucket)
 {
     SCOPED(arena_finish) struct arena arena;
     struct s3_lifecycle lifecycle;
     struct s3_fault fault;
-    struct walk walk = {.store = store,
-                        .outbox = outbox,
-                        .bucket = bucket,
-                        .lifecycle = &lifecycle,
-                        .now_ms = now_ms};
+    struct walk walk = {.pass = pass, .bucket = bucket, .lifecycle = &lifecycle};
     arena_init(&arena, NULL, 0, LIFECYCLE_ARENA);
     int64_t rc = s3_lifecycle_parse(settings_get(bucket->settings, SETTING_LIFECYCLE), &arena,
                                     &fault, &lifecycle);
@@ -255,7 +249,7 @@ static int64_t run_bucket(struct store *store, struct outbox *outbox, struct sto
         return -ENOMEM;
     buffer_init(&walk.from, VERSION_KEY_BYTES_MAX);
     buffer_init(&walk.key, VERSION_KEY_BYTES_MAX);
-    rc = walk_bucket(&walk, must_stop, arg);
+    rc = walk_bucket(&walk);
     buffer_finish(&walk.from);
     buffer_finish(&walk.key);
     memory_free(walk.doomed);
@@ -279,18 +273,17 @@ static int gather(void *arg, struct store_bucket *bucket)
     return gathering->count == BUCKETS_MAX ? 1 : 0;
 }
 
-int64_t s3_lifecycle_run(struct store *store, struct outbox *outbox, int64_t now_ms,
-                         bool (*must_stop)(void *arg), void *arg)
+int64_t s3_lifecycle_run(const struct s3_lifecycle_pass *pass)
 {
     SCOPED_FREE struct gathering *gathering = memory_alloc(sizeof *gathering);
     int64_t gone = 0, failed = 0;
     if (gathering == NULL)
         return -ENOMEM;
     gathering->count = 0;
-    (void)store_bucket_each(store, gather, gathering);
+    (void)store_bucket_each(pass->store, gather, gathering);
     for (unsigned i = 0; i < gathering->count; i++) {
         struct store_bucket *bucket = gathering->at[i];
-        int64_t rc = must_stop(arg) ? 0 : run_bucket(store, outbox, bucket, now_ms, must_stop, arg);
+        int64_t rc = pass->must_stop(pass->arg) ? 0 : run_bucket(pass, bucket);
         if (rc > 0)
             log_info("the lifecycle rules of the bucket \"%.*s\" have ended %lld versions and "
                      "uploads",

@@ -6,10 +6,18 @@
 
 struct outbox;
 
+/* All borrowed. */
+struct s3_lifecycle_pass {
+    struct store *store;
+    struct outbox *outbox; /* tells webhooks; NULL: nobody is told */
+    struct slice region;   /* that they are told */
+    int64_t now_ms;
+    bool (*must_stop)(void *arg); /* asked between pages */
+    void *arg;
+};
+
 /*
- * Goes through all buckets that have rules, a page at a time. `must_stop` is asked between pages.
- * Returns how many versions and uploads have gone, or -errno of a bucket that could not be looked
- * at, after the others. Webhooks are told by way of the outbox; NULL: nobody is.
+ * Goes through all buckets that have rules, a page at a time. Returns how many versions and uploads
+ * have gone, or -errno of a bucket that could not be looked at, after the others.
  */
-int64_t s3_lifecycle_run(struct store *store, struct outbox *outbox, int64_t now_ms,
-                         bool (*must_stop)(void *arg), void *arg);
+int64_t s3_lifecycle_run(const struct s3_lifecycle_pass *pass);

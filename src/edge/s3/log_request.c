@@ -14,8 +14,6 @@
 
 #define DAY_S 86400
 
-/* Of a site nothing is signed, so it has no region; that of clients that name none. */
-#define SITE_REGION      "us-east-1"
 #define SITE_ARENA_BYTES ((size_t)1 << 20)
 
 /* By the parameter of the request, the first that it has. */
@@ -297,7 +295,8 @@ static struct slice error_of_status(unsigned status)
 void s3_log_site(struct exchange *exchange, struct objects *objects,
                  const struct store_bucket *bucket, struct slice key, uint64_t size)
 {
-    static const struct conf_s3 conf = {.region = SLICE(SITE_REGION)};
+    const struct view *view = exchange->held;
+    const struct conf_s3 conf = {.region = view->plane->snapshot->store.region};
     struct slice logging = settings_get(bucket->settings, SETTING_LOGGING);
     struct log_subject subject;
     struct s3_log_line line;

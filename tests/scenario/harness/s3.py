@@ -28,6 +28,7 @@ class Service:
 
     def __init__(self, programs, top="", text=None, authority=None, **edge):
         self._programs = programs
+        self.region = "us-east-1"  # of the action in the file
         self.authority = authority
         self.edge = programs.edge(text or FILE.format(top=top, tls=_tls(authority)), **edge)
         self.access_key, self.secret_key = self.add_key("main")
@@ -56,7 +57,7 @@ class Service:
             settings["signature_version"] = botocore.UNSIGNED
         access_key, secret_key = keys or (self.access_key, self.secret_key)
         return boto3.client(
-            "s3", endpoint_url=self.url, region_name="us-east-1", aws_access_key_id=access_key,
+            "s3", endpoint_url=self.url, region_name=self.region, aws_access_key_id=access_key,
             aws_secret_access_key=secret_key, verify=str(self.authority.certificate)
             if self.authority else None, config=botocore.client.Config(**settings))
 
