@@ -201,6 +201,21 @@ def test_sums_that_contradict_each_other_are_refused(store, client):
         client.get_object(Bucket="media", Key="twice")
 
 
+@pytest.mark.parametrize("length", [(5 << 30) + 1, 6 << 40])
+def test_a_body_that_is_too_long_is_refused_as_s3_does(store, client, length):
+    """Before it is sent: what the head announces is enough."""
+    url = client.generate_presigned_url("put_object", Params={"Bucket": "media", "Key": "long"})
+    connection = http.client.HTTPConnection("127.0.0.1", store.edge.port, timeout=20)
+    connection.putrequest("PUT", url.split(store.host, 1)[1], skip_host=True)
+    connection.putheader("Host", store.host)
+    connection.putheader("Content-Length", str(length))
+    connection.putheader("Expect", "100-continue")
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, b"<Code>EntityTooLarge</Code>" in answer.read()) == (400, True)
+    connection.close()
+
+
 def test_a_body_that_is_cut_short_leaves_nothing(store, client):
     url = urllib.parse.urlsplit(
         client.generate_presigned_url("put_object", Params={"Bucket": "media", "Key": "cut"}))

@@ -89,7 +89,9 @@ static bool admit_body(const struct conf_rule *rule, struct exchange *exchange)
 {
     const struct framing *framing = &exchange->request.framing;
     exchange->body_max = rule->body_max;
-    if (!framing->has_content_length || framing->content_length <= rule->body_max)
+    /* S3 has a document for it. */
+    if (!framing->has_content_length || framing->content_length <= rule->body_max ||
+        rule->action == CONF_ACTION_S3)
         return true;
     exchange->keep_alive = false;
     exchange_respond_error(exchange, 413, "the request's body is larger than body_max");

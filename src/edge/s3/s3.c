@@ -555,6 +555,15 @@ static int serve_without_store(struct s3_call *call)
     return operation == NULL ? -EBADMSG : operation->run(call);
 }
 
+static int check_length(struct s3_call *call)
+{
+    const struct exchange *exchange = call->exchange;
+    const struct framing *framing = &exchange->request.framing;
+    return framing->has_content_length && framing->content_length > exchange->body_max
+               ? s3_fault_set(&call->fault, S3_ENTITY_TOO_LARGE)
+               : 0;
+}
+
 static int serve(struct s3_call *call)
 {
     greet_empty(call);
@@ -565,6 +574,8 @@ static int serve(struct s3_call *call)
         rc = read_target(call);
     if (rc == 0 && (rc = authenticate(call)) < 0)
         s3_log_note_refused(call);
+    if (rc == 0)
+        rc = check_length(call);
     if (rc < 0)
         return rc;
     call->remote = call->bucket_name.len == 0 ? NULL : s3_remote_named(call, call->bucket_name);
