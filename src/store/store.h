@@ -104,7 +104,8 @@ struct store_change {
     int (*decide)(struct store_change *change, const struct version *current);
     /*
      * Asked in place of `decide`, without a look at what is there, once the changes before this one
-     * in its call have their `result` and their `sequence`: it fills the change in, key and all.
+     * in its call have their `result` and their `sequence`, and this one its `sequence`: it fills
+     * the change in, key and all.
      */
     int (*follow)(struct store_change *change);
     void *arg; /* for `decide` and `follow` */

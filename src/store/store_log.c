@@ -224,6 +224,7 @@ static int decide(struct store *store, const struct batch *batch, struct store_c
             return rc;
     }
     if (change->follow != NULL) {
+        change->sequence = store->sequence + 1 + batch->count; /* what it gets, if it is made */
         int rc = change->follow(change);
         if (rc < 0)
             return rc;

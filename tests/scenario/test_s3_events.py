@@ -1,16 +1,19 @@
 """Events of buckets at a webhook: which are told, what they say, and that none is lost."""
+import contextlib
 import hashlib
 import hmac
+import http.server
 import json
 import os
 import signal
+import ssl
 import threading
 import urllib.parse
 
 import pytest
 import urllib3
 
-from harness import backends as backends_module, s3, wait
+from harness import backends as backends_module, certificates, s3, wait
 
 FILE = """\
 listeners: {{ http: {{ address: "127.0.0.1:@PORT@" }} }}
@@ -251,3 +254,112 @@ def test_what_was_acknowledged_is_told_whatever_dies(service, receivers):
     receiver.status = 200
     wait.until(lambda: {key for _, key in receiver.told()} >= set(acknowledged),
                lambda: f"{set(acknowledged) - {key for _, key in receiver.told()}}", 60)
+
+
+def _written(service, first, second, workers=2):
+    text = FILE.format(first=first.backend.address, second=second.backend.address,
+                       region="eu-test-1")
+    service.edge.write(text.replace("workers: 2", f"workers: {workers}"))
+
+
+def _reload(service):
+    result = service._programs.run("reload", "-f", service.edge.file)
+    assert result.code == 0, result.stderr
+
+
+def _put(client, *keys):
+    for key in keys:
+        client.put_object(Bucket="media", Key=key)
+    return [("ObjectCreated:Put", key) for key in keys]
+
+
+def test_what_waits_follows_its_webhook_through_reloads(service, receivers):
+    client, (receiver, other) = service.client, receivers
+    ask_for(service, "s3:ObjectCreated:*")
+    wait.until(lambda: receiver.taken, "the test message")
+    receiver.status = 503
+    expected = _put(client, "a", "b")
+    wait.until(lambda: receiver.refused, "a try that fails")
+    _written(service, other, receiver)  # `app` is elsewhere now
+    _reload(service)
+    expected += _put(client, "c")
+    other.expect(*expected)
+    assert receiver.told() == []
+    other.status = 503
+    expected += _put(client, "d")
+    text = open(service.edge.file, encoding="utf-8").read()
+    service.edge.write(text.replace("  app:", "  # app:"))
+    _reload(service)
+    _put(client, "untold")
+    other.status = 200
+    service.edge.write(text)
+    _reload(service)
+    expected += _put(client, "e")
+    other.expect(*expected)
+
+
+def test_what_waits_is_told_by_the_next_edge(service, receivers):
+    client, (receiver, other) = service.client, receivers
+    ask_for(service, "s3:ObjectCreated:*")
+    wait.until(lambda: receiver.taken, "the test message")
+    receiver.status = 503
+    expected = _put(client, *(f"before/{number}" for number in range(20)))
+    opened = service.edge.log().count("the object store is open")
+    _written(service, receiver, other, workers=1)
+    service.edge.signal(signal.SIGHUP)
+    wait.until(lambda: service.edge.log().count("the object store is open") > opened,
+               lambda: f"another edge:\n{service.edge.log()}")
+    expected += _put(client, "after")
+    receiver.status = 200
+    wait.until(lambda: set(receiver.told()) >= set(expected), lambda: f"{receiver.told()}", 60)
+    # Once at least, and in order but for what is told twice.
+    first = list(dict.fromkeys(receiver.told()))
+    assert first == expected
+
+
+@contextlib.contextmanager
+def _secure_receiver(authority):
+    """The port and the messages of a webhook by TLS."""
+    taken = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.make("localhost"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # a handshake that the other side gives up
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], taken
+        server.shutdown()
+
+
+def test_a_webhook_by_tls_is_verified():
+    authority, stranger = certificates.Authority(), certificates.Authority("Another one")
+    try:
+        with _secure_receiver(authority) as (port, taken):
+            hook = 'webhooks: {{ app: {{ url: "https://localhost:{}/", ca: "{}" }} }}\n'
+            wrong, right = (hook.format(port, one.certificate) for one in (stranger, authority))
+            with s3.service(top="buckets: { media: {} }\n" + wrong) as service:
+                ask_for(service, "s3:ObjectCreated:*")
+                _put(service.client, "a", "b")
+                service.edge.wait_for_log("certificate")
+                wait.until(lambda: metric(service, "weir_event_failures_total") >= 1, "a failure")
+                assert taken == [] and metric(service, "weir_events_waiting") == 3
+                text = open(service.edge.file, encoding="utf-8").read()
+                service.edge.write(text.replace(wrong, right))
+                _reload(service)
+                wait.until(lambda: len(taken) == 3, lambda: f"{taken}", 60)
+                assert [one["Records"][0]["s3"]["object"]["key"] for one in taken[1:]] == ["a", "b"], taken
+    finally:
+        authority.close()
+        stranger.close()

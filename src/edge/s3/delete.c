@@ -242,43 +242,84 @@ static void log_one(struct s3_call *call, const struct s3_delete_object *object,
     s3_log_part(call, call->bucket, &part);
 }
 
+/* Others are served between so many of a thousand objects. */
+#define OBJECTS_A_TURN 16
+
+static void take_turns(unsigned done)
+{
+    if (done % OBJECTS_A_TURN == OBJECTS_A_TURN - 1)
+        fiber_yield();
+}
+
+/* One entry for each object of the request, but for the changes: those of objects without a fault.
+ */
+struct deleting {
+    struct s3_call *call;
+    const struct s3_delete *request;
+    struct store_change *changes;
+    unsigned changes_count;
+    struct deletion *deletions;
+    struct s3_fault *faults;
+};
+
+static void prepare_all(struct deleting *deleting)
+{
+    struct s3_call *call = deleting->call;
+    for (unsigned i = 0; i < deleting->request->objects_count; i++) {
+        struct deletion *deletion = &deleting->deletions[i];
+        if (prepare_one(call, &deleting->request->objects[i], deletion) == 0)
+            deleting->changes[deleting->changes_count++] = deletion->change;
+        else
+            deleting->faults[i] = call->fault;
+        take_turns(i);
+    }
+}
+
+static int tell_all(const struct deleting *deleting, struct buffer *out)
+{
+    struct xml_writer xml;
+    struct s3_call *call = deleting->call;
+    const struct s3_delete *request = deleting->request;
+    s3_delete_result_begin(&xml, out);
+    for (unsigned i = 0, at = 0; i < request->objects_count; i++) {
+        call->fault.code = deleting->faults[i].code;
+        if (call->fault.code != S3_NO_FAULT) {
+            s3_delete_result_fault(&xml, &request->objects[i], &deleting->faults[i]);
+        } else {
+            deleting->deletions[i].change = deleting->changes[at++];
+            tell_one(call, &xml, &request->objects[i], &deleting->deletions[i], request->is_quiet);
+        }
+        log_one(call, &request->objects[i], call->fault.code);
+        take_turns(i);
+    }
+    return s3_delete_result_end(&xml) < 0 ? s3_fault_memory(&call->fault) : 0;
+}
+
 /* All changes of one kind go to the disk together; their conditions and their results are each
  * one's own. */
 static int delete_all(struct s3_call *call, const struct s3_delete *request, struct buffer *out)
 {
-    struct xml_writer xml;
-    struct store_change *changes = memory_alloc_array(request->objects_count, sizeof *changes);
-    struct deletion *deletions = memory_alloc_array(request->objects_count, sizeof *deletions);
-    struct s3_fault *faults = memory_alloc_array(request->objects_count, sizeof *faults);
-    unsigned count = 0;
-    int rc =
-        changes == NULL || deletions == NULL || faults == NULL ? s3_fault_memory(&call->fault) : 0;
-    for (unsigned i = 0; rc == 0 && i < request->objects_count; i++) {
-        if (prepare_one(call, &request->objects[i], &deletions[i]) < 0)
-            faults[i] = call->fault;
-        else
-            changes[count++] = deletions[i].change;
-    }
-    if (rc == 0 && count > 0)
-        (void)s3_commit(call, S3_EVENT_REMOVED_DELETE, changes, count, NULL);
+    unsigned count = request->objects_count;
+    struct deleting deleting = {
+        .call = call,
+        .request = request,
+        .changes = memory_alloc_array(count, sizeof *deleting.changes),
+        .deletions = memory_alloc_array(count, sizeof *deleting.deletions),
+        .faults = memory_alloc_array(count, sizeof *deleting.faults),
+    };
+    int rc = deleting.changes == NULL || deleting.deletions == NULL || deleting.faults == NULL
+                 ? s3_fault_memory(&call->fault)
+                 : 0;
     if (rc == 0)
-        s3_delete_result_begin(&xml, out);
-    for (unsigned i = 0, at = 0; rc == 0 && i < request->objects_count; i++) {
-        if (faults[i].code != S3_NO_FAULT) {
-            s3_delete_result_fault(&xml, &request->objects[i], &faults[i]);
-            log_one(call, &request->objects[i], faults[i].code);
-            continue;
-        }
-        deletions[i].change = changes[at++];
-        call->fault.code = S3_NO_FAULT;
-        tell_one(call, &xml, &request->objects[i], &deletions[i], request->is_quiet);
-        log_one(call, &request->objects[i], call->fault.code);
-    }
-    if (rc == 0 && s3_delete_result_end(&xml) < 0)
-        rc = s3_fault_memory(&call->fault);
-    memory_free(changes);
-    memory_free(deletions);
-    memory_free(faults);
+        prepare_all(&deleting);
+    if (rc == 0 && deleting.changes_count > 0)
+        (void)s3_commit(call, S3_EVENT_REMOVED_DELETE, deleting.changes, deleting.changes_count,
+                        NULL);
+    if (rc == 0)
+        rc = tell_all(&deleting, out);
+    memory_free(deleting.changes);
+    memory_free(deleting.deletions);
+    memory_free(deleting.faults);
     return rc;
 }
 

@@ -91,7 +91,7 @@ static int fill(struct store_change *change)
     if (telling->of != NULL && telling->of->result < 0)
         return -ECANCELED;
     writer_init(&writer, telling->room, telling->room_len);
-    uint64_t sequence = telling->of == NULL ? (uint64_t)clock_wall_us() : telling->of->sequence;
+    uint64_t sequence = telling->of == NULL ? change->sequence : telling->of->sequence;
     if (telling->of != NULL) {
         fill_message(telling, &message);
         message.version_id = version_id(telling, id);
