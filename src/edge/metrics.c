@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "edge/access_log.h"
 #include "edge/metrics_internal.h"
+#include "edge/objects.h"
 #include "edge/report.h"
 #include "edge/state.h"
 #include "edge/trace/tracer.h"
@@ -319,6 +320,34 @@ static void write_bucket_log_dropped(struct metric_page *page, const struct metr
     metric_write_one(page, metric, log_book_dropped(&page->edge->log_book));
 }
 
+enum store_number {
+    STORE_CHANGES,
+    STORE_BATCHES,
+    STORE_SYNCS,
+    STORE_WAITING,
+    STORE_HITS,
+    STORE_MISSES,
+    STORE_RECLAIMED,
+    STORE_DAMAGED,
+    STORE_ROOM,
+};
+
+/* Without a store there is nothing to tell. */
+static void write_store(struct metric_page *page, const struct metric *metric)
+{
+    struct store_stats stats;
+    if (!objects_read_stats(page->edge->objects, &stats))
+        return;
+    const uint64_t numbers[] = {
+        [STORE_CHANGES] = stats.changes,           [STORE_BATCHES] = stats.batches,
+        [STORE_SYNCS] = stats.syncs,               [STORE_WAITING] = stats.waiting_for_index,
+        [STORE_HITS] = stats.recent.hits,          [STORE_MISSES] = stats.recent.misses,
+        [STORE_RECLAIMED] = stats.collected_bytes, [STORE_DAMAGED] = stats.damaged,
+        [STORE_ROOM] = stats.room,
+    };
+    metric_write_one(page, metric, numbers[metric->place]);
+}
+
 enum tracer_number { SPANS_EXPORTED, SPANS_DROPPED, TRACE_FAILURES };
 
 static void write_tracer(struct metric_page *page, const struct metric *metric)
@@ -599,6 +628,25 @@ const struct metric metrics_table[] = {
      "Blocking jobs that were done.", write_offload_finished, 0},
     {"weir_access_log_dropped_total", METRIC_COUNTER, "",
      "Lines of the access log that could not be written.", write_log_dropped, 0},
+    {"weir_store_changes_total", METRIC_COUNTER, "",
+     "Changes of the object store that were acknowledged.", write_store, STORE_CHANGES},
+    {"weir_store_batches_total", METRIC_COUNTER, "",
+     "Writes of its log, each with the changes that came meanwhile.", write_store, STORE_BATCHES},
+    {"weir_store_syncs_total", METRIC_COUNTER, "",
+     "Times that its log waited for the disk.", write_store, STORE_SYNCS},
+    {"weir_store_index_waiting", METRIC_GAUGE, "",
+     "Changes that are in the log and not yet in the index.", write_store, STORE_WAITING},
+    {"weir_store_memory_hits_total", METRIC_COUNTER, "",
+     "Objects that were found without the index.", write_store, STORE_HITS},
+    {"weir_store_memory_misses_total", METRIC_COUNTER, "",
+     "Objects that were looked for in the index.", write_store, STORE_MISSES},
+    {"weir_store_reclaimed_bytes_total", METRIC_COUNTER, "",
+     "Bytes of the disk that were given back after deletions.", write_store, STORE_RECLAIMED},
+    {"weir_store_damaged_reads_total", METRIC_COUNTER, "",
+     "Reads that found something else than was written.", write_store, STORE_DAMAGED},
+    {"weir_store_room_bytes", METRIC_GAUGE, "",
+     "Bytes that may be written before the reserve of the disk is reached.", write_store,
+     STORE_ROOM},
     {"weir_bucket_log_dropped_total", METRIC_COUNTER, "",
      "Lines of buckets' logs that were never written: no room, or no right to.",
      write_bucket_log_dropped, 0},

@@ -477,6 +477,18 @@ void objects_retire(struct objects *objects)
     lock_release(&objects->lock);
 }
 
+bool objects_read_stats(struct objects *objects, struct store_stats *ret_stats)
+{
+    if (objects == NULL)
+        return false;
+    atomic_fetch_add(&objects->users, 1);
+    bool is_open = atomic_load(&objects->state) == OPEN;
+    if (is_open)
+        store_stats_read(objects->store, ret_stats);
+    objects_leave(objects);
+    return is_open;
+}
+
 struct outbox *objects_outbox(const struct objects *objects)
 {
     return objects->outbox;

@@ -523,6 +523,7 @@ void store_stats_read(struct store *store, struct store_stats *ret_stats)
         .syncs = atomic_load(&store->syncs),
         .collected_bytes = atomic_load(&store->collected_bytes),
         .damaged = atomic_load(&store->damaged),
+        .room = store_room(store),
     };
     lock_take(&store->index_lock);
     ret_stats->waiting_for_index = store->pendings_count;

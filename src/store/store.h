@@ -224,6 +224,7 @@ struct store_stats {
     size_t waiting_for_index; /* changes that are only in the log and in memory */
     struct recent_stats recent;
     uint64_t damaged; /* reads that found something else than was written */
+    uint64_t room;    /* bytes that may be written before the reserve is touched */
 };
 void store_stats_read(struct store *store, struct store_stats *ret_stats);
 

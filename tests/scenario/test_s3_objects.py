@@ -319,3 +319,19 @@ def test_attributes(client, bucket):
     assert got["Checksum"]["ChecksumSHA256"] == base64.b64encode(
         hashlib.sha256(b"hello").digest()).decode()
     assert got["StorageClass"] == "STANDARD"
+
+
+def test_what_the_store_does_is_counted(store):
+    bucket = store.bucket()
+    before = store.edge.metrics()
+    for number in range(5):
+        store.client.put_object(Bucket=bucket, Key=f"counted/{number}", Body=b"x")
+    store.client.get_object(Bucket=bucket, Key="counted/0")
+    after = store.edge.metrics()
+    grown = {name: after[name] - before[name] for name in after if name.startswith("weir_store_")}
+    assert grown["weir_store_changes_total"] == 5
+    assert 1 <= grown["weir_store_batches_total"] <= 5
+    assert grown["weir_store_syncs_total"] >= grown["weir_store_batches_total"]
+    assert grown["weir_store_memory_hits_total"] >= 1
+    assert after["weir_store_room_bytes"] > 0
+    assert after["weir_store_damaged_reads_total"] == 0
