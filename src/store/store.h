@@ -122,9 +122,9 @@ struct store_change {
 
     uint64_t sequence; /* of the change, when it was made */
 
-    struct list link; /* the store's own, from here on */
-    struct arrival arrival;
-    bool is_last; /* of its call */
+    struct list link;       /* the store's own, from here on */
+    struct arrival arrival; /* of the last of a call */
+    bool is_last;           /* of its call */
     int result;
 };
 

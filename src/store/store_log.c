@@ -520,8 +520,11 @@ bool store_log_turn(struct store *store)
     bool did_something = !list_is_empty(&done);
     count_committers(store, &done);
     LIST_FOR_EACH (&done, link) {
+        struct store_change *answered = CONTAINER_OF(link, struct store_change, link);
         list_remove(link);
-        arrival_tell(&CONTAINER_OF(link, struct store_change, link)->arrival);
+        /* Those before it in its call were answered before it. */
+        if (answered->is_last)
+            arrival_tell(&answered->arrival);
     }
     return did_something;
 }
@@ -542,7 +545,7 @@ static void enqueue(struct store *store, struct store_change *changes, unsigned 
         changes[i].is_last = i + 1 == count;
         list_append(&store->queue, &changes[i].link);
     }
-    store->committers += count > 0 ? 1 : 0;
+    store->committers++;
     if (was_empty || store->committers >= store->committers_wanted)
         condition_signal(&store->log_wanted);
     lock_release(&store->log_lock);
@@ -550,22 +553,17 @@ static void enqueue(struct store *store, struct store_change *changes, unsigned 
 
 int store_commit(struct store *store, struct store_change *changes, unsigned count)
 {
-    unsigned begun = 0;
-    int rc = 0;
-    for (; rc == 0 && begun < count; begun++) {
-        changes[begun].result = 0;
-        list_init(&changes[begun].link);
-        rc = arrival_init(&changes[begun].arrival);
+    int rc = count == 0 ? 0 : arrival_init(&changes[count - 1].arrival);
+    for (unsigned i = 0; i < count; i++) {
+        changes[i].result = rc;
+        list_init(&changes[i].link);
     }
-    if (rc < 0)
-        begun--;
-    enqueue(store, changes, begun);
+    if (rc < 0 || count == 0)
+        return rc;
+    enqueue(store, changes, count);
     if (!store->options.has_threads)
         (void)store_offload(commit_here, store);
-    for (unsigned i = 0; i < begun; i++)
-        arrival_wait(&changes[i].arrival);
-    for (unsigned i = begun; i < count; i++)
-        changes[i].result = rc;
+    arrival_wait(&changes[count - 1].arrival);
     for (unsigned i = 0; i < count; i++) {
         if (changes[i].result < 0)
             return changes[i].result;
