@@ -339,10 +339,14 @@ static void write_store(struct metric_page *page, const struct metric *metric)
     if (!objects_read_stats(page->edge->objects, &stats))
         return;
     const uint64_t numbers[] = {
-        [STORE_CHANGES] = stats.changes,           [STORE_BATCHES] = stats.batches,
-        [STORE_SYNCS] = stats.syncs,               [STORE_WAITING] = stats.waiting_for_index,
-        [STORE_HITS] = stats.recent.hits,          [STORE_MISSES] = stats.recent.misses,
-        [STORE_RECLAIMED] = stats.collected_bytes, [STORE_DAMAGED] = stats.damaged,
+        [STORE_CHANGES] = stats.changes,
+        [STORE_BATCHES] = stats.batches,
+        [STORE_SYNCS] = stats.syncs,
+        [STORE_WAITING] = stats.waiting_for_index,
+        [STORE_HITS] = stats.recent.hits,
+        [STORE_MISSES] = stats.recent.misses,
+        [STORE_RECLAIMED] = stats.collected_bytes,
+        [STORE_DAMAGED] = stats.damaged,
         [STORE_ROOM] = stats.room,
     };
     metric_write_one(page, metric, numbers[metric->place]);

@@ -46,7 +46,8 @@ void objects_leave_outside(struct objects *objects, bool comes_back);
  * and it is closed when all have left. NULL is fine. Any thread. */
 void objects_retire(struct objects *objects);
 
-/* False, and nothing of it is filled in, while the store is not open here. `objects` may be NULL. */
+/* False, and nothing of it is filled in, while the store is not open here. `objects` may be NULL.
+ */
 bool objects_read_stats(struct objects *objects, struct store_stats *ret_stats);
 
 /* What webhooks are to be told. */
