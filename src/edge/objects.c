@@ -160,10 +160,15 @@ static void make_buckets(struct objects *objects, struct store *store)
 }
 
 /* What is not encrypted by it is served without it, too. */
-static void load_key(struct objects *objects)
+static void load_key(struct objects *objects, bool is_new)
 {
     int rc = service_key_load(objects->options.folder, objects->service_key);
-    objects->has_service_key = rc == 0;
+    objects->has_service_key = rc >= 0;
+    if (rc == 1 && !is_new)
+        log_warn("the file \"" SERVICE_KEY_FILE
+                 "\" was not in the store's folder and was made anew: "
+                 "objects that were encrypted under another one cannot be read before that is put "
+                 "back and Weir is started again");
     if (rc < 0)
         log_warn("the file \"" SERVICE_KEY_FILE
                  "\" of the store's folder cannot be used, so nothing "
@@ -180,7 +185,7 @@ static int try_open(struct objects *objects, int before)
     lock_release(&objects->lock);
     int rc = store_open(&objects->options, &store, &found, &error);
     if (rc == 0)
-        load_key(objects);
+        load_key(objects, found.buckets == 0);
     if (rc == 0)
         log_found(&found);
     else if (rc != before && rc != -EBUSY)

@@ -227,6 +227,17 @@ def test_the_key_of_the_service_outlives_the_edge(s3, client):
     s3.edge.stop()
     s3.edge.start()
     assert _read(client, "kept") == b"kept" and key.read_bytes() == before
+    assert "was made anew" not in s3.edge.log()
+    s3.edge.stop()
+    key.unlink()
+    s3.edge.start()
+    s3.edge.wait_for_log('the file "service.key" was not in the store\'s folder and was made anew')
+    with refused("InternalError", 500):
+        client.get_object(Bucket="media", Key="kept")
+    s3.edge.stop()
+    key.write_bytes(before)
+    s3.edge.start()
+    assert _read(client, "kept") == b"kept"
 
 
 def test_what_is_no_method_is_refused_rather_than_ignored(client):

@@ -26,8 +26,10 @@ int service_key_load(const char *folder, unsigned char ret_key[static S3_CIPHER_
     if (len < 0 || (size_t)len >= sizeof path)
         return -ENAMETOOLONG;
     int rc = file_read_regular(path, &text);
-    if (rc == -ENOENT)
-        return make(path, ret_key);
+    if (rc == -ENOENT) {
+        rc = make(path, ret_key);
+        return rc == 0 ? 1 : rc;
+    }
     if (rc < 0 || text.len != S3_CIPHER_KEY_BYTES)
         return rc < 0 ? rc : -EBADMSG;
     memcpy(ret_key, text.at, S3_CIPHER_KEY_BYTES);

@@ -6,5 +6,5 @@
 
 #define SERVICE_KEY_FILE "service.key"
 
-/* 0, -EBADMSG when the file is something else, or -errno. */
+/* 0, 1 when it was made, -EBADMSG when the file is something else, or -errno. */
 int service_key_load(const char *folder, unsigned char ret_key[static S3_CIPHER_KEY_BYTES]);
