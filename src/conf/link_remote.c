@@ -55,6 +55,8 @@ static void read_file(struct reading *reading, struct conf_place place, struct s
     rest = buffer_slice(&text);
     (void)slice_cut(&rest, '\n', &line);
     keep_secret(reading, place, secret->file.at, slice_trim(line), secret);
+    if (text.len > 0)
+        explicit_bzero(text.at, text.len);
 }
 
 void link_secret(struct reading *reading, const struct tree_node *node, struct conf_secret *secret)

@@ -43,11 +43,29 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
     return snapshot;
 }
 
+static void wipe(const struct conf_secret *secret)
+{
+    if (secret->value.len > 0)
+        explicit_bzero((char *)(uintptr_t)secret->value.at, secret->value.len);
+}
+
+/* They lie in the arena. */
+static void wipe_secrets(const struct snapshot *snapshot)
+{
+    for (unsigned i = 0; i < snapshot->buckets_count; i++) {
+        wipe(&snapshot->buckets[i].backend.s3.access_key);
+        wipe(&snapshot->buckets[i].backend.s3.secret_key);
+    }
+    for (unsigned i = 0; i < snapshot->webhooks_count; i++)
+        wipe(&snapshot->webhooks[i].secret);
+}
+
 void snapshot_unref(struct snapshot *snapshot)
 {
     if (snapshot == NULL ||
         atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1)
         return;
+    wipe_secrets(snapshot);
     arena_finish(&snapshot->arena);
     memory_free(snapshot);
 }
