@@ -7,6 +7,7 @@
 #include "edge/s3/log_request.h"
 #include "edge/s3/operations.h"
 #include "edge/s3/tell.h"
+#include "os/offload.h"
 #include "wire/http/date.h"
 #include "wire/s3/delete.h"
 #include "wire/s3/names.h"
@@ -70,10 +71,11 @@ static int decide(struct store_change *change, const struct version *current)
     return 0;
 }
 
-void deletion_prepare(struct deletion *deletion, const struct store_bucket *bucket)
+void deletion_prepare(struct deletion *deletion, const struct store_bucket *bucket,
+                      struct store_change *ret_change)
 {
     enum s3_versioning versioning = s3_versioning_of(bucket);
-    struct store_change *change = &deletion->change;
+    struct store_change *change = ret_change;
     bool is_named = deletion->which != VERSION_LATEST;
     *change = (struct store_change){.arg = deletion};
     if (is_named || versioning == S3_VERSIONING_NEVER) {
@@ -103,9 +105,9 @@ void deletion_prepare(struct deletion *deletion, const struct store_bucket *buck
 }
 
 /* What is not there has been deleted. Returns 0 or what kept it from being done. */
-static int result_of(const struct deletion *deletion)
+static int result_of(const struct deletion *deletion, const struct store_change *change)
 {
-    int rc = deletion->change.result;
+    int rc = change->result;
     return rc == -ENOENT && deletion->which != VERSION_LATEST ? 0 : rc;
 }
 
@@ -138,16 +140,17 @@ static int read_size(struct s3_call *call, struct slice text, struct deletion *d
     return 0;
 }
 
-static void write_outcome(struct s3_call *call, const struct deletion *deletion)
+static void write_outcome(struct s3_call *call, const struct deletion *deletion,
+                          const struct store_change *change)
 {
     char room[S3_VERSION_ID_LEN];
-    struct version version = {.sequence = deletion->change.sequence};
-    bool made_marker = deletion->change.kind == RECORD_PUT;
+    struct version version = {.sequence = change->sequence};
+    bool made_marker = change->kind == RECORD_PUT;
     struct writer *head = s3_begin(call, 204, EXCHANGE_LENGTH_UNKNOWN);
     if (head == NULL)
         return;
     if (made_marker)
-        version.is_null = deletion->change.put.version.is_null;
+        version.is_null = change->put.version.is_null;
     if (made_marker || deletion->was_marker)
         write_literal(head, "x-amz-delete-marker: true\r\n");
     if (made_marker)
@@ -160,6 +163,7 @@ static void write_outcome(struct s3_call *call, const struct deletion *deletion)
 int s3_delete_object(struct s3_call *call)
 {
     struct deletion deletion = {.key = call->key, .now_ms = call->now_ms};
+    struct store_change change;
     int rc = s3_version_named(call, s3_param(call, SLICE("versionId")), &deletion.which,
                               &deletion.sequence);
     deletion.if_match = fields_value(&call->exchange->request.fields, FIELD_IF_MATCH);
@@ -170,18 +174,18 @@ int s3_delete_object(struct s3_call *call)
         rc = read_size(call, s3_field(call, SLICE("x-amz-if-match-size")), &deletion);
     if (rc < 0)
         return rc;
-    deletion_prepare(&deletion, call->bucket);
-    (void)s3_commit(call, S3_EVENT_REMOVED_DELETE, &deletion.change, 1, NULL);
-    rc = s3_change_fault(call, result_of(&deletion));
+    deletion_prepare(&deletion, call->bucket, &change);
+    (void)s3_commit(call, S3_EVENT_REMOVED_DELETE, &change, 1, NULL);
+    rc = s3_change_fault(call, result_of(&deletion, &change));
     if (rc == 0)
-        write_outcome(call, &deletion);
+        write_outcome(call, &deletion, &change);
     return rc;
 }
 
 /* Many at once. */
 
 static int prepare_one(struct s3_call *call, const struct s3_delete_object *object,
-                       struct deletion *deletion)
+                       struct deletion *deletion, struct store_change *change)
 {
     *deletion = (struct deletion){
         .key = object->key,
@@ -200,17 +204,18 @@ static int prepare_one(struct s3_call *call, const struct s3_delete_object *obje
         rc = s3_may(call, SLICE("s3:DeleteObject"), call->bucket, object->key, true);
     if (rc < 0)
         return rc;
-    deletion_prepare(deletion, call->bucket);
+    deletion_prepare(deletion, call->bucket, change);
     return 0;
 }
 
 static void tell_one(struct s3_call *call, struct xml_writer *xml,
-                     const struct s3_delete_object *object, const struct deletion *deletion,
+                     const struct s3_delete_object *object, const struct store_change *change,
                      bool is_quiet)
 {
     char room[S3_VERSION_ID_LEN];
-    struct version version = {.sequence = deletion->change.sequence};
-    int rc = result_of(deletion);
+    const struct deletion *deletion = change->arg;
+    struct version version = {.sequence = change->sequence};
+    int rc = result_of(deletion, change);
     if (s3_change_fault(call, rc) < 0) {
         s3_delete_result_fault(xml, object, &call->fault);
         return;
@@ -218,8 +223,8 @@ static void tell_one(struct s3_call *call, struct xml_writer *xml,
     if (is_quiet)
         return;
     struct s3_deleted deleted = {.key = object->key, .version_id = object->version_id};
-    if (deletion->change.kind == RECORD_PUT) {
-        version.is_null = deletion->change.put.version.is_null;
+    if (change->kind == RECORD_PUT) {
+        version.is_null = change->put.version.is_null;
         deleted.is_marker = true;
         deleted.marker_version_id = s3_version_id(&version, room);
     } else if (deletion->was_marker) {
@@ -256,23 +261,36 @@ static void take_turns(unsigned done)
 struct deleting {
     struct s3_call *call;
     const struct s3_delete *request;
+    struct arena *arena;
     struct store_change *changes;
     unsigned changes_count;
     struct deletion *deletions;
-    struct s3_fault *faults;
+    struct s3_fault **faults; /* in the arena; NULL: none */
 };
 
-static void prepare_all(struct deleting *deleting)
+static int keep_fault(struct deleting *deleting, unsigned object)
+{
+    struct s3_fault *fault = arena_alloc(deleting->arena, sizeof *fault);
+    if (fault == NULL)
+        return s3_fault_memory(&deleting->call->fault);
+    *fault = deleting->call->fault;
+    deleting->faults[object] = fault;
+    return 0;
+}
+
+static int prepare_all(struct deleting *deleting)
 {
     struct s3_call *call = deleting->call;
-    for (unsigned i = 0; i < deleting->request->objects_count; i++) {
-        struct deletion *deletion = &deleting->deletions[i];
-        if (prepare_one(call, &deleting->request->objects[i], deletion) == 0)
-            deleting->changes[deleting->changes_count++] = deletion->change;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < deleting->request->objects_count; i++) {
+        struct store_change *change = &deleting->changes[deleting->changes_count];
+        if (prepare_one(call, &deleting->request->objects[i], &deleting->deletions[i], change) == 0)
+            deleting->changes_count++;
         else
-            deleting->faults[i] = call->fault;
+            rc = keep_fault(deleting, i);
         take_turns(i);
     }
+    return rc;
 }
 
 static int tell_all(const struct deleting *deleting, struct buffer *out)
@@ -282,13 +300,12 @@ static int tell_all(const struct deleting *deleting, struct buffer *out)
     const struct s3_delete *request = deleting->request;
     s3_delete_result_begin(&xml, out);
     for (unsigned i = 0, at = 0; i < request->objects_count; i++) {
-        call->fault.code = deleting->faults[i].code;
-        if (call->fault.code != S3_NO_FAULT) {
-            s3_delete_result_fault(&xml, &request->objects[i], &deleting->faults[i]);
-        } else {
-            deleting->deletions[i].change = deleting->changes[at++];
-            tell_one(call, &xml, &request->objects[i], &deleting->deletions[i], request->is_quiet);
-        }
+        const struct s3_fault *fault = deleting->faults[i];
+        call->fault.code = fault == NULL ? S3_NO_FAULT : fault->code;
+        if (fault != NULL)
+            s3_delete_result_fault(&xml, &request->objects[i], fault);
+        else
+            tell_one(call, &xml, &request->objects[i], &deleting->changes[at++], request->is_quiet);
         log_one(call, &request->objects[i], call->fault.code);
         take_turns(i);
     }
@@ -297,12 +314,14 @@ static int tell_all(const struct deleting *deleting, struct buffer *out)
 
 /* All changes of one kind go to the disk together; their conditions and their results are each
  * one's own. */
-static int delete_all(struct s3_call *call, const struct s3_delete *request, struct buffer *out)
+static int delete_all(struct s3_call *call, const struct s3_delete *request, struct arena *arena,
+                      struct buffer *out)
 {
     unsigned count = request->objects_count;
     struct deleting deleting = {
         .call = call,
         .request = request,
+        .arena = arena,
         .changes = memory_alloc_array(count, sizeof *deleting.changes),
         .deletions = memory_alloc_array(count, sizeof *deleting.deletions),
         .faults = memory_alloc_array(count, sizeof *deleting.faults),
@@ -311,7 +330,7 @@ static int delete_all(struct s3_call *call, const struct s3_delete *request, str
                  ? s3_fault_memory(&call->fault)
                  : 0;
     if (rc == 0)
-        prepare_all(&deleting);
+        rc = prepare_all(&deleting);
     if (rc == 0 && deleting.changes_count > 0)
         (void)s3_commit(call, S3_EVENT_REMOVED_DELETE, deleting.changes, deleting.changes_count,
                         NULL);
@@ -333,6 +352,33 @@ static int answer_document(struct s3_call *call, const struct buffer *document)
     return 0;
 }
 
+/* A thousand objects are a millisecond of XML, in which a worker would serve nobody. */
+#define PARSED_HERE_BYTES_MAX 4096
+
+struct parsing {
+    struct slice xml;
+    struct arena *arena;
+    struct s3_fault *fault;
+    struct s3_delete *request;
+    int result;
+};
+
+static void parse_here(void *arg)
+{
+    struct parsing *parsing = arg;
+    parsing->result =
+        s3_delete_parse(parsing->xml, parsing->arena, parsing->fault, parsing->request);
+}
+
+static int parse(struct s3_call *call, struct slice xml, struct arena *arena,
+                 struct s3_delete *ret_request)
+{
+    struct parsing parsing = {xml, arena, &call->fault, ret_request, 0};
+    if (xml.len <= PARSED_HERE_BYTES_MAX || offload(parse_here, &parsing) < 0)
+        parse_here(&parsing);
+    return parsing.result;
+}
+
 int s3_delete_objects(struct s3_call *call)
 {
     SCOPED(buffer_finish) struct buffer body;
@@ -343,11 +389,12 @@ int s3_delete_objects(struct s3_call *call)
     buffer_init(&out, S3_ANSWER_BYTES_MAX);
     arena_init(&arena, NULL, 0,
                XML_ARENA_BYTES(s3_delete_limits) +
-                   S3_DELETE_OBJECTS_MAX * sizeof(struct s3_delete_object));
+                   S3_DELETE_OBJECTS_MAX *
+                       (sizeof(struct s3_delete_object) + sizeof(struct s3_fault)));
     int rc = s3_body_read(call, S3_DELETE_BYTES_MAX, &body);
     if (rc == 0)
-        rc = s3_delete_parse(buffer_slice(&body), &arena, &call->fault, &request);
+        rc = parse(call, buffer_slice(&body), &arena, &request);
     if (rc == 0)
-        rc = delete_all(call, &request, &out);
+        rc = delete_all(call, &request, &arena, &out);
     return rc < 0 ? rc : answer_document(call, &out);
 }

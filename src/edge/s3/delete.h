@@ -16,9 +16,8 @@ struct deletion {
     bool bypasses_governance;
     int64_t now_ms;
     bool was_marker; /* filled when it is decided */
-    struct store_change change;
 };
 
-/* Fills `change` from the rest; its `arg` is the deletion, which stays where it is until the change
- * is made. */
-void deletion_prepare(struct deletion *deletion, const struct store_bucket *bucket);
+/* The deletion as a change, whose `arg` it is: it stays where it is until the change is made. */
+void deletion_prepare(struct deletion *deletion, const struct store_bucket *bucket,
+                      struct store_change *ret_change);

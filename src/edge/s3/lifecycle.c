@@ -166,8 +166,9 @@ static int64_t carry_out(struct walk *walk)
                                      .now_ms = walk->pass->now_ms};
     int64_t gone = 0;
     for (unsigned i = 0; i < walk->doomed_count; i++) {
-        deletion_prepare(&walk->doomed[i], walk->bucket);
-        if (s3_teller_commit(&teller, S3_EVENT_EXPIRATION_DELETE, &walk->doomed[i].change, 1) == 0)
+        struct store_change change;
+        deletion_prepare(&walk->doomed[i], walk->bucket, &change);
+        if (s3_teller_commit(&teller, S3_EVENT_EXPIRATION_DELETE, &change, 1) == 0)
             gone++;
     }
     return gone;
