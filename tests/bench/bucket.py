@@ -289,14 +289,21 @@ def many_verdicts(row, samples):
 
 # Reads while others are deleted.
 
-def _delete_all(edge, count):
-    connection = http.client.HTTPConnection("127.0.0.1", edge.port)
+def _deletions(edge, count):
+    """The requests, made ahead: a client that makes them meanwhile takes the processor from the one
+    whose waits are measured."""
     for first in range(0, count, KEYS_A_REQUEST):
         names = "".join(f"<Object><Key>many/{number}</Key></Object>"
                         for number in range(first, min(count, first + KEYS_A_REQUEST)))
         body = f"<Delete><Quiet>true</Quiet>{names}</Delete>".encode()
         fields = edge.signer.fields("POST", "/bench", "delete=", body)
         fields["Content-MD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()
+        yield body, fields
+
+
+def _delete_all(edge, requests):
+    connection = http.client.HTTPConnection("127.0.0.1", edge.port)
+    for body, fields in requests:
         connection.request("POST", "/bench?delete", body, fields)
         answer = connection.getresponse()
         text = answer.read()
@@ -311,7 +318,8 @@ def _read(edge, row, seconds):
 
 def _read_meanwhile(edge, row):
     """Reads until all is deleted and packs were compacted."""
-    deleting = threading.Thread(target=_delete_all, args=(edge, row.count))
+    requests = list(_deletions(edge, row.count))
+    deleting = threading.Thread(target=_delete_all, args=(edge, requests))
     deleting.start()
     samples = [_read(edge, row, COLLECT_S)]
     while deleting.is_alive():
