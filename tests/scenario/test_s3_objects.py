@@ -227,6 +227,19 @@ def test_many_are_deleted_at_once(client, bucket):
                               Delete={"Objects": [{"Key": f"{n}"} for n in range(1001)]})
 
 
+def test_many_are_deleted_but_for_those_that_have_a_fault(client, bucket):
+    good = [f"k{number:03}" for number in range(100)]
+    long = [f"{number:03}".ljust(1025, "x") for number in range(100)]
+    for key in good[:10]:
+        client.put_object(Bucket=bucket, Key=key, Body=b"")
+    mixed = [{"Key": key} for pair in zip(long, good) for key in pair]
+    result = client.delete_objects(Bucket=bucket, Delete={"Objects": mixed})
+    assert [entry["Key"] for entry in result["Deleted"]] == good
+    assert [(entry["Key"], entry["Code"]) for entry in result["Errors"]] == [
+        (key, "KeyTooLongError") for key in long]
+    assert "Contents" not in client.list_objects_v2(Bucket=bucket)
+
+
 def test_tags(client, bucket):
     client.put_object(Bucket=bucket, Key="a", Body=b"x", Tagging="one=1&two=zwei%20")
     assert client.head_object(Bucket=bucket, Key="a").get("TagCount", 2) == 2
