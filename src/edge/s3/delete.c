@@ -72,10 +72,9 @@ static int decide(struct store_change *change, const struct version *current)
 }
 
 void deletion_prepare(struct deletion *deletion, const struct store_bucket *bucket,
-                      struct store_change *ret_change)
+                      struct store_change *change)
 {
     enum s3_versioning versioning = s3_versioning_of(bucket);
-    struct store_change *change = ret_change;
     bool is_named = deletion->which != VERSION_LATEST;
     *change = (struct store_change){.arg = deletion};
     if (is_named || versioning == S3_VERSIONING_NEVER) {
@@ -268,6 +267,9 @@ struct deleting {
     struct s3_fault **faults; /* in the arena; NULL: none */
 };
 
+/* What the arena takes for one: whole units of 16 bytes. */
+#define FAULT_ROOM_BYTES (sizeof(struct s3_fault) + 16)
+
 static int keep_fault(struct deleting *deleting, unsigned object)
 {
     struct s3_fault *fault = arena_alloc(deleting->arena, sizeof *fault);
@@ -389,8 +391,7 @@ int s3_delete_objects(struct s3_call *call)
     buffer_init(&out, S3_ANSWER_BYTES_MAX);
     arena_init(&arena, NULL, 0,
                XML_ARENA_BYTES(s3_delete_limits) +
-                   S3_DELETE_OBJECTS_MAX *
-                       (sizeof(struct s3_delete_object) + sizeof(struct s3_fault)));
+                   S3_DELETE_OBJECTS_MAX * (sizeof(struct s3_delete_object) + FAULT_ROOM_BYTES));
     int rc = s3_body_read(call, S3_DELETE_BYTES_MAX, &body);
     if (rc == 0)
         rc = parse(call, buffer_slice(&body), &arena, &request);

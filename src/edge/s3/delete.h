@@ -18,6 +18,7 @@ struct deletion {
     bool was_marker; /* filled when it is decided */
 };
 
-/* The deletion as a change, whose `arg` it is: it stays where it is until the change is made. */
+/* Fills in the change that makes the deletion, whose `arg` it is: it stays where it is until the
+ * change is made. */
 void deletion_prepare(struct deletion *deletion, const struct store_bucket *bucket,
-                      struct store_change *ret_change);
+                      struct store_change *change);
